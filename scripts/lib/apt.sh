@@ -1,0 +1,55 @@
+# Installs and fetches Debian packages; to be sourced by a bash script under `set -eu`.
+# Nothing here asks apt for anything that is there already, so that all works offline then.
+
+packages_list=$(dirname "${BASH_SOURCE[0]}")/packages
+apt_options=(-qq -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root)
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+		sudo "$@"
+	else
+		echo "please run as root: $*" >&2
+		return 1
+	fi
+}
+
+# packages_missing GROUP...: prints the packages of these groups that are not installed.
+packages_missing()
+{
+	local wanted installed
+
+	wanted=$(awk -v groups=" $* " '!/^#/ && index(groups, " " $1 " ") { print $2 }' \
+		"$packages_list" | sort -u)
+	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null |
+		sed -n 's/^installed //p' | sort -u)
+	comm -23 <(echo "$wanted") <(echo "$installed")
+}
+
+# packages_install GROUP...: installs what packages_missing names, if anything.
+packages_install()
+{
+	local missing
+
+	missing=$(packages_missing "$@")
+	[ -n "$missing" ] || return 0
+	echo "installing:" $missing
+	as_root apt-get "${apt_options[@]}" update
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" \
+		install -y --no-install-recommends $missing
+}
+
+# package_download PACKAGE DIR: fetches PACKAGE into the folder DIR, where nothing installs it.
+package_download()
+{
+	apt-cache show "$1" >/dev/null 2>&1 || as_root apt-get "${apt_options[@]}" update
+	(cd "$2" && apt-get "${apt_options[@]}" download "$1")
+}
+
+# package_dependency PACKAGE PATTERN: prints the first dependency of PACKAGE that matches.
+package_dependency()
+{
+	apt-cache depends "$1" | sed -n 's/^ *Depends: //p' | grep -m 1 -e "$2"
+}
