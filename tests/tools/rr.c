@@ -1,0 +1,326 @@
+/*
+ * rr: request/response and connect/request/response latency, and idle flows.
+ *
+ * Clients print one JSON object: n, per_s, p50_us, p99_us, errors; "hold"
+ * prints held, errors, per_s, and keeps its connections until stdin ends.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXCHANGES_MAX	(1 << 22)
+#define DATAGRAM_MAX	(1 << 16)
+#define HOLD_SIZE	16
+#define BACKLOG		4096
+#define EVENTS_MAX	256
+#define TIMEOUT_SECONDS 3
+
+union endpoint {
+	struct sockaddr any;
+	struct sockaddr_in in4;
+	struct sockaddr_in6 in6;
+};
+
+struct client {
+	union endpoint peer;
+	int type; /* SOCK_STREAM or SOCK_DGRAM */
+	bool connect_each;
+	size_t size; /* bytes of a request, and of its response */
+	int sock;    /* or -1 */
+};
+
+struct tally {
+	double *seconds; /* of each exchange */
+	size_t n;
+	long errors;
+};
+
+static unsigned char payload[DATAGRAM_MAX];
+
+static double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static union endpoint endpoint_parse(const char *addr, const char *port)
+{
+	union endpoint endpoint = { 0 };
+	int ok;
+
+	if (strchr(addr, ':')) {
+		endpoint.in6.sin6_family = AF_INET6;
+		endpoint.in6.sin6_port = htons((uint16_t)atoi(port));
+		ok = inet_pton(AF_INET6, addr, &endpoint.in6.sin6_addr);
+	} else {
+		endpoint.in4.sin_family = AF_INET;
+		endpoint.in4.sin_port = htons((uint16_t)atoi(port));
+		ok = inet_pton(AF_INET, addr, &endpoint.in4.sin_addr);
+	}
+	if (ok != 1)
+		errx(2, "bad address '%s'", addr);
+	return endpoint;
+}
+
+static socklen_t endpoint_len(const union endpoint *endpoint)
+{
+	return endpoint->any.sa_family == AF_INET6 ? sizeof(endpoint->in6)
+						   : sizeof(endpoint->in4);
+}
+
+static void set_nodelay(int sock)
+{
+	setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+}
+
+static int listener_open(const union endpoint *local, int type)
+{
+	int sock = socket(local->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (sock < 0)
+		err(1, "socket");
+	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(sock, &local->any, endpoint_len(local)) ||
+	    (type == SOCK_STREAM && listen(sock, BACKLOG)))
+		err(1, "bind");
+	return sock;
+}
+
+static void epoll_add(int epoll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		err(1, "epoll_ctl");
+}
+
+static void server_accept(int epoll, int listener)
+{
+	int sock;
+
+	while ((sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		set_nodelay(sock);
+		epoll_add(epoll, sock);
+	}
+}
+
+static void server_echo_datagram(int sock)
+{
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	ssize_t len = recvfrom(sock, payload, sizeof(payload), 0, (struct sockaddr *)&from,
+			       &from_len);
+
+	if (len >= 0)
+		sendto(sock, payload, (size_t)len, 0, (struct sockaddr *)&from, from_len);
+}
+
+static void server_echo_stream(int sock)
+{
+	ssize_t len = recv(sock, payload, sizeof(payload), 0);
+
+	if (len <= 0)
+		close(sock);
+	else
+		send(sock, payload, (size_t)len, MSG_NOSIGNAL);
+}
+
+static _Noreturn void server_run(const union endpoint *local)
+{
+	int listener = listener_open(local, SOCK_STREAM);
+	int datagram = listener_open(local, SOCK_DGRAM);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	epoll_add(epoll, listener);
+	epoll_add(epoll, datagram);
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		struct epoll_event events[EVENTS_MAX];
+		int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.fd == listener)
+				server_accept(epoll, listener);
+			else if (events[i].data.fd == datagram)
+				server_echo_datagram(datagram);
+			else
+				server_echo_stream(events[i].data.fd);
+		}
+	}
+}
+
+/* Returns a connected socket whose calls time out, or -1. */
+static int client_connect(const struct client *client)
+{
+	struct timeval timeout = { .tv_sec = TIMEOUT_SECONDS };
+	int sock = socket(client->peer.any.sa_family, client->type | SOCK_CLOEXEC, 0);
+
+	if (sock < 0)
+		return -1;
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (client->type == SOCK_STREAM)
+		set_nodelay(sock);
+	if (connect(sock, &client->peer.any, endpoint_len(&client->peer))) {
+		close(sock);
+		return -1;
+	}
+	return sock;
+}
+
+static bool exchange(int sock, size_t size, int type)
+{
+	if (send(sock, payload, size, MSG_NOSIGNAL) != (ssize_t)size)
+		return false;
+	for (size_t got = 0; got < size;) {
+		ssize_t len = recv(sock, payload, size - got, 0);
+
+		if (len <= 0)
+			return false;
+		got += (size_t)len;
+		if (type == SOCK_DGRAM)
+			return got == size;
+	}
+	return true;
+}
+
+static void client_disconnect(struct client *client)
+{
+	close(client->sock);
+	client->sock = -1;
+}
+
+static bool client_exchange(struct client *client)
+{
+	if (client->sock < 0)
+		client->sock = client_connect(client);
+	if (client->sock < 0)
+		return false;
+	if (!exchange(client->sock, client->size, client->type)) {
+		client_disconnect(client);
+		return false;
+	}
+	if (client->connect_each)
+		client_disconnect(client);
+	return true;
+}
+
+static int double_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double percentile_us(const struct tally *tally, size_t percent)
+{
+	return tally->n ? tally->seconds[tally->n * percent / 100] * 1e6 : 0;
+}
+
+static int client_run(struct client *client, double seconds)
+{
+	struct tally tally = { .seconds = calloc(EXCHANGES_MAX, sizeof(double)) };
+	double start = now_seconds(), end = start + seconds, before;
+
+	if (!tally.seconds)
+		err(1, "calloc");
+	while ((before = now_seconds()) < end && tally.n < EXCHANGES_MAX) {
+		if (client_exchange(client))
+			tally.seconds[tally.n++] = now_seconds() - before;
+		else
+			tally.errors++;
+	}
+	end = now_seconds();
+	qsort(tally.seconds, tally.n, sizeof(double), double_compare);
+	printf("{\"n\": %zu, \"per_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
+	       "\"errors\": %ld}\n",
+	       tally.n, (double)tally.n / (end - start), percentile_us(&tally, 50),
+	       percentile_us(&tally, 99), tally.errors);
+	free(tally.seconds);
+	return 0;
+}
+
+static int hold_run(struct client *client, long count)
+{
+	double start = now_seconds();
+	long held = 0, errors = 0;
+
+	client->type = SOCK_STREAM;
+	for (long i = 0; i < count; i++) {
+		int sock = client_connect(client);
+
+		if (sock >= 0 && exchange(sock, HOLD_SIZE, SOCK_STREAM))
+			held++;
+		else
+			errors++;
+	}
+	printf("{\"held\": %ld, \"errors\": %ld, \"per_s\": %.0f}\n", held, errors,
+	       (double)held / (now_seconds() - start));
+	fflush(stdout);
+	while (read(STDIN_FILENO, payload, sizeof(payload)) > 0)
+		;
+	return 0;
+}
+
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		err(1, "getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static _Noreturn void usage(void)
+{
+	fputs("usage: rr server ADDR PORT               TCP and UDP echo server\n"
+	      "       rr rr  ADDR PORT SECONDS [SIZE]   one TCP connection, ping-pong\n"
+	      "       rr crr ADDR PORT SECONDS [SIZE]   a new TCP connection each time\n"
+	      "       rr urr ADDR PORT SECONDS [SIZE]   UDP ping-pong on one socket\n"
+	      "       rr hold ADDR PORT COUNT           COUNT TCP connections, kept open\n",
+	      stderr);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	struct client client = { .type = SOCK_STREAM, .size = 1, .sock = -1 };
+	const char *mode = argc > 1 ? argv[1] : "";
+
+	if (argc < 4)
+		usage();
+	signal(SIGPIPE, SIG_IGN);
+	raise_fd_limit();
+	client.peer = endpoint_parse(argv[2], argv[3]);
+	if (!strcmp(mode, "server") && argc == 4)
+		server_run(&client.peer);
+	if (!strcmp(mode, "hold") && argc == 5)
+		return hold_run(&client, atol(argv[4]));
+	if (argc < 5 || argc > 6)
+		usage();
+	client.connect_each = !strcmp(mode, "crr");
+	if (!strcmp(mode, "urr"))
+		client.type = SOCK_DGRAM;
+	else if (strcmp(mode, "rr") && !client.connect_each)
+		usage();
+	if (argc > 5)
+		client.size = strtoul(argv[5], NULL, 0);
+	if (!client.size || client.size > sizeof(payload))
+		errx(2, "a size is 1 to %zu bytes", sizeof(payload));
+	return client_run(&client, atof(argv[4]));
+}
