@@ -1,0 +1,88 @@
+/* flow/flow.h: what every flow has, whatever its protocol.
+ *
+ * A flow is one conversation of the guest with one peer: a TCP connection, a UDP
+ * pseudo-connection, an ICMP echo session.  Protocols embed struct flow as the first
+ * member of their own struct; the table never looks at the rest.
+ *
+ * Life:
+ *   - allocated zeroed by the protocol, which fills `class`, `key`, `dir`, then
+ *     flow_table_insert(): from now on the table finds it and lists it;
+ *   - the protocol keeps the counters and `used_ns` and owns `timer`;
+ *   - flow_table_remove(): takes it out, cancels the timer, records why.  The protocol
+ *     frees its struct after that.
+ */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/timerq.h"
+
+enum flow_proto { FLOW_TCP, FLOW_UDP, FLOW_ICMP, N_FLOW_PROTOS };
+enum flow_dir {
+	FLOW_OUT, /* opened by the guest */
+	FLOW_IN	  /* through a port forward */
+};
+
+/* The flow as the guest sees it; no padding bytes, it is hashed whole. */
+struct flow_key {
+	struct addr guest, peer;
+	uint16_t guest_port; /* ICMP echo: identifier */
+	uint16_t peer_port;  /* ICMP echo: 0 */
+	uint32_t proto;	     /* enum flow_proto */
+};
+
+enum flow_close_reason {
+	FLOW_CLOSED_NOT,      /* still open */
+	FLOW_CLOSED_FINISHED, /* both sides are done */
+	FLOW_CLOSED_IDLE,     /* nothing for its timeout */
+	FLOW_CLOSED_GUEST_RESET,
+	FLOW_CLOSED_PEER_RESET,
+	FLOW_CLOSED_REFUSED,	  /* the peer, or the guest for a forward, refused */
+	FLOW_CLOSED_UNREACHABLE,  /* host, net or protocol unreachable */
+	FLOW_CLOSED_TIMED_OUT,	  /* no answer to connect or to retransmissions */
+	FLOW_CLOSED_GUEST_LEFT,	  /* the guest's link went away */
+	FLOW_CLOSED_BY_OPERATOR,  /* flow-close */
+	FLOW_CLOSED_HOST_ERROR,	  /* another error of the host socket */
+	FLOW_CLOSED_PREEMPTED,	  /* made room for a new flow */
+	FLOW_CLOSED_SHUTDOWN,	  /* the daemon ended */
+	N_FLOW_CLOSE_REASONS
+};
+
+struct flow;
+struct env;
+
+/* What the table and the control socket need to know of a protocol. */
+struct flow_class {
+	const char *name; /* "tcp" */
+	/* The state's standard name, such as "ESTABLISHED". */
+	const char *(*state)(const struct flow *f);
+	/* Ends the flow at once: tells both sides as the protocol does (RST, nothing for UDP),
+	 * removes it from the table and frees it.  With FLOW_CLOSED_GUEST_LEFT nothing is sent
+	 * to the guest. */
+	void (*close)(struct env *env, struct flow *f, enum flow_close_reason reason);
+	/* Nanoseconds until the flow would end if nothing came any more; 0: not known. */
+	uint64_t (*timeout)(const struct flow *f, uint64_t now_ns);
+};
+
+struct flow {
+	const struct flow_class *class;
+	struct flow_key key;
+	uint64_t id; /* never used twice in a daemon's life, from 1 */
+	uint64_t hash;
+	enum flow_dir dir;
+	struct endpoint host; /* our end of the host socket; port 0 while unknown */
+	struct endpoint peer; /* the true peer on the host's network, after address mapping */
+	uint64_t created_ns, used_ns;
+	uint64_t bytes_out, bytes_in; /* payload from and to the guest */
+	uint64_t packets_out, packets_in;
+	struct timer timer;
+	struct list all; /* of the table, oldest first */
+};
+
+/* "idle", "peer-reset", ... */
+const char *flow_close_reason_name(enum flow_close_reason reason);
+const char *flow_proto_name(enum flow_proto proto);
+const char *flow_dir_name(enum flow_dir dir); /* "out", "in" */
+
+#endif

@@ -1,0 +1,58 @@
+/* flow/stats.h: every counter, with its name and description. */
+#ifndef FLOW_STATS_H
+#define FLOW_STATS_H
+
+#include <stdint.h>
+
+#include "wire/drop.h"
+
+/* X(field, name, description); grouped by unit, one a line. */
+#define STATS_COUNTERS(X)                                                                         \
+	X(link_clients, "link.clients", "guest links accepted")                                   \
+	X(link_refused, "link.refused", "clients refused while another was connected")            \
+	X(link_bad_length, "link.bad-length", "clients ended for a nonsense frame length")        \
+	X(link_frames_in, "link.frames-in", "frames from the guest")                              \
+	X(link_bytes_in, "link.bytes-in", "bytes of frames from the guest")                       \
+	X(link_frames_out, "link.frames-out", "frames to the guest")                              \
+	X(link_bytes_out, "link.bytes-out", "bytes of frames to the guest")                       \
+	X(link_blocked, "link.blocked", "times the guest did not read what we had for it")        \
+	X(arp_requests, "arp.requests", "ARP requests from the guest")                            \
+	X(arp_replies, "arp.replies", "ARP replies to the guest")                                 \
+	X(flow_opened, "flow.opened", "flows opened")                                             \
+	X(flow_refused, "flow.refused", "flows refused for lack of room or sockets")              \
+	X(tcp_segments_in, "tcp.segments-in", "TCP segments from the guest")                      \
+	X(tcp_segments_out, "tcp.segments-out", "TCP segments to the guest")                      \
+	X(tcp_resets_out, "tcp.resets-out", "TCP resets to the guest")                            \
+	X(tcp_retransmits, "tcp.retransmits", "TCP segments sent to the guest again")             \
+	X(tcp_timeouts, "tcp.timeouts", "TCP retransmission timeouts towards the guest")          \
+	X(tcp_fast_retransmits, "tcp.fast-retransmits", "TCP recoveries from duplicate ACKs")     \
+	X(tcp_out_of_order, "tcp.out-of-order", "TCP segments from the guest kept out of order")  \
+	X(tcp_duplicates, "tcp.duplicates", "TCP segments from the guest that were known whole")  \
+	X(tcp_outside_window, "tcp.outside-window", "TCP segments outside the window")            \
+	X(tcp_challenge_acks, "tcp.challenge-acks", "TCP challenge ACKs (RFC 5961)")              \
+	X(tcp_queued, "tcp.queued-bytes", "bytes that a host socket did not take at once")        \
+	X(tcp_memory_pressure, "tcp.memory-pressure", "TCP bytes not kept for lack of memory")    \
+	X(tcp_zero_window_probes, "tcp.zero-window-probes", "TCP zero window probes to the guest")
+
+struct stats {
+#define X(field, name, text) uint64_t field;
+	STATS_COUNTERS(X)
+#undef X
+	uint64_t drops[N_DROPS]; /* frames from the guest by reason */
+};
+
+/* A row for each field of STATS_COUNTERS, in order. */
+struct stats_row {
+	const char *name, *text;
+	uint64_t offset; /* of the counter in struct stats */
+};
+
+extern const struct stats_row stats_rows[];
+extern const unsigned n_stats_rows;
+
+static inline uint64_t stats_value(const struct stats *s, const struct stats_row *row)
+{
+	return *(const uint64_t *)((const char *)s + row->offset);
+}
+
+#endif

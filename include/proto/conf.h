@@ -1,0 +1,100 @@
+/* proto/conf.h: the settings as the command line gave them.
+ *
+ * Plain data: daemon/options fills it, nobody changes it afterwards.  What depends on the
+ * state of the host as well (addresses, resolvers) is in struct net.
+ */
+#ifndef PROTO_CONF_H
+#define PROTO_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define CONF_DNS_MAX	8
+#define CONF_SEARCH_MAX 6
+#define CONF_NAME_MAX	256 /* a domain name's text, with its terminating zero */
+#define CONF_RECORDS_MAX 64
+
+struct conf_dns_record {
+	char name[CONF_NAME_MAX];
+	struct addr addr;
+};
+
+/* Seconds, unless said otherwise. */
+struct conf_timeouts {
+	unsigned udp_oneway; /* a UDP flow without an answer; 30 */
+	unsigned udp_stream; /* a UDP flow with traffic both ways; 120 */
+	unsigned icmp;	     /* 60 */
+	unsigned fragment;   /* incomplete datagrams from the guest; 30 (RFC 791 3.2) */
+	unsigned dns_query;  /* one upstream server; 2 */
+	unsigned tcp_connect; /* to the host's network; 0: the kernel's */
+	unsigned tcp_syn;    /* a forward's SYN unanswered by the guest; 60 */
+	unsigned tcp_idle;   /* an established connection without traffic; 7200 */
+	unsigned tcp_closing; /* half-closed connections without traffic; 7200 */
+	unsigned tcp_last_ack; /* our FIN unacknowledged, TIME-WAIT likewise; 60 */
+	unsigned dhcp_lease; /* 86400 */
+};
+
+struct conf_limits {
+	unsigned flows;		  /* all protocols; 65536 */
+	unsigned dns_cache;	  /* answers kept; 4096 */
+	unsigned dns_pending;	  /* queries under way; 1024 */
+	unsigned fragments;	  /* datagrams under reassembly; 64 */
+	unsigned control_clients; /* 64 */
+};
+
+struct conf {
+	/* link */
+	const char *socket_path; /* NULL with fd */
+	int fd;			 /* connected link, -1: none */
+	bool one_off;
+
+	/* process */
+	bool foreground, quiet, debug;
+	const char *pid_path, *log_path, *control_path, *status_path;
+
+	/* what the guest gets; *_set says that the command line fixed it */
+	bool address_set, prefix_set, gateway_set, mtu_set, mac_set;
+	struct addr address, gateway;
+	uint8_t prefix_len;
+	uint16_t mtu; /* 0: not told to the guest */
+	struct mac mac;
+	const char *interface;			/* template for address and route, NULL: default route's */
+	const char *hostname, *fqdn;		/* NULL: none */
+	bool private_net;			/* --private: the classic layout, not the host's addresses */
+	struct addr private_prefix;
+	uint8_t private_prefix_len;
+
+	/* DNS */
+	struct addr dns[CONF_DNS_MAX];
+	unsigned n_dns;
+	bool dns_set; /* even when empty: "none" */
+	char search[CONF_SEARCH_MAX][CONF_NAME_MAX];
+	unsigned n_search;
+	bool search_set;
+	bool dns_forward_set, dns_host_set;
+	struct addr dns_forward, dns_host;
+	bool no_dns_relay, no_dhcp_dns, no_dhcp_search;
+	struct conf_dns_record records[CONF_RECORDS_MAX];
+	unsigned n_records;
+
+	/* protocols switched off */
+	bool no_tcp, no_udp, no_icmp, no_dhcp;
+
+	/* address mapping */
+	bool no_map_gateway, map_loopback_set, map_guest_set;
+	struct addr map_loopback, map_guest;
+	bool outbound_set;
+	struct addr outbound;
+	const char *outbound_interface;
+
+	/* forwards: the option texts, in order; proto/forward reads them */
+	const char **tcp_forwards, **udp_forwards;
+	unsigned n_tcp_forwards, n_udp_forwards;
+
+	struct conf_timeouts timeouts;
+	struct conf_limits limits;
+};
+
+#endif

@@ -1,0 +1,90 @@
+/* proto/env.h: what every handler works with: settings, tables, clock, the guest's link.
+ *
+ * Handlers reach the outside only through the operation tables named here, so that tests
+ * put fakes behind them.  A handler has at most two entries: X_from_guest(env, pkt) and
+ * X_from_host(env, ...).
+ */
+#ifndef PROTO_ENV_H
+#define PROTO_ENV_H
+
+#include "base/timerq.h"
+#include "flow/stats.h"
+#include "flow/table.h"
+#include "proto/conf.h"
+#include "proto/net.h"
+#include "wire/pkt.h"
+
+/* The guest's link: a batch of frames out, and how much room is left.
+ *
+ * reserve() and commit() go in pairs, with nothing of the link between them. */
+struct guest_ops {
+	/* Finds room for up to `n` frames of up to `frame_max` bytes each and stores where each
+	 * is to be written; returns how many (0: none now).  All room for `bulk` data (what can
+	 * stay in a host socket) ends before that for replies to the guest's frames does: the
+	 * link stops reading from the guest while there is no room for a reply, so a reply
+	 * always finds it. */
+	int (*reserve)(void *link, bool bulk, size_t frame_max, int n, uint8_t *frames[]);
+	/* Sends the first `n` reserved frames: all of frame_max bytes but the last, which has
+	 * `last_len`.  Frames shorter than Ethernet's minimum are padded. */
+	void (*commit)(void *link, int n, size_t last_len);
+};
+
+/* What we know of the guest from what it sent. */
+struct guest {
+	bool connected;	 /* a client is on the link */
+	bool mac_known;
+	struct mac mac;	 /* broadcast until known */
+	bool addr_known;
+	struct addr addr; /* the source it uses; what forwards are sent to */
+	uint64_t seen_ns;
+};
+
+struct dhcp4;
+struct dns;
+struct forwards;
+struct icmp;
+struct reassembly;
+struct tcp;
+struct udp;
+
+struct env {
+	uint64_t now_ns; /* monotonic, taken once a wake-up of the loop */
+	const struct conf *conf;
+	struct net *net;
+	struct flow_table flows;
+	struct timerq timers;
+	struct stats stats;
+	struct guest guest;
+
+	const struct guest_ops *guest_ops;
+	void *link;
+
+	struct tcp *tcp;
+	struct udp *udp;
+	struct icmp *icmp;
+	struct dns *dns;
+	struct dhcp4 *dhcp4;
+	struct forwards *forwards;
+	struct reassembly *reassembly;
+};
+
+/* Handles one frame from the guest.  Views into it that handlers keep are valid until
+ * demux_batch_end().  Returns the reason when it was dropped, which is counted here. */
+enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len);
+
+/* The link's batch of frames is over: sends to hosts what it brought, and the ACKs for it. */
+void demux_batch_end(struct env *env);
+
+/* The link has room for bulk data again. */
+void demux_room(struct env *env);
+
+/* The guest's client came or left: flows of the old one are reset. */
+void demux_guest_up(struct env *env);
+void demux_guest_down(struct env *env);
+
+static inline void env_drop(struct env *env, enum drop reason)
+{
+	env->stats.drops[reason]++;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* proto/tcp/host.h: the host side of a TCP connection, as the relay sees it.
+ *
+ * A socket of the host (host/tcp_sock), a service inside the daemon (DNS over TCP), or a
+ * fake in tests.  Every call returns at once.  Readiness is level-triggered and told with
+ * tcp_from_host(): only while the relay asks for it with watch().
+ */
+#ifndef PROTO_TCP_HOST_H
+#define PROTO_TCP_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+
+struct env;
+struct tcp_conn;
+
+enum tcp_host_event {
+	TCP_HOST_READ = 1, /* bytes or the end of the stream can be peeked */
+	TCP_HOST_WRITE = 2 /* send() would take bytes; a pending connect is decided */
+};
+
+struct tcp_host_ops {
+	/* 0 once connected, -EINPROGRESS, or the reason of the failure as -errno. */
+	int (*connected)(void *host);
+	/* Takes bytes that the guest sent; how many, -EAGAIN for none now, another -errno when
+	 * the connection is broken. */
+	ssize_t (*send)(void *host, const struct iovec *iov, int n);
+	/* Copies bytes for the guest without consuming them, from `offset` bytes behind the
+	 * first unconsumed one.  0: end of the stream stands there.  -EAGAIN: nothing yet. */
+	ssize_t (*peek)(void *host, const struct iovec *iov, int n, size_t offset);
+	/* The guest acknowledged the first `len` unconsumed bytes. */
+	int (*consume)(void *host, size_t len);
+	/* The guest sent FIN, and all before it has been sent. */
+	void (*shutdown)(void *host);
+	/* Frees `host`; with `reset` the peer sees a reset rather than an orderly end. */
+	void (*close)(void *host, bool reset);
+	/* Which enum tcp_host_event bits are wanted from now on. */
+	void (*watch)(void *host, unsigned events);
+	/* Our end of the socket, once known; port 0 where there is none. */
+	void (*local)(void *host, struct endpoint *e);
+};
+
+/* Opens the host side for a guest's SYN. */
+struct tcp_dialer {
+	const struct tcp_host_ops *ops;
+	/* Begins to connect to `dst` (already mapped); NULL and *err (an errno) on failure. */
+	void *(*connect)(struct env *env, struct tcp_conn *conn, const struct endpoint *dst, int *err);
+};
+
+#endif

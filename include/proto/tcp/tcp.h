@@ -1,0 +1,48 @@
+/* proto/tcp/tcp.h: the TCP relay: what the rest of the daemon calls.
+ *
+ * One struct tcp_conn a connection: the guest's end is a TCP of our own (RFC 9293), the
+ * host's end is a struct tcp_host_ops.
+ */
+#ifndef PROTO_TCP_TCP_H
+#define PROTO_TCP_TCP_H
+
+#include "proto/env.h"
+#include "proto/tcp/host.h"
+
+/* `dialer` opens host sockets.  NULL without memory. */
+struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer);
+
+/* All flows must have been closed. */
+void tcp_free(struct tcp *t);
+
+enum drop tcp_from_guest(struct env *env, const struct pkt *p);
+
+/* Hands the batch's data to the host sockets and acknowledges what was taken. */
+void tcp_batch_end(struct env *env);
+
+/* The link has room again: connections that waited for it go on. */
+void tcp_room(struct env *env);
+
+/* The host side of `conn` is ready for `events` (enum tcp_host_event bits). */
+void tcp_from_host(struct env *env, struct tcp_conn *conn, unsigned events);
+
+/* Opens a connection to the guest for an accepted client of a forward.  `host` is connected and
+ * taken over, also on failure, when it is closed with a reset.  `client` is the address that the
+ * guest shall see (already mapped).  0, -ENOMEM, -ENOSPC (flow limit), -EEXIST (the guest still
+ * has a connection with this client's port). The client's host side and rule are for show. */
+int tcp_open_to_guest(struct env *env, const struct tcp_host_ops *ops, void *host,
+		      void (*set_conn)(void *host, struct tcp_conn *conn),
+		      const struct endpoint *guest, const struct endpoint *client,
+		      const struct endpoint *peer);
+
+/* A service inside the daemon that answers TCP of the guest (DNS).  NULL when `dst` is not
+ * one's own. */
+struct tcp_service {
+	const struct tcp_host_ops *ops;
+	bool (*serves)(struct env *env, const struct endpoint *dst);
+	void *(*open)(struct env *env, struct tcp_conn *conn);
+};
+
+void tcp_set_service(struct tcp *t, const struct tcp_service *service);
+
+#endif

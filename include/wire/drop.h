@@ -1,0 +1,44 @@
+/* wire/drop.h: why a frame from the guest went no further; each reason is a counter. */
+#ifndef WIRE_DROP_H
+#define WIRE_DROP_H
+
+/* X(identifier, name in statistics, description) */
+#define DROP_REASONS(X)                                                                        \
+	X(RUNT, "runt", "frame shorter than an Ethernet header")                               \
+	X(VLAN, "vlan", "frame with a VLAN tag")                                               \
+	X(ETHERTYPE, "ethertype", "unknown ethertype")                                         \
+	X(IP4_HEADER, "ip4-header", "IPv4 header truncated or malformed")                      \
+	X(IP4_LENGTH, "ip4-length", "IPv4 total length larger than the frame")                 \
+	X(IP6, "ip6", "IPv6 packet while the guest has no IPv6")                               \
+	X(IP_SOURCE, "ip-source", "source address that no guest may use")                      \
+	X(IP_DESTINATION, "ip-destination", "destination address that is not relayed")         \
+	X(IP_PROTOCOL, "ip-protocol", "IP protocol that is not relayed")                       \
+	X(FRAGMENT_BOUNDS, "fragment-bounds", "fragment beyond 65535 bytes or malformed")      \
+	X(FRAGMENT_LIMIT, "fragment-limit", "too many fragments or bytes awaiting reassembly") \
+	X(FRAGMENT_TIMEOUT, "fragment-timeout", "datagram not complete in time")               \
+	X(UDP_HEADER, "udp-header", "UDP header truncated or length wrong")                    \
+	X(TCP_HEADER, "tcp-header", "TCP header truncated or malformed")                       \
+	X(TCP_FLAGS, "tcp-flags", "impossible TCP flags")                                      \
+	X(ICMP_HEADER, "icmp-header", "ICMP message truncated or malformed")                   \
+	X(ICMP_TYPE, "icmp-type", "ICMP type that is not relayed")                             \
+	X(ARP, "arp", "ARP packet malformed or not for Ethernet and IPv4")                     \
+	X(DHCP, "dhcp", "DHCP message malformed or not for a server")                          \
+	X(DNS, "dns", "DNS message malformed")                                                 \
+	X(FLOW_LIMIT, "flow-limit", "no room for a new flow")                                  \
+	X(HOST_SOCKET, "host-socket", "the host gave no socket for the flow")                  \
+	X(HOST_SEND, "host-send", "the host refused to send the datagram")                     \
+	X(MEMORY, "memory", "no memory")
+
+enum drop {
+	DROP_NONE,
+#define X(id, name, text) DROP_##id,
+	DROP_REASONS(X)
+#undef X
+	N_DROPS
+};
+
+/* Stable name, for statistics; DROP_NONE has none. */
+const char *drop_name(enum drop reason);
+const char *drop_text(enum drop reason);
+
+#endif

@@ -1,0 +1,38 @@
+/* wire/icmp.h: ICMP for IPv4 (RFC 792, RFC 1191). */
+#ifndef WIRE_ICMP_H
+#define WIRE_ICMP_H
+
+#include "base/cursor.h"
+
+#define ICMP_HEADER_LEN 8
+
+enum icmp_type {
+	ICMP_TYPE_ECHO_REPLY = 0,
+	ICMP_TYPE_UNREACHABLE = 3,
+	ICMP_TYPE_ECHO = 8,
+	ICMP_TYPE_TIME_EXCEEDED = 11,
+	ICMP_TYPE_PARAMETER_PROBLEM = 12
+};
+
+enum icmp_unreachable_code {
+	ICMP_CODE_NET = 0,
+	ICMP_CODE_HOST = 1,
+	ICMP_CODE_PROTOCOL = 2,
+	ICMP_CODE_PORT = 3,
+	ICMP_CODE_FRAGMENTATION_NEEDED = 4,
+	ICMP_CODE_ADMIN_PROHIBITED = 13
+};
+
+struct icmp_hdr {
+	uint8_t type, code;
+	uint16_t id;	 /* echo: identifier; else the upper half of the rest */
+	uint16_t seq;	 /* echo: sequence number; fragmentation needed: next-hop MTU */
+};
+
+/* Reads the first eight bytes, checksum skipped. */
+void icmp_decode(struct rd *r, struct icmp_hdr *h);
+
+/* Writes header and `len` bytes of payload with the right checksum. */
+void icmp_encode(struct wr *w, const struct icmp_hdr *h, const void *payload, size_t len);
+
+#endif

@@ -1,0 +1,133 @@
+/* flow/table.c: open addressing with linear probing and backward-shift deletion, so that the
+ * table needs no tombstones and a lookup stays short however many flows have come and gone. */
+#include "flow/table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MIN 256
+
+static_assert(sizeof(struct flow_key) == 40, "the key is hashed and compared whole");
+
+int flow_table_init(struct flow_table *t, size_t max)
+{
+	*t = (struct flow_table){ .max = max, .next_id = 1, .n_slots = SLOTS_MIN };
+	hash_key_random(&t->key);
+	list_init(&t->all);
+	t->slots = calloc(t->n_slots, sizeof(*t->slots));
+	return t->slots ? 0 : -ENOMEM;
+}
+
+void flow_table_free(struct flow_table *t)
+{
+	free(t->slots);
+	t->slots = NULL;
+}
+
+static size_t find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	size_t mask = t->n_slots - 1, i = hash & mask;
+
+	while (t->slots[i] &&
+	       (t->slots[i]->hash != hash || memcmp(&t->slots[i]->key, key, sizeof(*key))))
+		i = (i + 1) & mask;
+	return i;
+}
+
+struct flow *flow_table_lookup(const struct flow_table *t, const struct flow_key *key)
+{
+	return t->slots[find(t, key, hash_bytes(&t->key, key, sizeof(*key)))];
+}
+
+struct flow *flow_table_by_id(const struct flow_table *t, uint64_t id)
+{
+	struct list *pos, *tmp;
+
+	list_for_each(pos, tmp, &t->all) {
+		struct flow *f = container_of(pos, struct flow, all);
+
+		if (f->id == id)
+			return f;
+	}
+	return NULL;
+}
+
+static int grow(struct flow_table *t)
+{
+	size_t n_old = t->n_slots;
+	struct flow **old = t->slots, **slots = calloc(n_old * 2, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	t->slots = slots;
+	t->n_slots = n_old * 2;
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i])
+			t->slots[find(t, &old[i]->key, old[i]->hash)] = old[i];
+	free(old);
+	return 0;
+}
+
+int flow_table_insert(struct flow_table *t, struct flow *f, uint64_t now_ns)
+{
+	size_t i;
+
+	if (t->n >= t->max)
+		return -ENOSPC;
+	if ((t->n + 1) * 2 > t->n_slots && grow(t))
+		return -ENOMEM;
+	f->hash = hash_bytes(&t->key, &f->key, sizeof(f->key));
+	i = find(t, &f->key, f->hash);
+	if (t->slots[i])
+		return -EEXIST;
+	t->slots[i] = f;
+	f->id = t->next_id++;
+	f->created_ns = f->used_ns = now_ns;
+	list_append(&t->all, &f->all);
+	t->n++;
+	t->by_proto[f->key.proto]++;
+	return 0;
+}
+
+/* Fills the hole at `hole` with later members of its run that may stand there. */
+static void close_gap(struct flow_table *t, size_t hole)
+{
+	size_t mask = t->n_slots - 1;
+
+	for (size_t i = (hole + 1) & mask; t->slots[i]; i = (i + 1) & mask) {
+		size_t home = t->slots[i]->hash & mask;
+
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			t->slots[hole] = t->slots[i];
+			hole = i;
+		}
+	}
+	t->slots[hole] = NULL;
+}
+
+void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_reason reason,
+		       uint64_t now_ns)
+{
+	struct flow_closed *c = &t->closed[t->n_closed++ % FLOW_CLOSED_KEPT];
+
+	assert(!timer_armed(&f->timer));
+	close_gap(t, find(t, &f->key, f->hash));
+	list_remove(&f->all);
+	t->n--;
+	t->by_proto[f->key.proto]--;
+	t->by_reason[reason]++;
+	*c = (struct flow_closed){ .id = f->id,
+				   .key = f->key,
+				   .dir = f->dir,
+				   .host = f->host,
+				   .peer = f->peer,
+				   .created_ns = f->created_ns,
+				   .closed_ns = now_ns,
+				   .bytes_out = f->bytes_out,
+				   .bytes_in = f->bytes_in,
+				   .packets_out = f->packets_out,
+				   .packets_in = f->packets_in,
+				   .reason = reason };
+}

@@ -1,0 +1,65 @@
+/* The flow table: lookup, limits, removal without tombstones, history. */
+#include "flow/table.h"
+
+#include <errno.h>
+
+#include "lib/suite.h"
+
+static struct flow_table table;
+
+static struct flow make(unsigned i)
+{
+	return (struct flow){ .key = { .guest = addr_ip4(0x0a00020f),
+				       .peer = addr_ip4(0xc6336400 | (i >> 16)),
+				       .guest_port = (uint16_t)i,
+				       .peer_port = 80,
+				       .proto = FLOW_TCP } };
+}
+
+START_TEST(insert_lookup_remove)
+{
+	enum { N = 5000 };
+	struct flow *flows = calloc(N, sizeof(*flows));
+
+	ck_assert_int_eq(flow_table_init(&table, N), 0);
+	for (unsigned i = 0; i < N; i++) {
+		flows[i] = make(i);
+		ck_assert_int_eq(flow_table_insert(&table, &flows[i], i), 0);
+	}
+	for (unsigned i = 0; i < N; i += 3)
+		flow_table_remove(&table, &flows[i], FLOW_CLOSED_IDLE, N);
+	for (unsigned i = 0; i < N; i++)
+		ck_assert_ptr_eq(flow_table_lookup(&table, &flows[i].key), i % 3 ? &flows[i] : NULL);
+	for (unsigned i = 0; i < N; i++)
+		if (i % 3)
+			flow_table_remove(&table, &flows[i], FLOW_CLOSED_FINISHED, N);
+	ck_assert_uint_eq(table.n, 0);
+	ck_assert_uint_eq(table.n_closed, N);
+	ck_assert_uint_eq(table.by_reason[FLOW_CLOSED_IDLE], (N + 2) / 3);
+	ck_assert(list_empty(&table.all));
+	flow_table_free(&table);
+	free(flows);
+}
+END_TEST
+
+START_TEST(limit_and_duplicates)
+{
+	struct flow a = make(1), b = make(1), c = make(2);
+
+	ck_assert_int_eq(flow_table_init(&table, 1), 0);
+	ck_assert_int_eq(flow_table_insert(&table, &a, 0), 0);
+	ck_assert_int_eq(flow_table_insert(&table, &c, 0), -ENOSPC);
+	table.max = 2;
+	ck_assert_int_eq(flow_table_insert(&table, &b, 0), -EEXIST);
+	ck_assert_int_eq(flow_table_insert(&table, &c, 0), 0);
+	ck_assert_uint_eq(a.id, 1);
+	ck_assert_uint_eq(c.id, 2);
+	ck_assert_ptr_eq(flow_table_by_id(&table, 2), &c);
+	ck_assert_ptr_null(flow_table_by_id(&table, 3));
+	flow_table_remove(&table, &a, FLOW_CLOSED_FINISHED, 0);
+	flow_table_remove(&table, &c, FLOW_CLOSED_FINISHED, 0);
+	flow_table_free(&table);
+}
+END_TEST
+
+SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates)
