@@ -41,15 +41,20 @@ packages_install()
 		install -y --no-install-recommends $missing
 }
 
-# package_download PACKAGE DIR: fetches PACKAGE into the folder DIR, where nothing installs it.
-package_download()
+# apt_refresh PACKAGE...: fetches apt's lists, unless they know these packages.
+apt_refresh()
 {
-	apt-cache show "$1" >/dev/null 2>&1 || as_root apt-get "${apt_options[@]}" update
-	(cd "$2" && apt-get "${apt_options[@]}" download "$1")
+	apt-cache show "$@" >/dev/null 2>&1 || as_root apt-get "${apt_options[@]}" update
 }
 
 # package_dependency PACKAGE PATTERN: prints the first dependency of PACKAGE that matches.
 package_dependency()
 {
 	apt-cache depends "$1" | sed -n 's/^ *Depends: //p' | grep -m 1 -e "$2"
+}
+
+# package_download PACKAGE DIR: fetches PACKAGE into the folder DIR; nothing is installed.
+package_download()
+{
+	(cd "$2" && apt-get "${apt_options[@]}" download "$1")
 }

@@ -1,0 +1,115 @@
+"""A QEMU guest of the kernel and initramfs made by `fetch`, and a shell in it for the host.
+
+The shell runs on the guest's serial console, which is QEMU's standard input and output.
+"""
+
+import os
+import pathlib
+import re
+import select
+import subprocess
+import termios
+import time
+import tty
+
+TCG = ["-accel", "tcg,thread=multi", "-cpu", "max"]
+KVM = ["-accel", "kvm", "-cpu", "host"]
+BOOT_DEADLINE = 180     # seconds; an emulated CPU takes about 10 when it has the host's to itself
+PROBE_DEADLINE = 20
+MAC = "52:54:00:12:34:56"
+LEAVE = b"\x1d"         # Ctrl-]
+
+
+class GuestError(Exception):
+    """The guest ended, or did not answer in time."""
+
+
+class Guest:
+    def __init__(self, image, link=None, accel=TCG, log=None):
+        """Starts QEMU; `image` is the folder that fetch filled, `link` a UNIX socket to put the
+        guest's network interface on, `log` a file for everything on its serial console."""
+        image = pathlib.Path(image)
+        command = ["qemu-system-x86_64", *accel, "-nodefaults", "-no-user-config", "-no-reboot",
+                   "-vga", "none", "-display", "none", "-m", "256", "-smp", "2",
+                   "-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initramfs"),
+                   "-append", "console=ttyS0 quiet panic=-1", "-serial", "stdio"]
+        if link:
+            command += ["-netdev", f"stream,id=net0,server=off,addr.type=unix,addr.path={link}",
+                        "-device", f"virtio-net-pci,netdev=net0,mac={MAC},romfile="]
+        self.log = log
+        self.unread = b""
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, bufsize=0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def read_some(self, seconds):
+        """Adds what the console says to self.unread; returns it."""
+        output = self.process.stdout.fileno()
+        if not select.select([output], [], [], max(seconds, 0))[0]:
+            raise GuestError(f"silent; the console's end: {self.unread[-200:]!r}")
+        data = os.read(output, 65536)
+        if not data:
+            raise GuestError(f"QEMU ended: {self.unread[-500:].decode(errors='replace').strip()}")
+        if self.log:
+            self.log.write(data)
+            self.log.flush()
+        self.unread += data
+        return data
+
+    def run(self, command, seconds=60):
+        """Runs a command line in the guest's shell; returns its exit status and what it said."""
+        self.process.stdin.write(b"{ %s\n} </dev/null; echo \"<$?>\"\n" % command.encode())
+        deadline = time.monotonic() + seconds
+        while not (end := re.search(rb"<(\d+)>\n", self.unread)):
+            self.read_some(deadline - time.monotonic())
+        output, self.unread = self.unread[:end.start()], self.unread[end.end():]
+        return int(end[1]), output.decode(errors="replace")
+
+    def boot(self, seconds=BOOT_DEADLINE):
+        """Waits for the shell; returns the version of the guest's kernel."""
+        deadline = time.monotonic() + seconds
+        while b"built-in shell" not in self.unread:
+            self.read_some(deadline - time.monotonic())
+        self.run("PS2=; dmesg -n 1", deadline - time.monotonic())
+        return self.run("uname -r")[1].strip()
+
+    def interact(self, terminal=0):
+        """Joins a terminal to the guest's shell until that ends or Ctrl-] is pressed."""
+        rows, columns = os.get_terminal_size(terminal)[::-1]
+        console = self.process.stdout.fileno()
+        self.process.stdin.write(b"stty sane rows %d cols %d; PS1='guest# '\n" % (rows, columns))
+        before = termios.tcgetattr(terminal)
+        tty.setraw(terminal)
+        try:
+            while True:
+                ready = select.select([terminal, console], [], [])[0]
+                source = console if console in ready else terminal
+                data = os.read(source, 4096)
+                if not data or (source == terminal and LEAVE in data):
+                    break
+                if source == terminal:
+                    self.process.stdin.write(data)
+                else:
+                    os.write(1, data)
+        finally:
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def kvm_refusal(image):
+    """Why KVM is of no use here, None if a guest boots with it.
+
+    An open /dev/kvm promises nothing: in some virtual machines the guest then hangs."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "/dev/kvm cannot be opened"
+    try:
+        with Guest(image, accel=KVM) as guest:
+            guest.boot(PROBE_DEADLINE)
+    except GuestError as error:
+        return f"a guest with KVM did not boot in {PROBE_DEADLINE} s: {error}"
+    return None
