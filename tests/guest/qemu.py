@@ -27,7 +27,7 @@ class GuestError(Exception):
 class Guest:
     def __init__(self, image, link=None, accel=TCG, log=None):
         """Starts QEMU; `image` is the folder that fetch filled, `link` a UNIX socket to put the
-        guest's network interface on, `log` a file for everything on its serial console."""
+        guest's network interface on, `log` a binary file for all that its console says."""
         image = pathlib.Path(image)
         command = ["qemu-system-x86_64", *accel, "-nodefaults", "-no-user-config", "-no-reboot",
                    "-vga", "none", "-display", "none", "-m", "256", "-smp", "2",

@@ -65,11 +65,11 @@ class Daemon:
 class Tour:
     """The steps.  Each method returns what to show behind its OK, or raises."""
 
-    ESSENTIAL = "boot", "lease"     # without which there is no point in the steps behind them
+    ESSENTIAL = "start", "boot", "lease"    # without which those behind them are not tried
 
-    def __init__(self, guest, daemon, web):
-        self.guest, self.daemon, self.web = guest, daemon, web
-        self.client = None
+    def __init__(self, options):
+        self.options = options
+        self.net = self.daemon = self.guest = self.client = None
         self.blocked = None
         self.results = []
 
@@ -79,7 +79,7 @@ class Tour:
             require(not self.blocked, self.blocked)
             word, detail = "OK", method()
         except (Failed, qemu.GuestError, RuntimeError, OSError,
-                subprocess.TimeoutExpired) as error:
+                subprocess.SubprocessError) as error:
             word, detail = "FAIL", str(error).strip()
             if name in self.ESSENTIAL and not self.blocked:
                 self.blocked = f"not tried, for want of {name}"
@@ -92,10 +92,23 @@ class Tour:
         require(status == 0, f"`{command}` ended with {status}: {output}")
         return output
 
+    def start(self):
+        self.net = internet.Internet(pathlib.Path(tempfile.mkstemp()[1]))
+        self.daemon = Daemon(self.options.postern, self.options.posternctl,
+                             pathlib.Path(tempfile.mkdtemp()), self.options.log / "postern.log")
+        return f"postern listens at {self.daemon.link}"
+
     def boot(self):
+        accel = qemu.TCG
+        if self.options.kvm:
+            refusal = qemu.kvm_refusal(self.options.image)
+            print(f"      KVM: {refusal or 'a guest boots with it'}", flush=True)
+            accel = accel if refusal else qemu.KVM
         start = time.monotonic()
+        self.guest = qemu.Guest(self.options.image, self.daemon.link, accel,
+                                open(self.options.log / "console.log", "wb"))
         version = self.guest.boot()
-        return f"Linux {version} in {time.monotonic() - start:.0f} s"
+        return f"Linux {version} on QEMU ({accel[1]}) in {time.monotonic() - start:.0f} s"
 
     def lease(self):
         said = self.run("udhcpc -i eth0 -f -q -n -t 5 -T 2 -s /etc/udhcpc 2>&1")
@@ -137,7 +150,7 @@ class Tour:
         """Starts the fetch and looks while that is half done."""
         self.run(f"timeout 300 wget -q -O - http://{internet.SITE}/ 2>/tmp/error | "
                  "sha256sum >/tmp/sum & fetch=$!")
-        require(self.web.half.wait(EVENT_DEADLINE * 2), "the fetch did not come to its middle")
+        require(self.net.web.half.wait(EVENT_DEADLINE * 2), "the fetch did not come to its middle")
         table = self.daemon.ask("flows").rstrip()
         print(re.sub("^", "      ", table, flags=re.M))
         for what, port in ("fetch", 80), ("forward", PORT_GUEST):
@@ -145,9 +158,9 @@ class Tour:
         return "posternctl shows the forward and the fetch under way"
 
     def fetch(self):
-        self.web.resume.set()
+        self.net.web.resume.set()
         said = self.run("wait $fetch; cat /tmp/sum /tmp/error", EVENT_DEADLINE * 4).split()
-        require(said[:1] == [self.web.sha256], f"sha256 {' '.join(said)}, not {self.web.sha256}")
+        require(said[:1] == [self.net.web.sha256], f"sha256 {' '.join(said)}, not {self.net.web.sha256}")
         return f"{internet.FILE_SIZE >> 20} MiB by HTTP, sha256 {said[0][:16]}... is the server's"
 
     def stop(self):
@@ -157,14 +170,6 @@ class Tour:
         left = [path.name for path in self.daemon.link.parent.iterdir()]
         require(not left, f"postern left behind {' '.join(left)}")
         return "postern ended and left no file behind"
-
-
-def accelerator(options):
-    """TCG, unless KVM is wanted and a guest boots with it."""
-    refusal = qemu.kvm_refusal(options.image) if options.kvm else "not asked for"
-    if options.kvm:
-        print(f"KVM: {refusal or 'works'}", flush=True)
-    return qemu.TCG if refusal else qemu.KVM
 
 
 def main():
@@ -178,21 +183,16 @@ def main():
     options = parser.parse_args()
 
     options.log.mkdir(parents=True, exist_ok=True)
-    accel = accelerator(options)
-    net = internet.Internet(pathlib.Path(tempfile.mkstemp()[1]))
-    daemon = Daemon(options.postern, options.posternctl, pathlib.Path(tempfile.mkdtemp()),
-                    options.log / "postern.log")
-    with open(options.log / "console.log", "wb") as log, \
-            qemu.Guest(options.image, daemon.link, accel, log) as guest:
-        tour = Tour(guest, daemon, net.web)
-        for step in (tour.boot, tour.lease, tour.ping, tour.traceroute, tour.resolve,
-                     tour.forward, tour.flows, tour.fetch):
-            tour.step(step)
-        if options.shell:
-            print("The guest's shell; Ctrl-] leaves it.", flush=True)
-            guest.interact()
+    tour = Tour(options)
+    for step in (tour.start, tour.boot, tour.lease, tour.ping, tour.traceroute, tour.resolve,
+                 tour.forward, tour.flows, tour.fetch):
+        tour.step(step)
+    if options.shell and tour.guest:
+        print("The guest's shell; Ctrl-] leaves it.", flush=True)
+        tour.guest.interact()
+    if tour.daemon:
         tour.blocked = None
-        tour.step(tour.stop)
+    tour.step(tour.stop)
     good, total = tour.results.count("OK"), len(tour.results)
     print(f"{good} of {total} steps OK; logs in {options.log}")
     return 0 if good == total else 1
