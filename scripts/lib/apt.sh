@@ -38,7 +38,7 @@ packages_install()
 	echo "installing:" $missing
 	as_root apt-get "${apt_options[@]}" update
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" \
-		install -y --no-install-recommends $missing
+		install -y --no-install-recommends $missing >/dev/null
 }
 
 # apt_refresh PACKAGE...: fetches apt's lists, unless they know these packages.
