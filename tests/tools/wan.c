@@ -9,6 +9,7 @@
  *
  * It prints "ready" when the wire stands, and ends when its parent does.
  */
+#define _GNU_SOURCE
 #include "tap.h"
 
 #include <err.h>
@@ -64,7 +65,7 @@ static void netns_enter(const char *ns)
 	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), strchr(ns, '/') ? "%s" : "/run/netns/%s", ns);
+	snprintf(path, sizeof(path), "%s%s", strchr(ns, '/') ? "" : "/run/netns/", ns);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, CLONE_NEWNET))
 		err(1, "enter %s", path);

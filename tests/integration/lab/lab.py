@@ -1,0 +1,145 @@
+"""The lab of one test.
+
+    guest ---- postern ---- host ------- router ------- server
+    (TAP, link socket)   192.0.2.2    192.0.2.1      198.51.100.2
+                                      198.51.100.1   198.51.100.53, .54 (name servers)
+
+The guest takes the host's address ("mirrored"), or 10.0.2.15 with `--private`. The router
+calls 203.0.113.0/25 unreachable and swallows what goes to 203.0.113.128/25.
+"""
+
+import os
+import pathlib
+import threading
+
+import netns
+from lab import servers
+from lab.checks import Skip, equal
+from lab.daemon import Daemon, tool_path
+from lab.node import Node
+
+GUEST_MAC = "52:54:00:12:34:56"
+HOST_ADDR, ROUTER_ADDR, SERVER_ADDR = "192.0.2.2", "192.0.2.1", "198.51.100.2"
+ROUTER_FAR_ADDR = "198.51.100.1"
+DNS_ADDR, DNS2_ADDR = "198.51.100.53", "198.51.100.54"
+UNREACHABLE_ADDR, SILENT_ADDR = "203.0.113.1", "203.0.113.129"
+SEARCH = "lab.example"
+MTU = 65520
+
+ZONE = """
+www.lab.example.       60 A     198.51.100.2
+www.lab.example.       60 AAAA  2001:db8::2
+alias.lab.example.     60 CNAME www.lab.example.
+text.lab.example.      60 TXT   "hello" "world"
+short.lab.example.      1 A     198.51.100.3
+mail.lab.example.      60 MX    10 www.lab.example.
+odd.lab.example.       60 TYPE65280 00ff10
+evil.lab.example.       0 FORGED 203.0.113.66
+evil.lab.example.      60 A     198.51.100.4
+mute.lab.example.       0 SILENT
+fail.lab.example.       0 RCODE 2
+""" + "".join(f'large.lab.example. 60 TXT "{i:02d}{"x" * 200}"\n' for i in range(18))
+
+
+class Guest(Node):
+    """The guest: its eth0 is a TAP that tapguest relays to the link socket."""
+
+    relay = None
+    addr, gateway, prefix = HOST_ADDR, ROUTER_ADDR, 24
+
+    def attach(self, daemon, *options, mac=GUEST_MAC, mtu=MTU, fd=None):
+        """Plugs eth0 in, and returns when the link stands."""
+        if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+            raise Skip("no access to /dev/net/tun")
+        link = ["eth0", daemon.socket] if fd is None else ["-f", fd, "eth0"]
+        self.relay = self.spawn(tool_path("tapguest"), "-a", mac, "-m", mtu,
+                                *options, *link, stdout=-1, text=True,
+                                pass_fds=() if fd is None else (fd,))
+        self.wait_connected()
+
+    def wait_connected(self):
+        """Waits for the relay's next line, one a connection."""
+        equal(self.relay.stdout.readline().strip(), "connected", "the first word of tapguest")
+
+    def detach(self):
+        """Pulls the plug: the link and eth0 are gone when this returns."""
+        self.relay.kill()
+        self.relay.wait()
+
+    def configure(self, dns=DNS_ADDR):
+        """Addresses eth0 without DHCP."""
+        self.ip(f"addr add {self.addr}/{self.prefix} dev eth0",
+                f"route add default via {self.gateway}")
+        self.resolv_conf(f"nameserver {dns}\n")
+
+
+class Lab:
+    """Namespaces, wires and servers of one test; the process that made it is their only owner."""
+
+    def __init__(self, logs, folder=pathlib.Path("/run/lab")):
+        self.logs, self.folder = pathlib.Path(logs), folder
+        folder.mkdir()
+        folder.chmod(0o777)  # for a daemon that gives up root before it binds its socket
+        self.daemons = []
+        self.failures = []
+        self.host, self.router, self.server = (
+            Node(name, folder) for name in ("host", "router", "server"))
+        self.guest = Guest("guest", folder)
+        self._wire()
+        self.host.resolv_conf(f"nameserver {DNS_ADDR}\nsearch {SEARCH}\n")
+
+    def _wire(self):
+        netns.connect(self.host.space, "uplink", f"{HOST_ADDR}/24",
+                      self.router.space, "near", f"{ROUTER_ADDR}/24")
+        netns.connect(self.router.space, "far", f"{ROUTER_FAR_ADDR}/24",
+                      self.server.space, "eth0", f"{SERVER_ADDR}/24")
+        self.host.ip(f"route add default via {ROUTER_ADDR}")
+        self.host.sysctl("ipv4/ping_group_range", "0 2147483647")
+        self.router.sysctl("ipv4/ip_forward", 1)
+        self.router.sysctl("ipv4/icmp_ratelimit", 0)
+        self.router.ip("route add unreachable 203.0.113.0/25",
+                       "route add blackhole 203.0.113.128/25")
+        self.server.ip(f"addr add {DNS_ADDR}/24 dev eth0", f"addr add {DNS2_ADDR}/24 dev eth0",
+                       f"route add default via {ROUTER_FAR_ADDR}")
+
+    def daemon(self):
+        """A daemon on the host, not started yet."""
+        daemon = Daemon(self, self.host)
+        self.daemons.append(daemon)
+        return daemon
+
+    def start(self, *args, mtu=MTU):
+        """A running daemon with the guest attached and addressed."""
+        daemon = self.daemon().start(*args)
+        if "--private" in args:
+            self.guest.addr, self.guest.gateway = "10.0.2.15", "10.0.2.2"
+        self.guest.attach(daemon, mtu=mtu)
+        self.guest.configure("10.0.2.3" if "--private" in args else DNS_ADDR)
+        return daemon
+
+    def thread(self, function, *args):
+        """Runs function in a thread; what it raises fails the test at its end."""
+        def guarded():
+            try:
+                function(*args)
+            except Exception as error:  # noqa: any failure of a server is one of the test
+                self.failures.append(error)
+        thread = threading.Thread(target=guarded, daemon=True)
+        thread.start()
+        return thread
+
+    def name_server(self, addr=DNS_ADDR, zone=ZONE, node=None):
+        """A running name server on the server node, or on another."""
+        with (node or self.server).space.entered():
+            return servers.NameServer(zone, addr).start()
+
+    def close(self):
+        """Stops every daemon and reports what went wrong unseen."""
+        problems = list(self.failures)
+        for daemon in self.daemons:
+            try:
+                daemon.stop()
+            except AssertionError as error:
+                problems.append(error)
+        if problems:
+            raise AssertionError("; ".join(map(str, problems)))
