@@ -1,8 +1,14 @@
 /* proto/tcp/host.h: the host side of a TCP connection, as the relay sees it.
  *
  * A socket of the host (host/tcp_sock), a service inside the daemon (DNS over TCP), or a
- * fake in tests.  Every call returns at once.  Readiness is level-triggered and told with
- * tcp_from_host(): only while the relay asks for it with watch().
+ * fake in tests.  Every call returns at once.
+ *
+ * Readiness is told with tcp_from_host() and is edge-triggered, as EPOLLET: once when bytes
+ * or the end arrive, once when room for send() returns after it said -EAGAIN, once when a
+ * connect is decided or an error strikes.  The relay remembers what it did not serve.  (Level
+ * triggering would spin: bytes that the guest has not acknowledged yet stay in the socket, so
+ * it is readable for as long as anything is in flight.)  It is never told from within one of
+ * these calls.
  */
 #ifndef PROTO_TCP_HOST_H
 #define PROTO_TCP_HOST_H
@@ -37,8 +43,6 @@ struct tcp_host_ops {
 	void (*shutdown)(void *host);
 	/* Frees `host`; with `reset` the peer sees a reset rather than an orderly end. */
 	void (*close)(void *host, bool reset);
-	/* Which enum tcp_host_event bits are wanted from now on. */
-	void (*watch)(void *host, unsigned events);
 	/* Our end of the socket, once known; port 0 where there is none. */
 	void (*local)(void *host, struct endpoint *e);
 };

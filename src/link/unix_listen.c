@@ -1,0 +1,65 @@
+/* link/unix_listen.c: a listening UNIX socket, in the place of a stale one if need be. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "link/stream.h"
+
+/* Whether nobody listens behind the socket file at `a`: 0, or why it cannot be replaced. */
+static int probe_stale(const struct sockaddr_un *a)
+{
+	int fd, err;
+	struct stat st;
+
+	if (lstat(a->sun_path, &st))
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	err = connect(fd, (const struct sockaddr *)a, sizeof(*a)) ? errno : 0;
+	close(fd);
+	/* EAGAIN: alive, with a full backlog */
+	return err == ECONNREFUSED ? 0 : !err || err == EAGAIN ? -EADDRINUSE : -err;
+}
+
+static int bind_fresh(int fd, const struct sockaddr_un *a)
+{
+	int rc;
+
+	if (!bind(fd, (const struct sockaddr *)a, sizeof(*a)))
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	rc = probe_stale(a);
+	if (rc)
+		return rc;
+	unlink(a->sun_path);
+	return bind(fd, (const struct sockaddr *)a, sizeof(*a)) ? -errno : 0;
+}
+
+int unix_listen(const char *path, int backlog)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	rc = bind_fresh(fd, &a);
+	if (!rc && listen(fd, backlog))
+		rc = -errno;
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}

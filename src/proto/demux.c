@@ -1,0 +1,148 @@
+/* proto/demux.c: hands each frame of the guest to the handler of its protocol. */
+#include "base/log.h"
+#include "proto/arp.h"
+#include "proto/env.h"
+#include "proto/guest.h"
+#include "proto/tcp/tcp.h"
+
+/* What we learn from any frame: the MAC that answers go to, and the address that forwards
+ * go to.  A guest may change both at any time. */
+static void learn(struct env *env, const struct pkt *p)
+{
+	struct guest *g = &env->guest;
+	char text[MAC_STR_MAX];
+
+	g->seen_ns = env->now_ns;
+	if (g->mac_known && mac_eq(&g->mac, &p->eth.src))
+		return;
+	if (p->eth.src.b[0] & 1)
+		return;
+	g->mac = p->eth.src;
+	g->mac_known = true;
+	log_info(LINK, "guest MAC address %s", mac_print(&g->mac, text));
+}
+
+static void learn_address(struct env *env, const struct addr *src)
+{
+	struct guest *g = &env->guest;
+	char text[ADDR_STR_MAX];
+
+	if ((g->addr_known && addr_eq(&g->addr, src)) || addr_is_unspecified(src))
+		return;
+	g->addr = *src;
+	g->addr_known = true;
+	log_debug(LINK, "guest address %s", addr_print(src, text));
+}
+
+static enum drop udp_handler(struct env *env, const struct pkt *p)
+{
+	return DROP_IP_PROTOCOL;
+}
+
+static enum drop icmp_handler(struct env *env, const struct pkt *p)
+{
+	return DROP_IP_PROTOCOL;
+}
+
+static enum drop tcp_handler(struct env *env, const struct pkt *p)
+{
+	if (env->conf->no_tcp || !env->tcp)
+		return DROP_IP_PROTOCOL;
+	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
+		return DROP_IP_DESTINATION;
+	return tcp_from_guest(env, p);
+}
+
+static const struct {
+	uint8_t proto;
+	enum drop (*from_guest)(struct env *env, const struct pkt *p);
+} ip_handlers[] = {
+	{ IP_TCP, tcp_handler },
+	{ IP_UDP, udp_handler },
+	{ IP_ICMP, icmp_handler },
+};
+
+static enum drop ip_from_guest(struct env *env, const struct pkt *p)
+{
+	for (size_t i = 0; i < sizeof(ip_handlers) / sizeof(ip_handlers[0]); i++)
+		if (ip_handlers[i].proto == p->proto)
+			return ip_handlers[i].from_guest(env, p);
+	guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE, ICMP_CODE_PROTOCOL,
+			      0);
+	return DROP_IP_PROTOCOL;
+}
+
+static enum drop ip4_from_guest(struct env *env, const struct pkt *p)
+{
+	if (addr_is_loopback(&p->src) || addr_is_multicast(&p->src) ||
+	    net_is_broadcast(env->net, &p->src))
+		return DROP_IP_SOURCE;
+	if (addr_is_loopback(&p->dst) || addr_is_unspecified(&p->dst))
+		return DROP_IP_DESTINATION;
+	learn_address(env, &p->src);
+	if (p->fragment)
+		return DROP_FRAGMENT_LIMIT;
+	return ip_from_guest(env, p);
+}
+
+static enum drop dispatch(struct env *env, const struct pkt *p)
+{
+	switch (p->eth.type) {
+	case ETHERTYPE_IP4:
+		return ip4_from_guest(env, p);
+	case ETHERTYPE_ARP:
+		return arp_from_guest(env, p);
+	case ETHERTYPE_IP6:
+		return DROP_IP6;
+	default:
+		return DROP_ETHERTYPE;
+	}
+}
+
+enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
+{
+	static struct log_limit vlan_limit;
+	struct pkt p;
+	enum drop reason = pkt_decode(frame, len, &p);
+
+	if (reason == DROP_VLAN)
+		log_warn_limited(&vlan_limit, env->now_ns, LINK,
+				 "frame with a VLAN tag from the guest dropped: VLANs are not relayed");
+	if (reason == DROP_NONE) {
+		learn(env, &p);
+		reason = dispatch(env, &p);
+	}
+	if (reason != DROP_NONE)
+		env_drop(env, reason);
+	return reason;
+}
+
+void demux_batch_end(struct env *env)
+{
+	if (env->tcp)
+		tcp_batch_end(env);
+}
+
+void demux_room(struct env *env)
+{
+	if (env->tcp)
+		tcp_room(env);
+}
+
+void demux_guest_up(struct env *env)
+{
+	env->guest.connected = true;
+	arp_announce(env);
+}
+
+void demux_guest_down(struct env *env)
+{
+	struct list *pos, *tmp;
+
+	env->guest = (struct guest){ .connected = false };
+	list_for_each(pos, tmp, &env->flows.all) {
+		struct flow *f = container_of(pos, struct flow, all);
+
+		f->class->close(env, f, FLOW_CLOSED_GUEST_LEFT);
+	}
+}

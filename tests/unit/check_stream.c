@@ -1,0 +1,105 @@
+/* The link: framing, padding, bounds, backpressure, over a socket pair. */
+#include "link/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cursor.h"
+#include "lib/fake_guest.h"
+#include "lib/suite.h"
+#include "link/txbuf.h"
+
+static struct txbuf t;
+
+START_TEST(short_frames_are_padded)
+{
+	uint8_t *frame;
+
+	ck_assert_int_eq(txbuf_init(&t), 0);
+	ck_assert_int_eq(txbuf_reserve(&t, false, 42, 1, &frame), 1);
+	memset(frame, 0xaa, 42);
+	ck_assert_uint_eq(txbuf_commit(&t, 1, 42), 60);
+	ck_assert_uint_eq(txbuf_pending(&t), 64);
+	ck_assert_uint_eq(get_be32(t.data), 60);
+	ck_assert_uint_eq(t.data[4 + 41], 0xaa);
+	ck_assert_uint_eq(t.data[4 + 42], 0);
+	ck_assert_uint_eq(t.data[4 + 59], 0);
+	txbuf_free(&t);
+}
+END_TEST
+
+START_TEST(several_frames_in_one_reservation)
+{
+	uint8_t *frames[3];
+
+	ck_assert_int_eq(txbuf_init(&t), 0);
+	ck_assert_int_eq(txbuf_reserve(&t, true, 1514, 3, frames), 3);
+	ck_assert_ptr_eq(frames[1], frames[0] + 1514 + 4);
+	txbuf_commit(&t, 3, 100);
+	ck_assert_uint_eq(txbuf_pending(&t), 2 * (1514 + 4) + 100 + 4);
+	ck_assert_uint_eq(get_be32(t.data + 1518), 1514);
+	ck_assert_uint_eq(get_be32(t.data + 2 * 1518), 100);
+	txbuf_free(&t);
+}
+END_TEST
+
+START_TEST(bulk_ends_before_replies_do)
+{
+	uint8_t *frame;
+	unsigned n = 0;
+
+	ck_assert_int_eq(txbuf_init(&t), 0);
+	while (txbuf_reserve(&t, true, 65000, 1, &frame) == 1) {
+		txbuf_commit(&t, 1, 65000);
+		ck_assert_uint_lt(++n, 100);
+	}
+	ck_assert(t.starved);
+	ck_assert_uint_le(txbuf_pending(&t), TXBUF_BULK);
+	ck_assert(txbuf_takes_reply(&t));
+	ck_assert_int_eq(txbuf_reserve(&t, false, 65000, 1, &frame), 1);
+	txbuf_free(&t);
+}
+END_TEST
+
+/* A frame half written is finished before the next, whatever the socket takes at a time. */
+START_TEST(partial_writes_resume)
+{
+	static uint8_t got[4 << 20];
+	size_t n_got = 0, off = 0;
+	int fd[2], rc, n_frames = 0, small = 4096;
+	uint8_t *frame, sent = 0, seen = 0;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ck_assert_int_eq(txbuf_init(&t), 0);
+	while (sent < 20 || txbuf_pending(&t)) {
+		ssize_t n;
+
+		while (sent < 20 && txbuf_reserve(&t, true, 40001, 1, &frame) == 1) {
+			memset(frame, sent++, 40001);
+			txbuf_commit(&t, 1, 40001);
+		}
+		rc = txbuf_flush(&t, fd[0]);
+		ck_assert(rc == 0 || rc == -EAGAIN);
+		while ((n = read(fd[1], got + n_got, sizeof(got) - n_got)) > 0)
+			n_got += (size_t)n;
+	}
+	while (off < n_got) {
+		ck_assert_uint_eq(get_be32(got + off), 40001);
+		for (size_t i = 0; i < 40001; i++)
+			ck_assert_uint_eq(got[off + 4 + i], seen);
+		off += 4 + 40001;
+		seen++;
+		n_frames++;
+	}
+	ck_assert_int_eq(n_frames, 20);
+	txbuf_free(&t);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
+SUITE_MAIN("stream", short_frames_are_padded, several_frames_in_one_reservation,
+	   bulk_ends_before_replies_do, partial_writes_resume)
