@@ -4,7 +4,6 @@
  * Clients print one JSON object: n, per_s, p50_us, p99_us, errors; "hold"
  * prints held, errors, per_s, and keeps its connections until stdin ends.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>

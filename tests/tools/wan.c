@@ -9,7 +9,6 @@
  *
  * It prints "ready" when the wire stands, and ends when its parent does.
  */
-#define _GNU_SOURCE
 #include "tap.h"
 
 #include <err.h>
