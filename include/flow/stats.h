@@ -20,6 +20,20 @@
 	X(arp_replies, "arp.replies", "ARP replies to the guest")                                 \
 	X(flow_opened, "flow.opened", "flows opened")                                             \
 	X(flow_refused, "flow.refused", "flows refused for lack of room or sockets")              \
+	X(udp_from_guest, "udp.datagrams-in", "UDP datagrams from the guest")                     \
+	X(udp_to_guest, "udp.datagrams-out", "UDP datagrams to the guest")                        \
+	X(udp_ports_changed, "udp.ports-changed", "UDP flows whose source port was not to be had") \
+	X(udp_queued, "udp.queued", "UDP datagrams that a host socket did not take at once")      \
+	X(udp_paused, "udp.paused", "times that a full link kept a UDP socket from being read")   \
+	X(udp_preempted, "udp.preempted", "UDP flows ended early to make room")                   \
+	X(udp_errors, "udp.errors-out", "ICMP errors about UDP to the guest")                     \
+	X(icmp_requests, "icmp.requests", "ICMP echo requests from the guest")                    \
+	X(icmp_replies, "icmp.replies", "ICMP echo replies of the network to the guest")          \
+	X(icmp_own_replies, "icmp.own-replies", "ICMP echo replies of our own to the guest")      \
+	X(icmp_errors, "icmp.errors-out", "ICMP errors about echo requests to the guest")         \
+	X(icmp_lost, "icmp.lost", "ICMP echo replies dropped because the link was full")          \
+	X(fragments_in, "fragments.in", "IPv4 fragments from the guest")                          \
+	X(fragments_whole, "fragments.whole", "datagrams put together from fragments")            \
 	X(tcp_segments_in, "tcp.segments-in", "TCP segments from the guest")                      \
 	X(tcp_segments_out, "tcp.segments-out", "TCP segments to the guest")                      \
 	X(tcp_resets_out, "tcp.resets-out", "TCP resets to the guest")                            \

@@ -14,9 +14,11 @@
 	X(IP_DESTINATION, "ip-destination", "destination address that is not relayed")         \
 	X(IP_PROTOCOL, "ip-protocol", "IP protocol that is not relayed")                       \
 	X(FRAGMENT_BOUNDS, "fragment-bounds", "fragment beyond 65535 bytes or malformed")      \
+	X(FRAGMENT_OVERLAP, "fragment-overlap", "fragments that contradict each other")        \
 	X(FRAGMENT_LIMIT, "fragment-limit", "too many fragments or bytes awaiting reassembly") \
 	X(FRAGMENT_TIMEOUT, "fragment-timeout", "datagram not complete in time")               \
 	X(UDP_HEADER, "udp-header", "UDP header truncated or length wrong")                    \
+	X(UDP_PORT, "udp-port", "UDP datagram to port 0")                                      \
 	X(TCP_HEADER, "tcp-header", "TCP header truncated or malformed")                       \
 	X(TCP_FLAGS, "tcp-flags", "impossible TCP flags")                                      \
 	X(ICMP_HEADER, "icmp-header", "ICMP message truncated or malformed")                   \
@@ -27,6 +29,7 @@
 	X(FLOW_LIMIT, "flow-limit", "no room for a new flow")                                  \
 	X(HOST_SOCKET, "host-socket", "the host gave no socket for the flow")                  \
 	X(HOST_SEND, "host-send", "the host refused to send the datagram")                     \
+	X(HOST_QUEUE, "host-queue", "too much waits for the host's socket to take it")         \
 	X(MEMORY, "memory", "no memory")
 
 enum drop {

@@ -44,12 +44,12 @@ int txbuf_reserve(struct txbuf *t, bool bulk, size_t frame_max, int n, uint8_t *
 
 	t->stride = PREFIX_LEN + (frame_max > ETH_FRAME_MIN ? frame_max : ETH_FRAME_MIN);
 	fit = pending < limit ? (limit - pending) / t->stride : 0;
-	if ((size_t)n > fit)
-		n = (int)fit;
-	if (n <= 0) {
+	if ((size_t)n > fit) {
 		t->starved |= bulk;
-		return 0;
+		n = (int)fit;
 	}
+	if (n <= 0)
+		return 0;
 	if (t->end + t->stride * (size_t)n > TXBUF_SIZE || !pending)
 		compact(t);
 	for (int i = 0; i < n; i++)

@@ -1,0 +1,52 @@
+/* proto/icmp.h: relays the guest's ICMP echo requests (RFC 792).
+ *
+ * One flow for each identifier and destination, with a ping socket of its own.  TTL and TOS
+ * reach the network and its ICMP errors come back, so that traceroute shows the true hops.
+ * The gateway always answers: where it does not stand for the host, or the host allows no
+ * ping sockets, postern itself does.
+ */
+#ifndef PROTO_ICMP_H
+#define PROTO_ICMP_H
+
+#include "proto/env.h"
+#include "proto/udp_host.h"
+
+struct icmp_flow;
+
+/* An echo reply, as a ping socket received it. */
+struct icmp_reply {
+	uint16_t seq;
+	uint8_t ttl, tos;
+	size_t len;
+	const uint8_t *payload; /* valid until the next recv() of any socket */
+};
+
+struct icmp_host_ops {
+	/* A ping socket that talks with `peer`.  NULL and *err (an errno) on failure; EACCES
+	 * and EPERM: the host allows none. */
+	void *(*open)(void *host, struct icmp_flow *f, const struct addr *peer, int *err);
+	void (*close)(void *sock);
+	void (*local)(void *sock, struct endpoint *e);
+	void (*set_ip)(void *sock, const struct host_ip *ip);
+	/* Sends an echo request; 0 or -errno. */
+	int (*send)(void *sock, uint16_t seq, const void *payload, size_t len);
+	/* 0, or -errno (-EAGAIN: none). */
+	int (*recv)(void *sock, struct icmp_reply *r);
+	/* Takes the next ICMP error that came for the socket; 0, or -EAGAIN: no more. */
+	int (*error)(void *sock, struct host_error *e);
+};
+
+/* `host` is handed to ops->open().  NULL without memory. */
+struct icmp *icmp_new(struct env *env, const struct icmp_host_ops *ops, void *host);
+
+/* All flows must have been closed. */
+void icmp_free(struct icmp *icmp);
+
+/* Echo requests are relayed; of the guest's ICMP errors, those about UDP end its flow; other
+ * types are dropped. */
+enum drop icmp_from_guest(struct env *env, const struct pkt *p);
+
+/* A reply or an error waits at the flow's socket. */
+void icmp_from_host(struct env *env, struct icmp_flow *f);
+
+#endif

@@ -1,0 +1,28 @@
+/* proto/reassembly.h: puts the guest's fragmented datagrams together (RFC 791 3.2, RFC 815).
+ *
+ * Bounded in number (conf limits.fragments, the oldest gives way), in memory (64 KiB each) and
+ * in time (conf timeouts.fragment).
+ */
+#ifndef PROTO_REASSEMBLY_H
+#define PROTO_REASSEMBLY_H
+
+#include "proto/env.h"
+
+/* NULL without memory. */
+struct reassembly *reassembly_new(struct env *env);
+void reassembly_free(struct reassembly *r);
+
+/* Takes one fragment.  When it was the last one missing, *complete is true and `whole` is the
+ * datagram, as pkt_decode() leaves a packet but for its transport header: the caller goes on
+ * with pkt_decode_l4().  Its views are valid until the next call, so the caller also ends the
+ * batch (demux_batch_end()) once the handler is through with it.
+ *
+ * Fragments that overlap others are taken if they carry the same bytes; else the whole
+ * datagram is dropped (as RFC 5722 demands for IPv6). */
+enum drop reassembly_from_guest(struct env *env, const struct pkt *fragment, struct pkt *whole,
+				bool *complete);
+
+/* Forgets all fragments: the guest left. */
+void reassembly_reset(struct env *env);
+
+#endif

@@ -1,0 +1,84 @@
+/* proto/udp.h: the UDP relay: what the rest of the daemon calls.
+ *
+ * UDP has no connections; a flow is what a NAT makes of it (RFC 4787): the datagrams between
+ * one port of the guest and one of a peer, until there are none for a while.  Each flow that
+ * the guest opens has a host socket of its own, connected, so that only its peer can answer.
+ * Flows of a forward's clients share the socket of the forward.
+ *
+ * The guest's source port is kept where the host allows it.  TTL, TOS and DF of its packets
+ * reach the network; ICMP errors that come back reach the guest.
+ */
+#ifndef PROTO_UDP_H
+#define PROTO_UDP_H
+
+#include "proto/env.h"
+#include "proto/udp_host.h"
+
+#define UDP_PAYLOAD_MAX 65507 /* 65,535 less both headers */
+
+/* `host` is handed to ops->open().  NULL without memory. */
+struct udp *udp_new(struct env *env, const struct udp_host_ops *ops, void *host);
+
+/* All flows must have been closed. */
+void udp_free(struct udp *u);
+
+/* The payload stays in the frame until udp_batch_end().  Broadcasts and multicasts are dropped.
+ */
+enum drop udp_from_guest(struct env *env, const struct pkt *p);
+
+/* Sends what the batch brought. */
+void udp_batch_end(struct env *env);
+
+/* The host side of `f` is ready for `events` (enum udp_host_event bits); may end `f`. */
+void udp_from_host(struct env *env, struct udp_flow *f, unsigned events);
+
+/* The link has room again: sockets that waited for it are read again. */
+void udp_room(struct env *env);
+
+/* Ends the oldest flow that saw no lively exchange, so that there is a table entry and a
+ * descriptor for a new one.  False: there is none. */
+bool udp_preempt(struct env *env);
+
+/* The guest told with an ICMP error that nothing receives at `guest` what came from `peer` (as
+ * the guest sees it): ends the flow, so that the host refuses what else comes. */
+void udp_refused_by_guest(struct env *env, const struct endpoint *guest,
+			  const struct endpoint *peer);
+
+/* Forwards: the listening socket of one, from which the guest's answers go to its clients. */
+struct udp_client_sock;
+
+struct udp_client_ops {
+	/* Sends datagrams to `client` from our address `local`; as udp_host_ops.send(). */
+	int (*send)(struct udp_client_sock *s, const struct endpoint *client,
+		    const struct addr *local, const struct iovec *datagrams, int n);
+	/* Whether udp_client_writable() shall be called once send() would take a datagram. */
+	void (*want_write)(struct udp_client_sock *s, bool want);
+	/* The link has room again, after udp_from_client() returned -ENOBUFS. */
+	void (*room)(struct udp_client_sock *s);
+};
+
+struct udp_client_sock {
+	const struct udp_client_ops *ops;
+	uint16_t port; /* ours */
+	/* kept by the relay */
+	struct list flows, waiting;
+	unsigned n_queued; /* flows with datagrams that the socket did not take yet */
+};
+
+void udp_client_sock_init(struct udp_client_sock *s, const struct udp_client_ops *ops,
+			  uint16_t port);
+
+/* Hands the guest a datagram that `client` sent to `local` of socket `via`; the guest sees the
+ * client's address as net_to_guest() maps it.  0; -ENOBUFS: the link is full, try the same
+ * datagram again after ops->room(); -ENOSPC, -ENOMEM: no room for a new flow, the datagram is
+ * lost. */
+int udp_from_client(struct env *env, struct udp_client_sock *via, const struct endpoint *client,
+		    const struct addr *local, const struct endpoint *guest, const void *data,
+		    size_t len);
+
+void udp_client_writable(struct env *env, struct udp_client_sock *s);
+
+/* The socket is about to be closed: ends its flows. */
+void udp_client_sock_end(struct env *env, struct udp_client_sock *s);
+
+#endif

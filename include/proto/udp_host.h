@@ -1,0 +1,52 @@
+/* proto/udp_host.h: the host side of a UDP flow, as the relay sees it.
+ *
+ * A socket of the host (host/udp_sock) or a fake in tests.  Every call returns at once.
+ * Readiness is level-triggered and told with udp_from_host(), only while the relay asks for
+ * it with watch().
+ */
+#ifndef PROTO_UDP_HOST_H
+#define PROTO_UDP_HOST_H
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+
+struct udp_flow;
+struct host_error;
+
+enum udp_host_event {
+	UDP_HOST_READ = 1, /* a datagram or an error waits */
+	UDP_HOST_WRITE = 2 /* send() would take a datagram */
+};
+
+/* IP header fields of what the guest sends, carried over to the host's packets. */
+struct host_ip {
+	uint8_t ttl, tos;
+	bool dont_fragment;
+};
+
+struct udp_host_ops {
+	/* A socket that talks with `peer` alone, from `port` if that can be had, else (or with
+	 * 0) from one that the host picks.  NULL and *err (an errno) on failure. */
+	void *(*open)(void *host, struct udp_flow *f, const struct endpoint *peer,
+		      uint16_t port, int *err);
+	void (*close)(void *sock);
+	/* Our end. */
+	void (*local)(void *sock, struct endpoint *e);
+	/* For all datagrams sent from now on.  Without `dont_fragment` the host never sets DF;
+	 * with it, on what fits the path's MTU: larger datagrams still go out, in fragments. */
+	void (*set_ip)(void *sock, const struct host_ip *ip);
+	/* Sends datagrams in order; how many were taken, or -errno when the first was not
+	 * (-EAGAIN: no room now). */
+	int (*send)(void *sock, const struct iovec *datagrams, int n);
+	/* Receives up to `n` datagrams, each into its iovec, whose length becomes the
+	 * datagram's; how many, or -errno (-EAGAIN: none). */
+	int (*recv)(void *sock, struct iovec *datagrams, int n);
+	/* Takes the next ICMP error that came for the socket; 0, or -EAGAIN: no more. */
+	int (*error)(void *sock, struct host_error *e);
+	/* Which enum udp_host_event bits are wanted from now on. */
+	void (*watch)(void *sock, unsigned events);
+};
+
+#endif
