@@ -76,14 +76,15 @@ class Guest:
         deadline = time.monotonic() + seconds
         while b"built-in shell" not in self.unread:
             self.read_some(deadline - time.monotonic())
-        self.run("PS2=; dmesg -n 1", deadline - time.monotonic())
+        self.run("PS2=; set +m; dmesg -n 1", deadline - time.monotonic())
         return self.run("uname -r")[1].strip()
 
     def interact(self, terminal=0):
         """Joins a terminal to the guest's shell until that ends or Ctrl-] is pressed."""
-        rows, columns = os.get_terminal_size(terminal)[::-1]
+        columns, rows = os.get_terminal_size(terminal)
         console = self.process.stdout.fileno()
-        self.process.stdin.write(b"stty sane rows %d cols %d; PS1='guest# '\n" % (rows, columns))
+        self.process.stdin.write(b"stty sane; stty rows %d cols %d; PS1='guest# '\n" %
+                                 (rows or 25, columns or 80))
         before = termios.tcgetattr(terminal)
         tty.setraw(terminal)
         try:
