@@ -41,10 +41,7 @@ class Guest:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, bufsize=0)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.process.kill()
         self.process.wait()
 
@@ -108,9 +105,11 @@ def kvm_refusal(image):
     An open /dev/kvm promises nothing: in some virtual machines the guest then hangs."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "/dev/kvm cannot be opened"
+    guest = Guest(image, accel=KVM)
     try:
-        with Guest(image, accel=KVM) as guest:
-            guest.boot(PROBE_DEADLINE)
+        guest.boot(PROBE_DEADLINE)
     except GuestError as error:
         return f"a guest with KVM did not boot in {PROBE_DEADLINE} s: {error}"
+    finally:
+        guest.close()
     return None
