@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from lab.checks import Skip, check, contains, equal, eventually
+from lab.checks import check, contains, equal, eventually
 from lab.node import need
 
 SANITIZERS = {
@@ -51,11 +51,12 @@ class Daemon:
         self.process = None
         self.expected_status = 0
 
-    def start(self, *args, foreground=True, sockets=True, wait=True, wrapper=(), **kwargs):
+    def start(self, *args, foreground=True, sockets=True, wait=True, binary=None, wrapper=(),
+              **kwargs):
         """Runs the daemon with -s and --control, unless `sockets` is false, and with args.
 
         In the foreground, waits until its socket listens; else until the parent has exited."""
-        binary = program("postern")
+        binary = binary or program("postern")
         need(binary)
         argv = [*wrapper, binary]
         if foreground:
@@ -204,10 +205,3 @@ class Qmp:
     def close(self):
         self.stream.close()
         self.sock.close()
-
-
-def unsanitized_only(daemon_path):
-    """Skips a test that cannot run a binary built with the address sanitizer."""
-    with open(daemon_path, "rb") as binary:
-        if b"__asan_init" in binary.read():
-            raise Skip(f"{daemon_path} is built with sanitizers")
