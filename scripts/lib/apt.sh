@@ -28,6 +28,12 @@ packages_missing()
 	comm -23 <(echo "$wanted") <(echo "$installed")
 }
 
+# lists_update: fetches apt's lists.
+lists_update()
+{
+	as_root apt-get "${apt_options[@]}" update
+}
+
 # packages_install GROUP...: installs what packages_missing names, if anything.
 packages_install()
 {
@@ -36,15 +42,9 @@ packages_install()
 	missing=$(packages_missing "$@")
 	[ -n "$missing" ] || return 0
 	echo "installing:" $missing
-	as_root apt-get "${apt_options[@]}" update
+	lists_update
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" \
 		install -y --no-install-recommends $missing >/dev/null
-}
-
-# apt_refresh PACKAGE...: fetches apt's lists, unless they know these packages.
-apt_refresh()
-{
-	apt-cache show "$@" >/dev/null 2>&1 || as_root apt-get "${apt_options[@]}" update
 }
 
 # package_dependency PACKAGE PATTERN: prints the first dependency of PACKAGE that matches.

@@ -53,6 +53,12 @@ class Namespace:
         with self.entered(), open(f"/proc/sys/net/{name}", "w") as setting:
             setting.write(str(value))
 
+    def allow_ping_sockets(self):
+        """Lets every group of this user namespace open ICMP echo sockets."""
+        with open("/proc/self/gid_map") as gid_map:
+            first, _, count = map(int, gid_map.readline().split())
+        self.sysctl("ipv4/ping_group_range", f"{first} {min(first + count, 1 << 31) - 1}")
+
 
 def current():
     """The namespace that the calling thread is in."""

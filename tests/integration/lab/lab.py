@@ -94,7 +94,7 @@ class Lab:
         netns.connect(self.router.space, "far", f"{ROUTER_FAR_ADDR}/24",
                       self.server.space, "eth0", f"{SERVER_ADDR}/24")
         self.host.ip(f"route add default via {ROUTER_ADDR}")
-        self.host.sysctl("ipv4/ping_group_range", "0 2147483647")
+        self.host.space.allow_ping_sockets()
         self.router.sysctl("ipv4/ip_forward", 1)
         self.router.sysctl("ipv4/icmp_ratelimit", 0)
         self.router.ip("route add unreachable 203.0.113.0/25",
