@@ -1,0 +1,341 @@
+"""The control socket and posternctl: what they show and change, and clients that mean ill."""
+
+import json
+import select
+import socket
+
+from lab.checks import check, contains, deadline, equal, eventually, raises, within
+from lab.daemon import Qmp
+from lab.frames import Link
+from lab.lab import HOST_ADDR, SERVER_ADDR
+from lab.servers import TcpServer, echo, receive_all
+
+COMMANDS = ("query-status", "query-flows", "query-stats", "query-forwards", "query-leases",
+            "query-dns")
+
+
+def served(daemon):
+    """A new client is served, at once."""
+    with within(5, "a control command"), daemon.qmp() as session:
+        session.execute("query-status")
+
+
+def error_class(reply):
+    check("error" in reply, f"no error: {reply}")
+    check(reply["error"]["desc"], "an error without a description")
+    return reply["error"]["class"]
+
+
+# The protocol.
+
+def test_greeting(lab):
+    """The greeting comes first, names the version, and is a line of JSON."""
+    daemon = lab.daemon().start()
+    session = Qmp(daemon.connect_control())
+    greeting = session.receive()
+    contains(greeting["QMP"], "version")
+    equal(greeting["QMP"]["capabilities"], [], "the capabilities")
+
+
+def test_capabilities_first(lab):
+    """Before qmp_capabilities every other command is unknown."""
+    daemon = lab.daemon().start()
+    session = Qmp(daemon.connect_control())
+    session.receive()
+    equal(error_class(session.request("query-status")), "CommandNotFound", "the error's class")
+    equal(session.execute("qmp_capabilities"), {}, "the reply")
+    session.execute("query-status")
+
+
+def test_queries(lab):
+    """Every query has an answer."""
+    daemon = lab.start("-t", "2222:22")
+    with daemon.qmp() as session:
+        for command in COMMANDS:
+            session.execute(command)
+
+
+def test_ids(lab):
+    """A reply carries the request's id, whatever it is, errors too."""
+    daemon = lab.daemon().start()
+    with daemon.qmp() as session:
+        for ident in (1, "x", None, [1, {"a": 2}], {"b": "\u00e9"}, 1.5, True):
+            for command in ("query-status", "no-such-command"):
+                equal(session.request(command, id=ident).get("id", "missing"), ident, "the id")
+        check("id" not in session.request("query-status"), "an id that nobody gave")
+
+
+def test_errors(lab):
+    """What is wrong with a request is told, and the next one is served."""
+    daemon = lab.daemon().start()
+    with daemon.qmp() as session:
+        equal(error_class(session.request("no-such-command")), "CommandNotFound", "the class")
+        for bad in ('{"execute": 5}', '{"exec": "query-status"}', "{}", "[]", "5", '"x"', "nonsense",
+                    '{"execute": "query-status", "arguments": []}',
+                    '{"execute": "query-status", "arguments": {"unknown": 1}}',
+                    '{"execute": "query-status", "surprise": 1}',
+                    '{"execute": "flow-close"}', '{"execute": "flow-close", "arguments": {"id": -1}}',
+                    '{"execute": "forward-add", "arguments": {}}',
+                    '{"execute": "query-status",}', '{"execute": "query-status" "x"}',
+                    '{"execute": "\\ud800"}'):
+            session.send_raw(bad.encode() + b"\n")
+            check("error" in session.receive(), f"no error for {bad}")
+        session.execute("query-status")
+
+
+def test_requests_in_one_write(lab):
+    """Several requests in one write are answered in order."""
+    daemon = lab.daemon().start()
+    with daemon.qmp() as session:
+        session.send_raw(b"".join(json.dumps({"execute": "query-status", "id": i}).encode() + b"\n"
+                                  for i in range(50)))
+        equal([session.receive()["id"] for _ in range(50)], list(range(50)), "the ids")
+
+
+def test_request_byte_by_byte(lab):
+    """A request that dribbles in is answered."""
+    daemon = lab.daemon().start()
+    with daemon.qmp() as session:
+        for byte in b'{"execute": "query-status"}\n':
+            session.send_raw(bytes([byte]))
+        contains(session.receive(), "return", "the reply")
+
+
+# Clients that mean ill.
+
+def test_half_requests(lab):
+    """Clients that stop in the middle of a request hold up nobody."""
+    daemon = lab.start()
+    clients = [daemon.connect_control() for _ in range(20)]
+    for client in clients:
+        client.sendall(b'{"execute": "query-')
+    served(daemon)
+    for client in clients:
+        client.close()
+    served(daemon)
+    contains(lab.guest.run("ping", "-n", "-c1", "-W5", SERVER_ADDR), "1 received")
+
+
+def test_huge_request(lab):
+    """A request without an end is cut off, and costs bounded memory."""
+    daemon = lab.daemon().start()
+    served(daemon)
+    before = daemon.resident_kb()
+    for start in (b'{"execute": "', b"[", b'{"a":', b" "):
+        client = daemon.connect_control()
+        sent = 0
+        try:
+            while sent < 32 << 20:
+                sent += client.send((start if not sent else b"") + start[-1:] * 65536)
+        except (ConnectionError, TimeoutError):
+            pass
+        served(daemon)
+        client.close()
+    grown = daemon.resident_kb() - before
+    check(grown < 16 << 10, f"the daemon grew by {grown} kB")
+
+
+@deadline(120)
+def test_many_connections(lab):
+    """1,000 connections at once leave the guest served, and a client once they are gone."""
+    daemon = lab.start()
+    clients = []
+    for _ in range(1000):
+        client = socket.socket(socket.AF_UNIX)
+        client.setblocking(False)
+        try:
+            client.connect(str(daemon.control))
+            client.send(b'{"execute": "qmp_capabilities"}')
+        except (BlockingIOError, ConnectionError):
+            pass
+        clients.append(client)
+    contains(lab.guest.run("ping", "-n", "-c1", "-W5", SERVER_ADDR), "1 received")
+    for client in clients:
+        client.close()
+
+    def again():
+        try:
+            served(daemon)
+            return True
+        except (OSError, AssertionError):
+            return False
+    eventually(again, 20, "a new client is served")
+
+
+def test_connections_come_and_go(lab):
+    """3,000 short connections leave nothing behind."""
+    daemon = lab.daemon().start()
+    served(daemon)
+    fds = daemon.fd_count()
+    for number in range(3000):
+        with daemon.connect_control() as client:
+            if number % 3:
+                client.sendall(b'{"execute": "qmp_capabilities"}\n{"exe'[:number % 40])
+    served(daemon)
+    eventually(lambda: daemon.fd_count() <= fds, 10, "the connections are closed")
+
+
+def test_client_that_does_not_read(lab):
+    """A client that asks without reading holds up nobody and costs bounded memory."""
+    daemon = lab.start()
+    served(daemon)
+    before = daemon.resident_kb()
+    client = daemon.connect_control()
+    client.setblocking(False)
+    client.send(b'{"execute": "qmp_capabilities"}\n')
+    request, sent = b'{"execute": "query-stats"}\n' * 200, 0
+    while sent < 16 << 20 and select.select([], [client], [], 1)[1]:
+        try:
+            sent += client.send(request[sent % 27:])
+        except ConnectionError:
+            break
+    served(daemon)
+    grown = daemon.resident_kb() - before
+    check(grown < 16 << 10, f"{sent} bytes of requests grew the daemon by {grown} kB")
+    client.close()
+
+
+def test_garbage(lab):
+    """Bytes that are no JSON are an error or the end, and the daemon goes on."""
+    daemon = lab.daemon().start()
+    for garbage in (b"\0" * 1000, b"\xff\xfe" * 500, b"GET / HTTP/1.1\r\n\r\n", b"\n" * 5000,
+                    b"[" * 3000 + b"\n", b'{"a":' * 2000 + b"\n", b'"' + b"\\" * 999 + b"\n"):
+        client = daemon.connect_control()
+        try:
+            client.sendall(garbage)
+        except ConnectionError:
+            pass
+        client.close()
+    served(daemon)
+
+
+# posternctl.
+
+def test_status(lab):
+    """posternctl status shows the guest, as text and as JSON."""
+    daemon = lab.start()
+    contains(daemon.ctl("status"), HOST_ADDR, "posternctl status")
+    check(isinstance(daemon.ctl_json("status"), dict), "the status is no object")
+
+
+def flow_rows(daemon):
+    flows = daemon.ctl_json("flows")
+    return flows["flows"] if isinstance(flows, dict) else flows
+
+
+def test_flows(lab):
+    """posternctl flows shows a connection while it lives, with its bytes."""
+    daemon = lab.start()
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    equal(flow_rows(daemon), [], "the flows before")
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        sock.sendall(b"x" * 1000)
+        receive_all(sock, 1000)
+        rows = flow_rows(daemon)
+        equal(len(rows), 1, "the number of flows")
+        text = json.dumps(rows[0])
+        for part in (SERVER_ADDR, str(server.port), "tcp", "1000"):
+            contains(text.lower(), part, "the flow")
+        contains(daemon.ctl("flows"), SERVER_ADDR, "posternctl flows")
+    eventually(lambda: not [f for f in flow_rows(daemon) if "ESTAB" in json.dumps(f).upper()], 10,
+               "the flow is not established any more")
+
+
+def test_flow_close(lab):
+    """flow-close ends a connection for both sides."""
+    daemon = lab.start()
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        sock.sendall(b"x")
+        receive_all(sock, 1)
+        with daemon.qmp() as session:
+            session.execute("flow-close", id=flow_rows(daemon)[0]["id"])
+        with raises(ConnectionResetError, "recv"), within(5):
+            sock.recv(1)
+    eventually(lambda: server.resets, 5, "the server sees a reset")
+
+
+def test_stats(lab):
+    """posternctl stats counts the guest's frames."""
+    daemon = lab.start()
+    lab.guest.run("ping", "-n", "-c3", "-i0.1", "-W5", SERVER_ADDR)
+    contains(json.dumps(daemon.ctl_json("stats")), "frames", "the counters")
+    contains(daemon.ctl("stats"), "frames", "posternctl stats")
+
+
+def test_query_changes_nothing(lab):
+    """Looking sends no frame to the guest."""
+    daemon = lab.daemon().start()
+    with Link(daemon) as link:
+        link.alive()
+        while link.receive(0.2):
+            pass
+        for command in ("status", "flows", "stats", "forwards", "leases", "dns"):
+            daemon.ctl(command)
+        equal(link.receive(0.5), None, "a frame that came")
+
+
+def test_forward_at_run_time(lab):
+    """A forward is added, listed, used and removed while the daemon runs."""
+    daemon = lab.start()
+    TcpServer(lab, lab.guest.tcp_listen(port=22), echo)
+    daemon.ctl("forward", "add", "tcp", "2222:22")
+    contains(daemon.ctl("forwards"), "2222", "posternctl forwards")
+    sock = lab.server.tcp_connect(HOST_ADDR, 2222)
+    sock.sendall(b"in")
+    equal(receive_all(sock, 2), b"in", "the echo")
+    daemon.ctl("forward", "remove", "tcp", "2222:22")
+    with raises(ConnectionRefusedError, "connect after the removal"):
+        lab.server.tcp_connect(HOST_ADDR, 2222)
+    sock.sendall(b"on")
+    equal(receive_all(sock, 2), b"on", "the echo on the connection that stayed")
+
+
+def test_forward_port_taken(lab):
+    """A forward whose port is in use is refused with the reason, and changes nothing."""
+    daemon = lab.start()
+    taken = lab.host.tcp_listen("0.0.0.0", 2222)
+    before = daemon.ctl_json("forwards")
+    contains(daemon.ctl("forward", "add", "tcp", "2222:22", status=1), "2222", "the error")
+    equal(daemon.ctl_json("forwards"), before, "the forwards")
+    taken.close()
+
+
+def test_leases(lab):
+    """posternctl leases shows the guest's lease, and none after its release."""
+    daemon = lab.daemon().start()
+    lab.guest.attach(daemon)
+    client = lab.guest.spawn("udhcpc", "-f", "-i", "eth0", "-t", 10, "-T", 1, log="udhcpc.log")
+    eventually(lambda: HOST_ADDR in json.dumps(daemon.ctl_json("leases")), 20, "the lease is shown")
+    contains(daemon.ctl("leases"), HOST_ADDR, "posternctl leases")
+    client.send_signal(12)  # SIGUSR2: release
+    eventually(lambda: "bound" not in json.dumps(daemon.ctl_json("leases")).lower(), 10,
+               "the lease is given back")
+
+
+def test_dns(lab):
+    """posternctl dns shows the name servers."""
+    lab.name_server()
+    daemon = lab.start()
+    lab.guest.run("dig", "+short", "www.lab.example")
+    contains(daemon.ctl("dns"), "198.51.100.53", "posternctl dns")
+    contains(json.dumps(daemon.ctl_json("dns")), "198.51.100.53", "the JSON")
+
+
+def test_quit(lab):
+    """quit ends the daemon with status 0 and without its files."""
+    daemon = lab.daemon().start()
+    with daemon.qmp() as session:
+        equal(session.execute("quit"), {}, "the reply")
+    daemon.wait_exit(0)
+    check(not daemon.socket.exists() and not daemon.control.exists(), "files are left behind")
+
+
+def test_posternctl_mistakes(lab):
+    """posternctl without a daemon, command or sense says what is wrong, with status 1."""
+    daemon = lab.daemon().start()
+    for args in (["no-such-command"], ["forward"], ["forward", "add"], ["forward", "add", "tcp"],
+                 ["forward", "add", "sctp", "22"], ["status", "surplus"]):
+        check(daemon.ctl(*args, status=1).strip(), f"no message for {args}")
+    daemon.stop()
+    contains(daemon.ctl("status", status=1), str(daemon.control), "the error")
