@@ -117,10 +117,13 @@ class Node:
         return sock
 
     def udp_socket(self, addr="0.0.0.0", port=0, timeout=10, buffer=None):
-        """A bound UDP socket on this node, with a receive buffer of `buffer` bytes."""
+        """A bound UDP socket on this node, with `buffer` bytes to receive if it may have them."""
         sock = self.socket(socket.SOCK_DGRAM, timeout=timeout)
         if buffer:
-            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
+            except PermissionError:  # no root outside the user namespace
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         sock.bind((addr, port))
         return sock
 

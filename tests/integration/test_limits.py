@@ -1,0 +1,197 @@
+"""Timeouts, limits and switches of the command line, each reached."""
+
+import json
+
+from lab.checks import check, equal, eventually, raises, within
+from lab.frames import Link
+from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR, SILENT_ADDR
+from lab.servers import TcpServer, echo, receive_all, udp_echo
+
+
+def check_tcp(lab, addr, port):
+    with lab.guest.tcp_connect(addr, port) as sock:
+        sock.sendall(b"hello")
+        equal(receive_all(sock, 5), b"hello", "the echo")
+
+
+def udp_server(lab, node=None, addr="0.0.0.0"):
+    """(port, peers) of an echo server."""
+    sock = (node or lab.server).udp_socket(addr)
+    return sock.getsockname()[1], udp_echo(lab, sock)
+
+
+def check_udp(sock, port, addr=SERVER_ADDR):
+    sock.sendto(b"hello", (addr, port))
+    equal(sock.recv(10), b"hello", "the echo")
+
+
+def flows(daemon):
+    rows = daemon.ctl_json("flows")
+    return rows["flows"] if isinstance(rows, dict) else rows
+
+
+def test_udp_timeouts(lab):
+    """UDP flows end after their timeouts, one-way or answered; later datagrams open new ones."""
+    daemon = lab.start("--udp-timeout", 1, "--udp-stream-timeout", 2)
+    port, _ = udp_server(lab)
+    sock = lab.guest.udp_socket()
+    sock.sendto(b"nobody there", (SILENT_ADDR, 9))
+    check_udp(sock, port)
+    equal(len(flows(daemon)), 2, "flows")
+    eventually(lambda: not flows(daemon), 10, "the flows have ended")
+    check_udp(sock, port)
+
+
+def test_icmp_timeout(lab):
+    """Echo sessions end after their timeout."""
+    daemon = lab.start("--icmp-timeout", 1)
+    lab.guest.run("ping", "-n", "-c1", "-W5", SERVER_ADDR)
+    eventually(lambda: not flows(daemon), 10, "the session has ended")
+
+
+def test_tcp_connect_timeout(lab):
+    """--tcp-connect-timeout bounds how long the guest waits for a silent peer."""
+    lab.start("--tcp-connect-timeout", 1)
+    with within(5, "the failure"), raises(ConnectionRefusedError, "connect"):
+        lab.guest.tcp_connect(SILENT_ADDR, 80)
+
+
+def test_tcp_syn_timeout(lab):
+    """--tcp-syn-timeout bounds how long a client waits for a silent guest."""
+    daemon = lab.daemon().start("-t", "2222:22", "--tcp-syn-timeout", 1)
+    lab.guest.attach(daemon)  # without an address: silent
+    with within(8, "the end"), raises(ConnectionError, "the connection"):
+        with lab.server.tcp_connect(HOST_ADDR, 2222) as sock:
+            if not sock.recv(1):
+                raise AssertionError("an orderly end instead of a reset")
+
+
+def test_tcp_idle_timeout(lab):
+    """An idle connection ends after its timeout, with a reset for both sides."""
+    lab.start("--tcp-idle-timeout", 1)
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        with within(8, "the end"), raises(ConnectionResetError, "recv"):
+            sock.recv(1)
+    eventually(lambda: server.resets, 8, "the server sees a reset")
+
+
+def test_lease_time(lab):
+    """A short lease is renewed by the client, again and again."""
+    daemon = lab.daemon().start("--lease-time", 4)
+    lab.guest.attach(daemon)
+    log = lab.logs / "renewals"
+    script = lab.folder / "script"
+    script.write_text(f'#!/bin/sh\necho "$1 $lease" >>{log}\n'
+                      '[ "$1" != bound ] || ip addr add $ip/$mask dev $interface\n')
+    script.chmod(0o755)
+    log.touch()
+    lab.guest.spawn("udhcpc", "-f", "-i", "eth0", "-s", script, log="udhcpc.log")
+    eventually(lambda: log.read_text().count("renew 4") >= 2, 30, "the lease is renewed twice")
+
+
+def test_max_flows(lab):
+    """Beyond --max-flows new connections are refused at once; when one ends, there is room."""
+    lab.start("--max-flows", 5)
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    socks = [lab.guest.tcp_connect(SERVER_ADDR, server.port) for _ in range(5)]
+    with within(2, "the refusal"), raises(ConnectionRefusedError, "connect"):
+        lab.guest.tcp_connect(SERVER_ADDR, server.port)
+    for sock in socks:
+        sock.close()
+
+    def room():
+        try:
+            check_tcp(lab, SERVER_ADDR, server.port)
+            return True
+        except ConnectionRefusedError:
+            return False
+    eventually(room, 10, "there is room again")
+
+
+def test_max_control_clients(lab):
+    """Beyond --max-control-clients clients wait or are refused; when one goes, there is room."""
+    daemon = lab.daemon().start("--max-control-clients", 2)
+    with daemon.qmp(), daemon.qmp():
+        third = daemon.connect_control(timeout=0.5)
+        try:
+            data = third.recv(4096)
+        except (TimeoutError, ConnectionError):
+            data = b""
+        check(b"capabilities" not in data or "error" in json.loads(data.splitlines()[0]),
+              f"a third client was greeted: {data!r}")
+        third.close()
+    with daemon.qmp() as session:
+        session.execute("query-status")
+
+
+def test_no_tcp(lab):
+    """--no-tcp refuses TCP, and UDP works."""
+    lab.start("--no-tcp")
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    with raises(OSError, "connect"):
+        lab.guest.tcp_connect(SERVER_ADDR, server.port, timeout=3)
+    check_udp(lab.guest.udp_socket(), udp_server(lab)[0])
+    equal(server.peers, [], "connections")
+
+
+def test_no_udp(lab):
+    """--no-udp refuses UDP, and TCP works."""
+    lab.start("--no-udp")
+    port, peers = udp_server(lab)
+    lab.guest.udp_socket().sendto(b"x", (SERVER_ADDR, port))
+    check_tcp(lab, SERVER_ADDR, TcpServer(lab, lab.server.tcp_listen(), echo).port)
+    equal(peers, [], "datagrams")
+
+
+def test_no_icmp(lab):
+    """--no-icmp lets no echo through, and TCP works."""
+    lab.start("--no-icmp")
+    lab.guest.run("ping", "-n", "-c1", "-W2", SERVER_ADDR, status=1)
+    check_tcp(lab, SERVER_ADDR, TcpServer(lab, lab.server.tcp_listen(), echo).port)
+
+
+def test_no_map_gateway(lab):
+    """--no-map-gw leaves the gateway's address to the gateway."""
+    lab.start("--no-map-gw")
+    server = TcpServer(lab, lab.host.tcp_listen("127.0.0.1"), echo)
+    with raises(ConnectionRefusedError, "connect"):
+        lab.guest.tcp_connect(ROUTER_ADDR, server.port)
+    check_tcp(lab, ROUTER_ADDR, TcpServer(lab, lab.router.tcp_listen(ROUTER_ADDR), echo).port)
+
+
+def test_map_host_loopback(lab):
+    """--map-host-loopback ADDRESS is the host's loopback, both ways."""
+    lab.start("--map-host-loopback", "203.0.113.99", "-t", "2222:22")
+    check_tcp(lab, "203.0.113.99", TcpServer(lab, lab.host.tcp_listen("127.0.0.1"), echo).port)
+    port, _ = udp_server(lab, lab.host, "127.0.0.1")
+    check_udp(lab.guest.udp_socket(), port, "203.0.113.99")
+    server = TcpServer(lab, lab.guest.tcp_listen(port=22), echo)
+    with lab.host.tcp_connect("127.0.0.1", 2222) as sock:
+        sock.sendall(b"x")
+        receive_all(sock, 1)
+    equal(server.peers[0][0], "203.0.113.99", "the client that the guest saw")
+
+
+def test_map_guest_addr(lab):
+    """--map-guest-addr ADDRESS is the host's own address, which the guest has too."""
+    lab.start("--map-guest-addr", "203.0.113.98")
+    check_tcp(lab, "203.0.113.98", TcpServer(lab, lab.host.tcp_listen(HOST_ADDR), echo).port)
+
+
+def test_outbound(lab):
+    """--outbound ADDRESS is where the guest's traffic comes from."""
+    lab.host.ip("addr add 192.0.2.44/24 dev uplink")
+    lab.start("--outbound", "192.0.2.44")
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    check_tcp(lab, SERVER_ADDR, server.port)
+    port, peers = udp_server(lab)
+    check_udp(lab.guest.udp_socket(), port)
+    equal((server.peers[0][0], peers[0][0]), ("192.0.2.44", "192.0.2.44"), "the source")
+
+
+def test_mac_addr(lab):
+    """--mac-addr is our hardware address, even when it is the guest's."""
+    daemon = lab.daemon().start("--mac-addr", "52:54:00:12:34:56")
+    with Link(daemon) as link:
+        equal(link.resolve().frame[6:12].hex(":"), "52:54:00:12:34:56", "the source address")
