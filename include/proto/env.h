@@ -16,7 +16,8 @@
 
 /* The guest's link: a batch of frames out, and how much room is left.
  *
- * reserve() and commit() go in pairs, with nothing of the link between them. */
+ * reserve() and commit() go in pairs, with nothing of the link between them; a reservation that
+ * is not committed is void. */
 struct guest_ops {
 	/* Finds room for up to `n` frames of up to `frame_max` bytes each and stores where each
 	 * is to be written; returns how many (0: none now).  All room for `bulk` data (what can
@@ -55,6 +56,7 @@ struct env {
 	struct timerq timers;
 	struct stats stats;
 	struct guest guest;
+	uint16_t next_ip_id; /* identification of packets to the guest */
 
 	const struct guest_ops *guest_ops;
 	void *link;

@@ -29,7 +29,7 @@ enum drop udp_from_guest(struct env *env, const struct pkt *p);
 /* Sends what the batch brought. */
 void udp_batch_end(struct env *env);
 
-/* The host side of `f` is ready for `events` (enum udp_host_event bits); may end `f`. */
+/* The host side of `f` is ready for `events` (enum udp_host_event bits). */
 void udp_from_host(struct env *env, struct udp_flow *f, unsigned events);
 
 /* The link has room again: sockets that waited for it are read again. */
@@ -70,8 +70,8 @@ void udp_client_sock_init(struct udp_client_sock *s, const struct udp_client_ops
 
 /* Hands the guest a datagram that `client` sent to `local` of socket `via`; the guest sees the
  * client's address as net_to_guest() maps it.  0; -ENOBUFS: the link is full, try the same
- * datagram again after ops->room(); -ENOSPC, -ENOMEM: no room for a new flow, the datagram is
- * lost. */
+ * datagram again after ops->room(); else the datagram is lost: -ENETDOWN (no guest on the
+ * link), -ENOSPC (no room for a new flow), -ENOMEM. */
 int udp_from_client(struct env *env, struct udp_client_sock *via, const struct endpoint *client,
 		    const struct addr *local, const struct endpoint *guest, const void *data,
 		    size_t len);

@@ -3,7 +3,10 @@
 #include "proto/arp.h"
 #include "proto/env.h"
 #include "proto/guest.h"
+#include "proto/icmp.h"
+#include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
+#include "proto/udp.h"
 
 /* What we learn from any frame: the MAC that answers go to, and the address that forwards
  * go to.  A guest may change both at any time. */
@@ -36,12 +39,16 @@ static void learn_address(struct env *env, const struct addr *src)
 
 static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
-	return DROP_IP_PROTOCOL;
+	if (env->conf->no_udp || !env->udp)
+		return DROP_IP_PROTOCOL;
+	return udp_from_guest(env, p);
 }
 
 static enum drop icmp_handler(struct env *env, const struct pkt *p)
 {
-	return DROP_IP_PROTOCOL;
+	if (env->conf->no_icmp || !env->icmp)
+		return DROP_IP_PROTOCOL;
+	return icmp_from_guest(env, p);
 }
 
 static enum drop tcp_handler(struct env *env, const struct pkt *p)
@@ -72,6 +79,25 @@ static enum drop ip_from_guest(struct env *env, const struct pkt *p)
 	return DROP_IP_PROTOCOL;
 }
 
+static enum drop fragment_from_guest(struct env *env, const struct pkt *p)
+{
+	struct pkt whole;
+	bool complete;
+	enum drop reason;
+
+	if (!env->reassembly)
+		return DROP_FRAGMENT_LIMIT;
+	reason = reassembly_from_guest(env, p, &whole, &complete);
+	if (reason != DROP_NONE || !complete)
+		return reason;
+	reason = pkt_decode_l4(&whole);
+	if (reason == DROP_NONE)
+		reason = ip_from_guest(env, &whole);
+	/* the next fragment may overwrite what handlers keep views into */
+	demux_batch_end(env);
+	return reason;
+}
+
 static enum drop ip4_from_guest(struct env *env, const struct pkt *p)
 {
 	if (addr_is_loopback(&p->src) || addr_is_multicast(&p->src) ||
@@ -80,9 +106,7 @@ static enum drop ip4_from_guest(struct env *env, const struct pkt *p)
 	if (addr_is_loopback(&p->dst) || addr_is_unspecified(&p->dst))
 		return DROP_IP_DESTINATION;
 	learn_address(env, &p->src);
-	if (p->fragment)
-		return DROP_FRAGMENT_LIMIT;
-	return ip_from_guest(env, p);
+	return p->fragment ? fragment_from_guest(env, p) : ip_from_guest(env, p);
 }
 
 static enum drop dispatch(struct env *env, const struct pkt *p)
@@ -121,18 +145,23 @@ void demux_batch_end(struct env *env)
 {
 	if (env->tcp)
 		tcp_batch_end(env);
+	if (env->udp)
+		udp_batch_end(env);
 }
 
 void demux_room(struct env *env)
 {
 	if (env->tcp)
 		tcp_room(env);
+	if (env->udp)
+		udp_room(env);
 }
 
 void demux_guest_up(struct env *env)
 {
 	env->guest.connected = true;
 	arp_announce(env);
+	demux_room(env); /* there was none without a link */
 }
 
 void demux_guest_down(struct env *env)
@@ -140,6 +169,8 @@ void demux_guest_down(struct env *env)
 	struct list *pos, *tmp;
 
 	env->guest = (struct guest){ .connected = false };
+	if (env->reassembly)
+		reassembly_reset(env);
 	list_for_each(pos, tmp, &env->flows.all) {
 		struct flow *f = container_of(pos, struct flow, all);
 

@@ -6,17 +6,20 @@
 #include "base/checksum.h"
 
 #define FRAGMENTS_MAX 1400 /* of 65,515 bytes at the smallest MTU, 68 */
-#define QUOTE_MAX 548 /* of the offending packet: the error stays within 576 bytes (RFC 1812 4.3.2.3) */
+#define QUOTE_MAX                                                                              \
+	548 /* of the offending packet: the error stays within 576 bytes (RFC 1812 4.3.2.3) */
 
 void guest_eth_encode(const struct env *env, struct wr *w, uint16_t type)
 {
-	eth_encode(w, &(struct eth_hdr){ .dst = env->guest.mac_known ? env->guest.mac : MAC_BROADCAST,
+	eth_encode(w, &(struct eth_hdr){ .dst = env->guest.mac_known ? env->guest.mac
+								     : MAC_BROADCAST,
 					 .src = env->net->mac,
 					 .type = type });
 }
 
 /* Copies `len` bytes of the pieces, from `offset` on. */
-static void copy_pieces(struct wr *w, const struct iovec *piece, int n, size_t offset, size_t len)
+static void copy_pieces(struct wr *w, const struct iovec *piece, int n, size_t offset,
+			size_t len)
 {
 	for (int i = 0; i < n && len; i++) {
 		size_t part;
@@ -37,7 +40,7 @@ static void copy_pieces(struct wr *w, const struct iovec *piece, int n, size_t o
 static void write_packet(struct env *env, struct wr *w, const struct guest_out *o,
 			 const struct ip4_hdr *ip, const struct iovec *l4, int n)
 {
-	eth_encode(w, &(struct eth_hdr){ .dst = o->has_mac		? o->mac
+	eth_encode(w, &(struct eth_hdr){ .dst = o->has_mac	       ? o->mac
 						: env->guest.mac_known ? env->guest.mac
 								       : MAC_BROADCAST,
 					 .src = env->net->mac,
@@ -48,12 +51,12 @@ static void write_packet(struct env *env, struct wr *w, const struct guest_out *
 
 int guest_send(struct env *env, const struct guest_out *o, const struct iovec *l4, int n)
 {
-	static uint16_t next_id;
-	size_t len = 0, part_max = (env->net->mtu - (size_t)IP4_HEADER_LEN) / 8 * 8, n_parts, done = 0;
+	size_t len = 0, part_max = (env->net->mtu - (size_t)IP4_HEADER_LEN) / 8 * 8, n_parts,
+	       done = 0;
 	size_t frame_max;
 	uint8_t *frames[FRAGMENTS_MAX];
 	struct ip4_hdr ip = { .tos = o->tos,
-			      .id = next_id++,
+			      .id = env->next_ip_id++,
 			      .dont_fragment = o->dont_fragment,
 			      .ttl = o->ttl ? o->ttl : IP4_TTL_DEFAULT,
 			      .proto = o->proto,
@@ -101,22 +104,25 @@ int guest_send_udp(struct env *env, const struct guest_out *o, uint16_t sport, u
 	udp_encode(&w, &(struct udp_hdr){ .sport = sport,
 					  .dport = dport,
 					  .len = (uint16_t)(UDP_HEADER_LEN + len) });
-	sum = checksum_add_pseudo(0, &o->src, &o->dst, IP_UDP, (uint32_t)(UDP_HEADER_LEN + len));
+	sum = checksum_add_pseudo(0, &o->src, &o->dst, IP_UDP,
+				  (uint32_t)(UDP_HEADER_LEN + len));
 	sum = checksum_add(sum, header, sizeof(header));
 	checksum = checksum_finish(checksum_add(sum, payload, len));
 	put_be16(header + 6, checksum ? checksum : 0xffff); /* zero means none (RFC 768) */
-	return guest_send(env, &out,
-			  (struct iovec[]){ { header, sizeof(header) }, { (void *)payload, len } }, 2);
+	return guest_send(
+		env, &out,
+		(struct iovec[]){ { header, sizeof(header) }, { (void *)payload, len } }, 2);
 }
 
 /* RFC 1122 3.2.2: no errors about these. */
 static bool may_complain(const struct env *env, const struct pkt *p)
 {
-	if (p->ip4.fragment_offset || addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst) ||
-	    addr_is_unspecified(&p->src) || addr_is_multicast(&p->src))
+	if (p->ip4.fragment_offset || addr_is_multicast(&p->dst) ||
+	    net_is_broadcast(env->net, &p->dst) || addr_is_unspecified(&p->src) ||
+	    addr_is_multicast(&p->src))
 		return false;
-	return p->proto != IP_ICMP ||
-	       (!p->fragment && (p->icmp.type == ICMP_TYPE_ECHO || p->icmp.type == ICMP_TYPE_ECHO_REPLY));
+	return p->proto != IP_ICMP || (!p->fragment && (p->icmp.type == ICMP_TYPE_ECHO ||
+							p->icmp.type == ICMP_TYPE_ECHO_REPLY));
 }
 
 void guest_send_icmp_error(struct env *env, const struct pkt *p, const struct addr *from,

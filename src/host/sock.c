@@ -1,0 +1,85 @@
+/* host/sock.c: what host sockets of all protocols have in common. */
+#include "host/sock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <linux/errqueue.h>
+
+int sock_set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) ? -errno : 0;
+}
+
+int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port)
+{
+	bool ip4 = addr_is_ip4(peer), loopback = addr_is_loopback(peer);
+	struct endpoint own = { ip4 ? addr_ip4(0) : ADDR_ANY6, port };
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	if (!loopback && net->outbound_interface[0] &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, net->outbound_interface,
+		       (socklen_t)strlen(net->outbound_interface)))
+		return -errno;
+	if (!loopback && net->outbound_set && addr_is_ip4(&net->outbound) == ip4)
+		own.addr = net->outbound;
+	if (!port && addr_is_unspecified(&own.addr))
+		return 0;
+	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
+}
+
+void sock_set_ip(int fd, struct host_ip *set, const struct host_ip *ip)
+{
+	if (ip->ttl != set->ttl)
+		sock_set(fd, IPPROTO_IP, IP_TTL, ip->ttl);
+	if (ip->tos != set->tos)
+		sock_set(fd, IPPROTO_IP, IP_TOS, ip->tos);
+	if (ip->dont_fragment != set->dont_fragment)
+		sock_set(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+			 ip->dont_fragment ? IP_PMTUDISC_WANT : IP_PMTUDISC_DONT);
+	*set = *ip;
+}
+
+/* Whether the control message carries an error of the network. */
+static bool take_error(const struct cmsghdr *c, struct host_error *e)
+{
+	struct sock_extended_err ee;
+	struct endpoint from;
+
+	if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR ||
+	    c->cmsg_len < CMSG_LEN(sizeof(ee) + sizeof(struct sockaddr_in)))
+		return false;
+	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+	if (ee.ee_origin != SO_EE_ORIGIN_ICMP)
+		return false;
+	if (endpoint_from_sockaddr(&from, (const struct sockaddr *)(CMSG_DATA(c) + sizeof(ee))))
+		return false;
+	e->type = ee.ee_type;
+	e->code = ee.ee_code;
+	e->mtu = (uint16_t)(ee.ee_info > UINT16_MAX ? UINT16_MAX : ee.ee_info);
+	e->from = from.addr;
+	return true;
+}
+
+int sock_read_error(int fd, struct host_error *e)
+{
+	for (;;) {
+		_Alignas(struct cmsghdr) char control[512];
+		struct iovec iov = { e->quote, sizeof(e->quote) };
+		struct msghdr m = { .msg_iov = &iov,
+				    .msg_iovlen = 1,
+				    .msg_control = control,
+				    .msg_controllen = sizeof(control) };
+		ssize_t n = recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
+
+		if (n < 0)
+			return -EAGAIN;
+		e->len = (size_t)n;
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+			if (take_error(c, e))
+				return 0;
+	}
+}

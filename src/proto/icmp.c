@@ -1,0 +1,383 @@
+/* proto/icmp.c: echo requests through ping sockets, and our own replies for the gateway. */
+#include "proto/icmp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/checksum.h"
+#include "base/log.h"
+#include "proto/guest.h"
+#include "proto/host_error.h"
+#include "proto/udp.h"
+
+#define RX_BUDGET 32 /* replies read from a socket in a wake-up */
+
+struct icmp_flow {
+	struct flow flow;
+	void *sock;
+	struct list oldest; /* in order of their making */
+	const struct conf_timeouts *timeouts;
+	struct host_ip ip; /* of the latest request; what the socket is set to */
+};
+
+struct icmp {
+	const struct icmp_host_ops *ops;
+	void *host;
+	struct list flows;
+	bool forbidden; /* the host allows no ping sockets; has been logged */
+};
+
+struct icmp *icmp_new(struct env *env, const struct icmp_host_ops *ops, void *host)
+{
+	struct icmp *icmp = calloc(1, sizeof(*icmp));
+
+	if (!icmp)
+		return NULL;
+	icmp->ops = ops;
+	icmp->host = host;
+	list_init(&icmp->flows);
+	return icmp;
+}
+
+void icmp_free(struct icmp *icmp)
+{
+	free(icmp);
+}
+
+/* Flow life */
+
+static struct icmp_flow *flow_of(struct flow *flow)
+{
+	return container_of(flow, struct icmp_flow, flow);
+}
+
+static const char *state(const struct flow *flow)
+{
+	return flow->packets_in ? "REPLIED" : "UNREPLIED";
+}
+
+static uint64_t deadline(const struct flow *flow)
+{
+	const struct icmp_flow *f = container_of(flow, const struct icmp_flow, flow);
+
+	return flow->used_ns + f->timeouts->icmp * NS_PER_SEC;
+}
+
+static uint64_t timeout(const struct flow *flow, uint64_t now_ns)
+{
+	return deadline(flow) > now_ns ? deadline(flow) - now_ns : 0;
+}
+
+static void close_flow(struct env *env, struct flow *flow, enum flow_close_reason reason)
+{
+	struct icmp_flow *f = flow_of(flow);
+
+	if (f->sock)
+		env->icmp->ops->close(f->sock);
+	list_remove(&f->oldest);
+	timerq_cancel(&env->timers, &flow->timer);
+	flow_table_remove(&env->flows, flow, reason, env->now_ns);
+	log_debug(ICMP, "flow %llu ended: %s", (unsigned long long)flow->id,
+		  flow_close_reason_name(reason));
+	free(f);
+}
+
+static const struct flow_class class = { "icmp", state, close_flow, timeout };
+
+static void timer_fired(struct timer *t, void *ctx)
+{
+	struct flow *flow = container_of(t, struct flow, timer);
+	struct env *env = ctx;
+
+	if (deadline(flow) > env->now_ns)
+		timerq_set(&env->timers, t, deadline(flow));
+	else
+		close_flow(env, flow, FLOW_CLOSED_IDLE);
+}
+
+/* Ends an older flow for a new one; `not` is the new one, where it exists already. */
+static bool make_room(struct env *env, const struct icmp_flow * not )
+{
+	struct list *first = env->icmp->flows.next;
+
+	if (udp_preempt(env))
+		return true;
+	if (first == &env->icmp->flows || first == &not ->oldest)
+		return false;
+	close_flow(env, &container_of(first, struct icmp_flow, oldest)->flow,
+		   FLOW_CLOSED_PREEMPTED);
+	return true;
+}
+
+static int insert(struct env *env, struct icmp_flow *f)
+{
+	int rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
+
+	if (rc == -ENOSPC && make_room(env, NULL))
+		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
+	return rc;
+}
+
+static struct icmp_flow *new_flow(struct env *env, const struct flow_key *key, int *err)
+{
+	struct icmp_flow *f = calloc(1, sizeof(*f));
+
+	*err = ENOMEM;
+	if (!f)
+		return NULL;
+	f->flow.class = &class;
+	f->flow.key = *key;
+	f->flow.peer.addr = net_to_host(env->net, &key->peer);
+	f->flow.timer.fire = timer_fired;
+	f->timeouts = &env->conf->timeouts;
+	*err = -insert(env, f);
+	if (*err) {
+		env->stats.flow_refused++;
+		free(f);
+		return NULL;
+	}
+	list_append(&env->icmp->flows, &f->oldest);
+	timerq_set(&env->timers, &f->flow.timer, deadline(&f->flow));
+	env->stats.flow_opened++;
+	return f;
+}
+
+static void tell_forbidden(struct icmp *icmp)
+{
+	if (!icmp->forbidden)
+		log_warn(ICMP, "the host allows no ping sockets: the guest cannot ping; widen "
+			       "the sysctl "
+			       "net.ipv4.ping_group_range to our group");
+	icmp->forbidden = true;
+}
+
+static struct icmp_flow *open_flow(struct env *env, const struct flow_key *key, int *err)
+{
+	struct icmp *icmp = env->icmp;
+	struct icmp_flow *f = new_flow(env, key, err);
+
+	if (!f)
+		return NULL;
+	f->sock = icmp->ops->open(icmp->host, f, &f->flow.peer.addr, err);
+	if (!f->sock && (*err == EMFILE || *err == ENFILE) && make_room(env, f))
+		f->sock = icmp->ops->open(icmp->host, f, &f->flow.peer.addr, err);
+	if (f->sock) {
+		icmp->ops->local(f->sock, &f->flow.host);
+		icmp->forbidden = false;
+		return f;
+	}
+	if (*err == EACCES || *err == EPERM)
+		tell_forbidden(icmp);
+	close_flow(env, &f->flow, FLOW_CLOSED_HOST_ERROR);
+	return NULL;
+}
+
+/* To the guest */
+
+static int send_reply(struct env *env, const struct guest_out *o, uint16_t id,
+		      const struct icmp_reply *r)
+{
+	uint8_t header[ICMP_HEADER_LEN] = { ICMP_TYPE_ECHO_REPLY };
+	uint64_t sum;
+
+	put_be16(header + 4, id);
+	put_be16(header + 6, r->seq);
+	sum = checksum_add(checksum_add(0, header, sizeof(header)), r->payload, r->len);
+	put_be16(header + 2, checksum_finish(sum));
+	return guest_send(
+		env, o,
+		(struct iovec[]){ { header, sizeof(header) }, { (void *)r->payload, r->len } },
+		2);
+}
+
+/* As the gateway itself. */
+static enum drop reply_ourselves(struct env *env, const struct pkt *p)
+{
+	struct guest_out out = {
+		.src = p->dst, .dst = p->src, .proto = IP_ICMP, .tos = p->tos
+	};
+	struct icmp_reply r = { .seq = p->icmp.seq,
+				.len = p->payload_len,
+				.payload = p->payload };
+
+	if (send_reply(env, &out, p->icmp.id, &r))
+		env->stats.icmp_lost++;
+	else
+		env->stats.icmp_own_replies++;
+	return DROP_NONE;
+}
+
+static void reply_from_host(struct env *env, struct icmp_flow *f, const struct icmp_reply *r)
+{
+	const struct flow_key *key = &f->flow.key;
+	struct guest_out out = { .src = key->peer,
+				 .dst = key->guest,
+				 .proto = IP_ICMP,
+				 .ttl = r->ttl,
+				 .tos = r->tos,
+				 .bulk = true };
+
+	f->flow.packets_in++;
+	f->flow.bytes_in += r->len;
+	f->flow.used_ns = env->now_ns;
+	if (send_reply(env, &out, key->guest_port, r))
+		env->stats.icmp_lost++;
+	else
+		env->stats.icmp_replies++;
+}
+
+/* RFC 1624: the checksum after one 16-bit word of what it covers changed. */
+static uint16_t checksum_replaced(uint16_t checksum, uint16_t from, uint16_t to)
+{
+	uint32_t sum = (uint32_t)(uint16_t)~checksum + (uint16_t)~from + to;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* The error quotes the request with the identifier that the kernel gave it. */
+static void pass_error(struct env *env, struct icmp_flow *f, struct host_error *e)
+{
+	struct host_error_packet p = { .flow = &f->flow,
+				       .proto = IP_ICMP,
+				       .ttl = f->ip.ttl,
+				       .tos = f->ip.tos,
+				       .dont_fragment = f->ip.dont_fragment,
+				       .len = e->len,
+				       .l4 = e->quote,
+				       .l4_len = e->len };
+	uint16_t id = f->flow.key.guest_port;
+
+	if (e->len < ICMP_HEADER_LEN)
+		return;
+	put_be16(e->quote + 2,
+		 checksum_replaced(get_be16(e->quote + 2), get_be16(e->quote + 4), id));
+	put_be16(e->quote + 4, id);
+	host_error_send(env, e, &p);
+	env->stats.icmp_errors++;
+}
+
+static void read_errors(struct env *env, struct icmp_flow *f)
+{
+	struct host_error e;
+
+	for (int i = 0; i < RX_BUDGET && !env->icmp->ops->error(f->sock, &e); i++)
+		pass_error(env, f, &e);
+}
+
+void icmp_from_host(struct env *env, struct icmp_flow *f)
+{
+	struct icmp_reply r;
+
+	for (int i = 0; i < RX_BUDGET; i++) {
+		int rc = env->icmp->ops->recv(f->sock, &r);
+
+		if (!rc)
+			reply_from_host(env, f, &r);
+		else
+			read_errors(env, f);
+		if (rc == -EAGAIN)
+			return;
+	}
+}
+
+/* From the guest */
+
+static enum drop refuse(struct env *env, const struct pkt *p, int error)
+{
+	struct host_error e = host_error_from_errno(env->net, error);
+
+	guest_send_icmp_error(env, p, &e.from, e.type, e.code, 0);
+	env->stats.icmp_errors++;
+	return error == ENOMEM	 ? DROP_MEMORY
+	       : error == ENOSPC ? DROP_FLOW_LIMIT
+				 : DROP_HOST_SOCKET;
+}
+
+static enum drop send_request(struct env *env, struct icmp_flow *f, const struct pkt *p)
+{
+	const struct icmp_host_ops *ops = env->icmp->ops;
+	struct host_ip ip = { p->ttl, p->tos, p->ip4.dont_fragment };
+	int rc;
+
+	if (ip.ttl != f->ip.ttl || ip.tos != f->ip.tos ||
+	    ip.dont_fragment != f->ip.dont_fragment)
+		ops->set_ip(f->sock, &ip);
+	f->ip = ip;
+	f->flow.packets_out++;
+	f->flow.bytes_out += p->payload_len;
+	f->flow.used_ns = env->now_ns;
+	rc = ops->send(f->sock, p->icmp.seq, p->payload, p->payload_len);
+	if (rc && rc != -EAGAIN) {
+		/* an ICMP error that came for an earlier request fails the next call, once */
+		read_errors(env, f);
+		rc = ops->send(f->sock, p->icmp.seq, p->payload, p->payload_len);
+	}
+	if (!rc)
+		return DROP_NONE;
+	if (rc != -EAGAIN && rc != -ENOBUFS && rc != -EMSGSIZE)
+		refuse(env, p, -rc);
+	return DROP_HOST_SEND;
+}
+
+static bool is_unmapped_gateway(const struct net *net, const struct addr *a)
+{
+	return addr_eq(a, &net->gateway) &&
+	       !(net->map_loopback_set && addr_eq(a, &net->map_loopback));
+}
+
+static enum drop echo(struct env *env, const struct pkt *p)
+{
+	struct flow_key key = {
+		.guest = p->src, .peer = p->dst, .guest_port = p->icmp.id, .proto = FLOW_ICMP
+	};
+	struct flow *flow;
+	struct icmp_flow *f;
+	int err;
+
+	if (addr_is_unspecified(&p->src))
+		return DROP_IP_SOURCE;
+	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
+		return DROP_IP_DESTINATION;
+	env->stats.icmp_requests++;
+	if (is_unmapped_gateway(env->net, &p->dst))
+		return reply_ourselves(env, p);
+	flow = flow_table_lookup(&env->flows, &key);
+	f = flow ? flow_of(flow) : open_flow(env, &key, &err);
+	if (f)
+		return send_request(env, f, p);
+	if ((err == EACCES || err == EPERM) && addr_eq(&p->dst, &env->net->gateway))
+		return reply_ourselves(env, p);
+	return refuse(env, p, err);
+}
+
+/* The guest refuses a datagram that we sent it; what it quotes names the flow. */
+static enum drop unreachable(struct env *env, const struct pkt *p)
+{
+	struct rd r = rd_init(p->payload, p->payload_len);
+	struct udp_hdr udp;
+	struct ip4_hdr ip;
+
+	if (ip4_decode(&r, &ip))
+		return DROP_ICMP_HEADER;
+	udp_decode(&r, &udp);
+	if (r.error)
+		return DROP_ICMP_HEADER;
+	if (p->icmp.code == ICMP_CODE_PORT && ip.proto == IP_UDP && addr_eq(&ip.dst, &p->src))
+		udp_refused_by_guest(env, &(struct endpoint){ ip.dst, udp.dport },
+				     &(struct endpoint){ ip.src, udp.sport });
+	return DROP_NONE;
+}
+
+enum drop icmp_from_guest(struct env *env, const struct pkt *p)
+{
+	switch (p->icmp.type) {
+	case ICMP_TYPE_ECHO:
+		return echo(env, p);
+	case ICMP_TYPE_UNREACHABLE:
+		return unreachable(env, p);
+	default:
+		return DROP_ICMP_TYPE;
+	}
+}

@@ -1,0 +1,430 @@
+/* proto/udp.c: life of UDP flows, and the host's datagrams on their way to the guest.
+ *
+ * Backpressure: datagrams are read into one buffer that all flows share.  When the link gets
+ * full, what is in the buffer stays there, every flow whose socket turns readable is paused,
+ * and udp_room() lets them go on: nothing that was read is lost, and no flow needs memory.
+ */
+#include "proto/udp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "proto/guest.h"
+#include "proto/host_error.h"
+#include "proto/udp_flow.h"
+
+#define RX_ROUNDS 4 /* reads of a socket in a wake-up, so that others get their turn */
+/* not a multiple of the page size: the starts of the buffers spread over the cache */
+#define RX_STRIDE (65536 + 64)
+
+struct udp *udp_new(struct env *env, const struct udp_host_ops *ops, void *host)
+{
+	struct udp *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->rx = malloc((size_t)UDP_RX * RX_STRIDE);
+	if (!u->rx) {
+		free(u);
+		return NULL;
+	}
+	u->ops = ops;
+	u->host = host;
+	list_init(&u->unassured);
+	list_init(&u->dirty);
+	list_init(&u->paused);
+	list_init(&u->waiting);
+	return u;
+}
+
+void udp_free(struct udp *u)
+{
+	if (!u)
+		return;
+	free(u->rx);
+	free(u);
+}
+
+/* Flow life */
+
+static const char *state(const struct flow *flow)
+{
+	const struct udp_flow *f = container_of(flow, const struct udp_flow, flow);
+
+	if (!list_linked(&f->unassured))
+		return "ASSURED";
+	return flow->packets_in && flow->packets_out ? "REPLIED" : "UNREPLIED";
+}
+
+static uint64_t deadline(const struct udp_flow *f)
+{
+	const struct conf_timeouts *t = f->timeouts;
+
+	return f->flow.used_ns +
+	       (list_linked(&f->unassured) ? t->udp_oneway : t->udp_stream) * NS_PER_SEC;
+}
+
+static uint64_t timeout(const struct flow *flow, uint64_t now_ns)
+{
+	uint64_t due = deadline(container_of(flow, const struct udp_flow, flow));
+
+	return due > now_ns ? due - now_ns : 0;
+}
+
+static void class_close(struct env *env, struct flow *flow, enum flow_close_reason reason)
+{
+	udp_flow_close(env, udp_flow_of(flow), reason);
+}
+
+static const struct flow_class class = { "udp", state, class_close, timeout };
+
+static void timer_fired(struct timer *t, void *ctx)
+{
+	struct udp_flow *f = container_of(t, struct udp_flow, flow.timer);
+	struct env *env = ctx;
+	uint64_t due = deadline(f);
+
+	/* traffic only moves the deadline; the timer is touched when it fires */
+	if (due > env->now_ns)
+		timerq_set(&env->timers, t, due);
+	else
+		udp_flow_close(env, f, FLOW_CLOSED_IDLE);
+}
+
+static void init_lists(struct udp_flow *f)
+{
+	list_init(&f->of_via);
+	list_init(&f->unassured);
+	list_init(&f->paused);
+	list_init(&f->dirty);
+	list_init(&f->queue);
+}
+
+struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum flow_dir dir,
+			      int *err)
+{
+	struct udp_flow *f = calloc(1, sizeof(*f));
+	int rc = -ENOMEM;
+
+	if (f) {
+		f->flow.class = &class;
+		f->flow.key = *key;
+		f->flow.dir = dir;
+		f->flow.timer.fire = timer_fired;
+		f->timeouts = &env->conf->timeouts;
+		init_lists(f);
+		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
+		if (rc == -ENOSPC && udp_preempt(env))
+			rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
+	}
+	if (rc) {
+		env->stats.flow_refused++;
+		free(f);
+		*err = -rc;
+		return NULL;
+	}
+	list_append(&env->udp->unassured, &f->unassured);
+	timerq_set(&env->timers, &f->flow.timer, deadline(f));
+	env->stats.flow_opened++;
+	return f;
+}
+
+void udp_flow_close(struct env *env, struct udp_flow *f, enum flow_close_reason reason)
+{
+	struct udp *u = env->udp;
+
+	udp_send_flush(env, f);
+	udp_send_forget(env, f);
+	if (u->rx_flow == f)
+		u->rx_flow = NULL;
+	list_remove(&f->of_via);
+	list_remove(&f->unassured);
+	list_remove(&f->paused);
+	list_remove(&f->dirty);
+	if (f->keeps_port)
+		u->n_keepers--;
+	if (f->sock)
+		u->ops->close(f->sock);
+	timerq_cancel(&env->timers, &f->flow.timer);
+	flow_table_remove(&env->flows, &f->flow, reason, env->now_ns);
+	log_debug(UDP, "flow %llu ended: %s", (unsigned long long)f->flow.id,
+		  flow_close_reason_name(reason));
+	free(f);
+}
+
+bool udp_preempt(struct env *env)
+{
+	struct udp *u = env->udp;
+
+	if (list_empty(&u->unassured))
+		return false;
+	env->stats.udp_preempted++;
+	udp_flow_close(env, container_of(u->unassured.next, struct udp_flow, unassured),
+		       FLOW_CLOSED_PREEMPTED);
+	return true;
+}
+
+/* A lively exchange, as connection tracking has it: answers, and more than one question. */
+static void assure(struct udp_flow *f)
+{
+	if (list_linked(&f->unassured) && f->flow.packets_out && f->flow.packets_in &&
+	    f->flow.packets_out + f->flow.packets_in > 2)
+		list_remove(&f->unassured);
+}
+
+void udp_flow_out(struct env *env, struct udp_flow *f, size_t len)
+{
+	env->stats.udp_from_guest++;
+	f->flow.packets_out++;
+	f->flow.bytes_out += len;
+	f->flow.used_ns = env->now_ns;
+	assure(f);
+}
+
+void udp_flow_in(struct env *env, struct udp_flow *f, size_t len)
+{
+	env->stats.udp_to_guest++;
+	f->flow.packets_in++;
+	f->flow.bytes_in += len;
+	f->flow.used_ns = env->now_ns;
+	assure(f);
+}
+
+/* From the guest */
+
+static bool may_keep_port(struct udp *u, const struct addr *guest)
+{
+	if (!u->n_keepers)
+		u->keeper = *guest;
+	return addr_eq(&u->keeper, guest);
+}
+
+static int open_socket(struct env *env, struct udp_flow *f)
+{
+	struct udp *u = env->udp;
+	bool keep = may_keep_port(u, &f->flow.key.guest);
+	uint16_t port = keep ? f->flow.key.guest_port : 0;
+	int err = 0;
+
+	f->sock = u->ops->open(u->host, f, &f->flow.peer, port, &err);
+	/* other flows hold descriptors that this one needs more */
+	if (!f->sock && (err == EMFILE || err == ENFILE) &&
+	    u->unassured.next != &f->unassured && udp_preempt(env))
+		f->sock = u->ops->open(u->host, f, &f->flow.peer, port, &err);
+	if (!f->sock)
+		return -err;
+	u->ops->local(f->sock, &f->flow.host);
+	f->keeps_port = keep;
+	u->n_keepers += keep;
+	if (f->flow.host.port != f->flow.key.guest_port)
+		env->stats.udp_ports_changed++;
+	udp_flow_watch(env, f);
+	return 0;
+}
+
+/* Nothing is sent for this packet: the guest shall know why. */
+static enum drop refuse(struct env *env, const struct pkt *p, int error)
+{
+	struct host_error e = host_error_from_errno(env->net, error);
+
+	guest_send_icmp_error(env, p, &e.from, e.type, e.code, 0);
+	env->stats.udp_errors++;
+	return error == ENOMEM	 ? DROP_MEMORY
+	       : error == ENOSPC ? DROP_FLOW_LIMIT
+				 : DROP_HOST_SOCKET;
+}
+
+static struct udp_flow *open_flow(struct env *env, const struct flow_key *key, int *err)
+{
+	static struct log_limit limit;
+	struct udp_flow *f = udp_flow_new(env, key, FLOW_OUT, err);
+	char text[ENDPOINT_STR_MAX];
+
+	if (!f)
+		return NULL;
+	f->flow.peer = (struct endpoint){ net_to_host(env->net, &key->peer), key->peer_port };
+	*err = -open_socket(env, f);
+	if (!*err)
+		return f;
+	log_limited(&limit, env->now_ns, LOG_LEVEL_DEBUG, LOG_UNIT_UDP, "no socket to %s: %s",
+		    endpoint_print(&f->flow.peer, text), strerror(*err));
+	udp_flow_close(env, f, FLOW_CLOSED_HOST_ERROR);
+	return NULL;
+}
+
+enum drop udp_from_guest(struct env *env, const struct pkt *p)
+{
+	struct flow_key key = { .guest = p->src,
+				.peer = p->dst,
+				.guest_port = p->udp.sport,
+				.peer_port = p->udp.dport,
+				.proto = FLOW_UDP };
+	struct flow *flow;
+	struct udp_flow *f;
+	int err;
+
+	if (!key.peer_port)
+		return DROP_UDP_PORT;
+	if (addr_is_unspecified(&p->src))
+		return DROP_IP_SOURCE;
+	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
+		return DROP_IP_DESTINATION;
+	flow = flow_table_lookup(&env->flows, &key);
+	f = flow ? udp_flow_of(flow) : open_flow(env, &key, &err);
+	if (!f)
+		return refuse(env, p, err);
+	udp_flow_out(env, f, p->payload_len);
+	udp_send(env, f, p);
+	return DROP_NONE;
+}
+
+void udp_refused_by_guest(struct env *env, const struct endpoint *guest,
+			  const struct endpoint *peer)
+{
+	struct flow_key key = { .guest = guest->addr,
+				.peer = peer->addr,
+				.guest_port = guest->port,
+				.peer_port = peer->port,
+				.proto = FLOW_UDP };
+	struct flow *flow = flow_table_lookup(&env->flows, &key);
+
+	if (flow)
+		udp_flow_close(env, udp_flow_of(flow), FLOW_CLOSED_REFUSED);
+}
+
+/* From the host */
+
+void udp_flow_watch(struct env *env, struct udp_flow *f)
+{
+	if (f->sock)
+		env->udp->ops->watch(f->sock,
+				     (list_linked(&f->paused) ? 0u : UDP_HOST_READ) |
+					     (list_empty(&f->queue) ? 0u : UDP_HOST_WRITE));
+}
+
+int udp_to_guest(struct env *env, struct udp_flow *f, const void *data, size_t len)
+{
+	const struct flow_key *key = &f->flow.key;
+	struct guest_out out = { .src = key->peer, .dst = key->guest, .bulk = true };
+	int rc = guest_send_udp(env, &out, key->peer_port, key->guest_port, data, len);
+
+	env->udp->full = rc == -ENOBUFS;
+	if (!rc)
+		udp_flow_in(env, f, len);
+	return rc;
+}
+
+void udp_read_errors(struct env *env, struct udp_flow *f)
+{
+	uint8_t l4[UDP_HEADER_LEN + HOST_ERROR_QUOTE_MAX];
+	struct host_error e;
+
+	for (int i = 0; i < UDP_RX && f->sock && !env->udp->ops->error(f->sock, &e); i++) {
+		struct wr w = wr_init(l4, sizeof(l4));
+		struct host_error_packet p = { .flow = &f->flow,
+					       .proto = IP_UDP,
+					       .ttl = f->ip.ttl,
+					       .tos = f->ip.tos,
+					       .dont_fragment = f->ip.dont_fragment,
+					       .len = f->last_len,
+					       .l4 = l4 };
+
+		udp_encode(&w, &(struct udp_hdr){ .sport = f->flow.key.guest_port,
+						  .dport = f->flow.key.peer_port,
+						  .len = f->last_len,
+						  .checksum = f->last_checksum });
+		wr_bytes(&w, e.quote, e.len);
+		p.l4_len = wr_len(&w) < p.len ? wr_len(&w) : p.len;
+		host_error_send(env, &e, &p);
+		env->stats.udp_errors++;
+	}
+}
+
+static void pause_flow(struct env *env, struct udp_flow *f)
+{
+	if (list_linked(&f->paused))
+		return;
+	env->stats.udp_paused++;
+	list_append(&env->udp->paused, &f->paused);
+	udp_flow_watch(env, f);
+}
+
+/* Hands on what is in the buffer, as far as the link has room. */
+static void deliver(struct env *env)
+{
+	struct udp *u = env->udp;
+
+	for (; u->rx_next < u->rx_end; u->rx_next++) {
+		const struct iovec *d = &u->rx_iov[u->rx_next];
+
+		if (udp_to_guest(env, u->rx_flow, d->iov_base, d->iov_len) == -ENOBUFS)
+			return;
+	}
+	u->rx_flow = NULL;
+}
+
+static int read_batch(struct udp *u, struct udp_flow *f)
+{
+	for (int i = 0; i < UDP_RX; i++)
+		u->rx_iov[i] = (struct iovec){ u->rx + (size_t)i * RX_STRIDE, UDP_PAYLOAD_MAX };
+	return u->ops->recv(f->sock, u->rx_iov, UDP_RX);
+}
+
+static void receive(struct env *env, struct udp_flow *f)
+{
+	struct udp *u = env->udp;
+
+	for (int round = 0; round < RX_ROUNDS && !u->full; round++) {
+		int n = read_batch(u, f);
+
+		if (n < 0) {
+			udp_read_errors(env, f);
+			if (n == -EAGAIN)
+				return;
+			continue;
+		}
+		u->rx_flow = f;
+		u->rx_next = 0;
+		u->rx_end = n;
+		deliver(env);
+		if (n < UDP_RX)
+			break;
+	}
+	if (u->full)
+		pause_flow(env, f);
+}
+
+void udp_from_host(struct env *env, struct udp_flow *f, unsigned events)
+{
+	if (events & UDP_HOST_WRITE)
+		udp_send_queued(env, f);
+	if (events & UDP_HOST_READ)
+		receive(env, f);
+}
+
+void udp_room(struct env *env)
+{
+	struct udp *u = env->udp;
+	struct list *pos, *tmp;
+
+	u->full = false;
+	if (u->rx_flow)
+		deliver(env);
+	while (!u->full && !list_empty(&u->waiting)) {
+		struct udp_client_sock *s =
+			container_of(u->waiting.next, struct udp_client_sock, waiting);
+
+		list_remove(&s->waiting);
+		s->ops->room(s);
+	}
+	if (u->full)
+		return;
+	list_for_each(pos, tmp, &u->paused)
+	{
+		struct udp_flow *f = container_of(pos, struct udp_flow, paused);
+
+		list_remove(&f->paused);
+		udp_flow_watch(env, f);
+	}
+}
