@@ -6,6 +6,7 @@ The shell runs on the guest's serial console, which is QEMU's standard input and
 import os
 import pathlib
 import re
+import secrets
 import select
 import subprocess
 import termios
@@ -38,6 +39,8 @@ class Guest:
                         "-device", f"virtio-net-pci,netdev=net0,mac={MAC},romfile="]
         self.log = log
         self.unread = b""
+        self.commands = 0
+        self.nonce = secrets.token_hex(4)
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, bufsize=0)
 
@@ -61,9 +64,12 @@ class Guest:
 
     def run(self, command, seconds=60):
         """Runs a command line in the guest's shell; returns its exit status and what it said."""
-        self.process.stdin.write(b"{ %s\n} </dev/null; echo \"<$?>\"\n" % command.encode())
+        # The end of a command that took too long must not pass for that of a later one.
+        self.commands += 1
+        mark = f"<{self.nonce} {self.commands} "
+        self.process.stdin.write(f"{{ {command}\n}} </dev/null; echo \"{mark}$?>\"\n".encode())
         deadline = time.monotonic() + seconds
-        while not (end := re.search(rb"<(\d+)>\n", self.unread)):
+        while not (end := re.search(rb"%s(\d+)>\n" % mark.encode(), self.unread)):
             self.read_some(deadline - time.monotonic())
         output, self.unread = self.unread[:end.start()], self.unread[end.end():]
         return int(end[1]), output.decode(errors="replace")
