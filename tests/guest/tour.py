@@ -11,7 +11,6 @@ import pathlib
 import re
 import secrets
 import sys
-import tempfile
 import threading
 import time
 
@@ -183,8 +182,7 @@ def main():
 
     os.environ["BUILDDIR"] = os.path.abspath(options.builddir)
     options.log.mkdir(parents=True, exist_ok=True)
-    tour = Tour(Lab(options.log, pathlib.Path(tempfile.gettempdir()) / "lab"),
-                options.image, options.kvm)
+    tour = Tour(Lab(options.log), options.image, options.kvm)
     tour.take()
     if options.shell and tour.guest:
         print("The guest's shell; Ctrl-] leaves it.", flush=True)
