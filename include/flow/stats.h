@@ -18,6 +18,17 @@
 	X(link_blocked, "link.blocked", "times the guest did not read what we had for it")        \
 	X(arp_requests, "arp.requests", "ARP requests from the guest")                            \
 	X(arp_replies, "arp.replies", "ARP replies to the guest")                                 \
+	X(dhcp_discovers, "dhcp.discovers", "DHCPDISCOVERs from the guest")                        \
+	X(dhcp_requests, "dhcp.requests", "DHCPREQUESTs from the guest")                           \
+	X(dhcp_declines, "dhcp.declines", "DHCPDECLINEs from the guest")                           \
+	X(dhcp_releases, "dhcp.releases", "DHCPRELEASEs from the guest")                           \
+	X(dhcp_informs, "dhcp.informs", "DHCPINFORMs from the guest")                              \
+	X(dhcp_bootp_requests, "dhcp.bootp-requests", "BOOTP requests from the guest")             \
+	X(dhcp_offers, "dhcp.offers", "DHCPOFFERs to the guest")                                   \
+	X(dhcp_acks, "dhcp.acks", "DHCPACKs to the guest")                                         \
+	X(dhcp_naks, "dhcp.naks", "DHCPNAKs to the guest")                                         \
+	X(dhcp_bootp_replies, "dhcp.bootp-replies", "BOOTP replies to the guest")                  \
+	X(dhcp_left_out, "dhcp.left-out", "options left out of replies that they did not fit")     \
 	X(flow_opened, "flow.opened", "flows opened")                                             \
 	X(flow_refused, "flow.refused", "flows refused for lack of room or sockets")              \
 	X(udp_from_guest, "udp.datagrams-in", "UDP datagrams from the guest")                     \
