@@ -11,7 +11,7 @@ struct dhcp4 {
 	struct dhcp4_lease lease;
 	struct timer expiry; /* armed at the end of the lease, or earlier */
 	struct timerq *timers;
-	struct log_limit limit;
+	struct log_limit lease_limit, decline_limit;
 };
 
 /* A message and who sent it. */
@@ -22,7 +22,7 @@ struct request {
 };
 
 #define log_event(env, ...)                                                                    \
-	log_limited(&(env)->dhcp4->limit, (env)->now_ns, LOG_LEVEL_INFO, LOG_UNIT_DHCP,        \
+	log_limited(&(env)->dhcp4->lease_limit, (env)->now_ns, LOG_LEVEL_INFO, LOG_UNIT_DHCP,  \
 		    __VA_ARGS__)
 
 static void end_lease(struct env *env, const char *why)
@@ -222,7 +222,7 @@ static void from_decline(struct env *env, const struct request *q)
 	    !dhcp4_get_addr(&q->msg.options, DHCP4_OPT_REQUESTED_ADDRESS, &declined) ||
 	    !addr_eq(&declined, &env->net->guest))
 		return;
-	log_warn_limited(&d->limit, env->now_ns, DHCP,
+	log_warn_limited(&d->decline_limit, env->now_ns, DHCP,
 			 "%s declined by %s: in use on the guest's side",
 			 addr_print(&declined, addr), mac_print(&q->client.mac, mac));
 	if (dhcp4_get_lease(env) && dhcp4_client_eq(&d->lease.client, &q->client))

@@ -1,4 +1,5 @@
-/* The DHCPv4 server: its replies byte for byte, every message type, every policy, hostile input. */
+/* The DHCPv4 server: its replies byte for byte, every message type, every policy, hostile
+ * input. */
 #include "proto/dhcp4.h"
 
 #include <stdio.h>
@@ -92,15 +93,15 @@ static enum drop send(const struct ask *a)
 }
 
 #define SEND(...) ck_assert_int_eq(send(&(struct ask){ __VA_ARGS__ }), DROP_NONE)
-#define DROPPED(...)                                                                             \
-	do {                                                                                     \
-		ck_assert_int_eq(send(&(struct ask){ __VA_ARGS__ }), DROP_DHCP);                 \
-		ck_assert_uint_eq(g.n_frames, 0);                                                \
+#define DROPPED(...)                                                                           \
+	do {                                                                                   \
+		ck_assert_int_eq(send(&(struct ask){ __VA_ARGS__ }), DROP_DHCP);               \
+		ck_assert_uint_eq(g.n_frames, 0);                                              \
 	} while (0)
-#define SILENT(...)                                                                              \
-	do {                                                                                     \
-		SEND(__VA_ARGS__);                                                               \
-		ck_assert_uint_eq(g.n_frames, 0);                                                \
+#define SILENT(...)                                                                            \
+	do {                                                                                   \
+		SEND(__VA_ARGS__);                                                             \
+		ck_assert_uint_eq(g.n_frames, 0);                                              \
 	} while (0)
 
 static struct pkt frame;
@@ -195,8 +196,8 @@ START_TEST(offer_is_exact)
 		       "52 54 00 12 34 56  00 00 00 00 00 00 00 00 00 00",
 		       request, sizeof(request));
 	/* cookie; DISCOVER; wants 192.0.2.99; parameters 1, 3, 6; END */
-	from_hex("63 82 53 63  35 01 01  32 04 c0 00 02 63  37 03 01 03 06  ff", request + len + 192,
-		 sizeof(request) - len - 192);
+	from_hex("63 82 53 63  35 01 01  32 04 c0 00 02 63  37 03 01 03 06  ff",
+		 request + len + 192, sizeof(request) - len - 192);
 	ck_assert_int_eq(pkt_decode(request, 14 + 576, &p), DROP_NONE);
 	ck_assert_int_eq(dhcp4_from_guest(&g.env, &p), DROP_NONE);
 
@@ -204,7 +205,8 @@ START_TEST(offer_is_exact)
 	ck_assert_uint_eq(f->len, 14 + 20 + 8 + 300);
 	/* Ethernet: to the guest, from the gateway, IPv4
 	 * IPv4: 328 bytes, TTL 64, UDP, checksum, 10.0.2.2 to 10.0.2.15 */
-	assert_bytes(f->data, 14 + 4, "52 54 00 12 34 56  9a 55 9a 55 9a 55  08 00  45 00 01 48");
+	assert_bytes(f->data, 14 + 4,
+		     "52 54 00 12 34 56  9a 55 9a 55 9a 55  08 00  45 00 01 48");
 	assert_bytes(f->data + 22, 2, "40 11");
 	assert_bytes(f->data + 26, 8, "0a 00 02 02  0a 00 02 0f");
 	/* UDP: 67 to 68, 308 bytes */
@@ -217,10 +219,11 @@ START_TEST(offer_is_exact)
 		     "52 54 00 12 34 56  00 00 00 00 00 00 00 00 00 00");
 	/* cookie; 53 OFFER; asked for: 1 255.255.255.0, 3 10.0.2.2, (6: none known)
 	 * 54 10.0.2.2; 51 86400 s; 58 43200 s; 59 75600 s; END */
-	assert_bytes(f->data + 42 + 236, 44,
-		     "63 82 53 63  35 01 02  01 04 ff ff ff 00  03 04 0a 00 02 02"
-		     "36 04 0a 00 02 02  33 04 00 01 51 80  3a 04 00 00 a8 c0  3b 04 00 01 27 50"
-		     "ff");
+	assert_bytes(
+		f->data + 42 + 236, 44,
+		"63 82 53 63  35 01 02  01 04 ff ff ff 00  03 04 0a 00 02 02"
+		"36 04 0a 00 02 02  33 04 00 01 51 80  3a 04 00 00 a8 c0  3b 04 00 01 27 50"
+		"ff");
 	ck_assert(!memcmp(f->data + 42 + 236 + 44, padding, sizeof(padding)));
 	ck_assert_uint_eq(g.env.stats.dhcp_discovers, 1);
 	ck_assert_uint_eq(g.env.stats.dhcp_offers, 1);
@@ -484,7 +487,8 @@ START_TEST(decline)
 	fake_guest_advance(&g, 2 * NS_PER_SEC);
 	SILENT(.options = DECLINE OUR_ID WANT END, .mac = &other_mac);
 	ck_assert_ptr_nonnull(dhcp4_get_lease(&g.env));
-	ck_assert_str_eq(last_log, "10.0.2.15 declined by 52:54:00:00:00:01: in use on the guest's side");
+	ck_assert_str_eq(last_log,
+			 "10.0.2.15 declined by 52:54:00:00:00:01: in use on the guest's side");
 	SILENT(.options = DECLINE OUR_ID WANT END);
 	ck_assert_ptr_null(dhcp4_get_lease(&g.env));
 	ck_assert_uint_eq(g.env.stats.dhcp_declines, 5);
@@ -524,12 +528,13 @@ START_TEST(bootp)
 	SEND(.options = NULL);
 	assert_answer(DHCP4_BOOTP, GUEST_IP, GUEST_IP, &fake_guest_mac);
 	ck_assert_uint_eq(addr_get_ip4(&answer.hdr.siaddr), GATEWAY_IP);
-	/* 64 bytes: mask, router, routes, DNS, MTU, broadcast, name, NTP; 15 and 119 do not fit */
+	/* 64 bytes: 1, 3, 121, 6, 26, 28, 12, 42; no room for 15 and 119 */
 	ck_assert_uint_eq(frame.payload_len, 300);
-	assert_bytes(frame.payload + 236, 4 + 49 + 1,
-		     "63 82 53 63  01 04 ff ff ff 00  03 04 0a 00 02 02  79 05 00 0a 00 02 02"
-		     "06 08 0a 00 02 03 c6 33 64 35  1a 02 05 dc  1c 04 0a 00 02 ff  0c 02 76 6d"
-		     "2a 04 cb 00 71 01  ff");
+	assert_bytes(
+		frame.payload + 236, 4 + 49 + 1,
+		"63 82 53 63  01 04 ff ff ff 00  03 04 0a 00 02 02  79 05 00 0a 00 02 02"
+		"06 08 0a 00 02 03 c6 33 64 35  1a 02 05 dc  1c 04 0a 00 02 ff  0c 02 76 6d"
+		"2a 04 cb 00 71 01  ff");
 	ck_assert_uint_eq(g.env.stats.dhcp_left_out, 2);
 	l = dhcp4_get_lease(&g.env);
 	ck_assert_ptr_nonnull(l);
@@ -655,8 +660,8 @@ static void long_search(unsigned n)
 	g.net.n_search = n;
 }
 
-/* RFC 2132 9.10: 576 bytes with IP and UDP unless the client takes more; where overload does not
- * suffice, the more important options have the room. */
+/* RFC 2132 9.10: 576 bytes with IP and UDP unless the client takes more; where overload does
+ * not suffice, the more important options have the room. */
 START_TEST(message_size)
 {
 	start();
@@ -765,8 +770,8 @@ START_TEST(hostile)
 }
 END_TEST
 
-/* An identifier of 255 bytes comes back; the longest is still 576 bytes with all that must be in
- * the message.  One of 256 is none. */
+/* An identifier of 255 bytes comes back; the longest is still 576 bytes with all that must be
+ * in the message.  One of 256 is none. */
 START_TEST(longest_client_id)
 {
 	char options[3000] = DISCOVER "3d ff";
@@ -801,6 +806,6 @@ END_TEST
 
 SUITE_MAIN("dhcp4", offer_is_exact, ack_is_exact, parameter_list_is_honoured,
 	   settings_that_silence_options, fqdn, rapid_commit, where_replies_go, relay_agents,
-	   requests, nak_is_exact, renewal_after_the_network_changed, inform, decline, release, bootp,
-	   lease_times, another_client_takes_over, hostname_from_fqdn, message_size, full_link,
-	   hostile, longest_client_id, names_of_states)
+	   requests, nak_is_exact, renewal_after_the_network_changed, inform, decline, release,
+	   bootp, lease_times, another_client_takes_over, hostname_from_fqdn, message_size,
+	   full_link, hostile, longest_client_id, names_of_states)

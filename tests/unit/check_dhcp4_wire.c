@@ -9,10 +9,11 @@
 #include "lib/fake_guest.h"
 #include "lib/suite.h"
 
-/* op 1, Ethernet, hlen 6, hops 0; xid; secs 3, broadcast; ciaddr, yiaddr, siaddr, giaddr; chaddr */
-#define FIXED                                                                                    \
-	"01 01 06 00  39 03 f3 26  00 03 80 00"                                                  \
-	"0a 00 02 0f  0a 00 02 10  0a 00 02 11  0a 00 02 12"                                     \
+/* op 1, Ethernet, hlen 6, hops 0; xid; secs 3, broadcast; ciaddr, yiaddr, siaddr, giaddr;
+ * chaddr */
+#define FIXED                                                                                  \
+	"01 01 06 00  39 03 f3 26  00 03 80 00"                                                \
+	"0a 00 02 0f  0a 00 02 10  0a 00 02 11  0a 00 02 12"                                   \
 	"52 54 00 12 34 56 00 00 00 00 00 00 00 00 00 00"
 #define COOKIE	  "63 82 53 63"
 #define SNAME_AT  44
@@ -82,8 +83,9 @@ START_TEST(typed_questions)
 	uint16_t v;
 
 	/* 50: an address; 54: three bytes; 57: a number; 80: empty */
-	ck_assert_int_eq(decode_options(COOKIE "32 04 c0 00 02 07  36 03 01 02 03  39 02 05 dc  50 00"),
-			 0);
+	ck_assert_int_eq(
+		decode_options(COOKIE "32 04 c0 00 02 07  36 03 01 02 03  39 02 05 dc  50 00"),
+		0);
 	ck_assert(dhcp4_get_addr(&m.options, DHCP4_OPT_REQUESTED_ADDRESS, &a));
 	ck_assert_uint_eq(addr_get_ip4(&a), 0xc0000207);
 	ck_assert(!dhcp4_get_addr(&m.options, DHCP4_OPT_SERVER_ID, &a));
@@ -101,16 +103,19 @@ END_TEST
 /* RFC 3396 5: options, then file, then sname; pads between; nothing behind END. */
 START_TEST(pieces_are_gathered)
 {
-	ck_assert_int_eq(decode(message("0c 01 64  ff  0c 01 99", "00 0c 01 63  35 01 01",
-					COOKIE "0c 01 61  00 00  34 01 03  0c 01 62  ff  0c 01 98")),
-			 0);
+	ck_assert_int_eq(
+		decode(message("0c 01 64  ff  0c 01 99", "00 0c 01 63  35 01 01",
+			       COOKIE "0c 01 61  00 00  34 01 03  0c 01 62  ff  0c 01 98")),
+		0);
 	assert_option(DHCP4_OPT_HOSTNAME, "61 62 63 64");
 	ck_assert_uint_eq(m.type, DHCP4_DISCOVER);
 
 	/* only the fields that option 52 names: file, sname, neither */
-	ck_assert_int_eq(decode(message("0c 01 64", "0c 01 63", COOKIE "0c 01 61  34 01 01")), 0);
+	ck_assert_int_eq(decode(message("0c 01 64", "0c 01 63", COOKIE "0c 01 61  34 01 01")),
+			 0);
 	assert_option(DHCP4_OPT_HOSTNAME, "61 63");
-	ck_assert_int_eq(decode(message("0c 01 64", "0c 01 63", COOKIE "0c 01 61  34 01 02")), 0);
+	ck_assert_int_eq(decode(message("0c 01 64", "0c 01 63", COOKIE "0c 01 61  34 01 02")),
+			 0);
 	assert_option(DHCP4_OPT_HOSTNAME, "61 64");
 	ck_assert_int_eq(decode(message("0c ff 64", "0c ff 63", COOKIE "0c 01 61")), 0);
 	assert_option(DHCP4_OPT_HOSTNAME, "61");
@@ -120,9 +125,11 @@ END_TEST
 /* An option 52 inside an overloaded field names no further field. */
 START_TEST(overload_does_not_chain)
 {
-	ck_assert_int_eq(decode(message("0c 01 64", "34 01 02", COOKIE "34 01 01  0c 01 61")), 0);
+	ck_assert_int_eq(decode(message("0c 01 64", "34 01 02", COOKIE "34 01 01  0c 01 61")),
+			 0);
 	assert_option(DHCP4_OPT_HOSTNAME, "61");
-	ck_assert_int_eq(decode(message("", "34 01 03", COOKIE "34 01 03  34 01 03  0c 01 61")), 0);
+	ck_assert_int_eq(decode(message("", "34 01 03", COOKIE "34 01 03  34 01 03  0c 01 61")),
+			 0);
 	assert_option(DHCP4_OPT_HOSTNAME, "61");
 }
 END_TEST
@@ -162,7 +169,8 @@ END_TEST
 /* Whatever the cut: no read past the end, and no less than cookie and whole options will do. */
 START_TEST(every_truncation)
 {
-	size_t len = message("0c 01 64", "0c 01 63", COOKIE "34 01 03  35 01 01  0c 03 61 62 63");
+	size_t len =
+		message("0c 01 64", "0c 01 63", COOKIE "34 01 03  35 01 01  0c 03 61 62 63");
 
 	for (size_t cut = 0; cut <= len; cut++) {
 		bool whole = cut == COOKIE_AT + 4 || cut == COOKIE_AT + 7 ||
@@ -323,10 +331,12 @@ START_TEST(overload)
 }
 END_TEST
 
-/* An option that is in pieces anyway is spread: 300 bytes over 200 + 125 of options and file. */
+/* An option that is in pieces anyway is spread: 300 bytes over 200 + 125 of options and file.
+ */
 START_TEST(long_option_is_spread)
 {
-	const struct dhcp4_option o[] = { { 200, 98, filler }, { DHCP4_OPT_SEARCH, 300, filler } };
+	const struct dhcp4_option o[] = { { 200, 98, filler },
+					  { DHCP4_OPT_SEARCH, 300, filler } };
 	struct dhcp4_option most = { DHCP4_OPT_SEARCH, 500, filler };
 
 	/* options: 304 - 100 = 204, that is 202 of the value; file the other 98 */
@@ -355,7 +365,8 @@ START_TEST(encode_and_decode_agree)
 			const struct dhcp4_option o[] = { { 53, 1, (const uint8_t[]){ 2 } },
 							  { 200, len, filler },
 							  { 12, 40, filler + 5 },
-							  { 201, (uint16_t)(len / 2), filler + 9 } };
+							  { 201, (uint16_t)(len / 2),
+							    filler + 9 } };
 
 			if (encode(max, o, 4, true))
 				continue;
@@ -383,7 +394,8 @@ static bool put_search(size_t max, unsigned n, const char *const *names)
 START_TEST(search_list)
 {
 	/* RFC 3397: eng.apple.com; marketing, and a pointer to apple.com */
-	ck_assert(put_search(256, 2, (const char *[]){ "eng.apple.com.", "marketing.apple.com" }));
+	ck_assert(put_search(256, 2,
+			     (const char *[]){ "eng.apple.com.", "marketing.apple.com" }));
 	assert_bytes(buf, wr_len(&w),
 		     "03 65 6e 67 05 61 70 70 6c 65 03 63 6f 6d 00"
 		     "09 6d 61 72 6b 65 74 69 6e 67 c0 04");
@@ -470,7 +482,8 @@ START_TEST(fqdn_of_many_pieces)
 	size_t len = message("", "", COOKIE);
 
 	/* two pieces of 200 bytes: longer than any name, as text and in wire form */
-	for (uint8_t flags = 0; flags <= DHCP4_FQDN_E; flags = (uint8_t)(flags + DHCP4_FQDN_E)) {
+	for (uint8_t flags = 0; flags <= DHCP4_FQDN_E;
+	     flags = (uint8_t)(flags + DHCP4_FQDN_E)) {
 		memset(buf + len, 'a', 404);
 		from_hex("51 c8 00 00 00", buf + len, 5);
 		from_hex("51 c8", buf + len + 202, 2);
@@ -504,4 +517,5 @@ END_TEST
 SUITE_MAIN("dhcp4_wire", header_fields, typed_questions, pieces_are_gathered,
 	   overload_does_not_chain, malformed, every_truncation, options_are_bounded,
 	   encoded_header, long_options_are_split, overload, long_option_is_spread,
-	   encode_and_decode_agree, search_list, routes, fqdn_read, fqdn_of_many_pieces, fqdn_written)
+	   encode_and_decode_agree, search_list, routes, fqdn_read, fqdn_of_many_pieces,
+	   fqdn_written)
