@@ -1,6 +1,7 @@
 /* proto/demux.c: hands each frame of the guest to the handler of its protocol. */
 #include "base/log.h"
 #include "proto/arp.h"
+#include "proto/dhcp4.h"
 #include "proto/env.h"
 #include "proto/guest.h"
 #include "proto/icmp.h"
@@ -39,6 +40,8 @@ static void learn_address(struct env *env, const struct addr *src)
 
 static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
+	if (p->udp.dport == DHCP4_SERVER_PORT && env->dhcp4)
+		return dhcp4_from_guest(env, p);
 	if (env->conf->no_udp || !env->udp)
 		return DROP_IP_PROTOCOL;
 	return udp_from_guest(env, p);
