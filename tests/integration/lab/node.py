@@ -67,11 +67,16 @@ class Node:
     def run_status(self, *argv, status=None, timeout=30, stdin=""):
         """As run(), and returns (status, output)."""
         need(argv[0])
-        done = subprocess.run(self.command(*argv), input=stdin, text=True, errors="replace",
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+        shown = f"{self.name}: {' '.join(map(str, argv))}"
+        try:
+            done = subprocess.run(self.command(*argv), input=stdin, text=True, errors="replace",
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(f"{shown}: not done after {timeout} s") from None
         if status is not None and done.returncode != status:
-            raise CommandFailed(f"{self.name}: {' '.join(map(str, argv))}: status "
-                                f"{done.returncode}: {done.stdout.strip()[-600:]}")
+            raise CommandFailed(f"{shown}: status {done.returncode}: "
+                                f"{done.stdout.strip()[-600:]}")
         return done.returncode, done.stdout
 
     def ip(self, *commands):
