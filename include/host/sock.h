@@ -6,6 +6,25 @@
 #include "proto/net.h"
 #include "proto/udp_host.h"
 
+/* Descriptors that flows leave alone, so that the control socket, the DNS relay and the guest's
+ * link still find one when flows have taken all others. */
+#define SOCK_FD_RESERVE 32
+
+/* A non-blocking socket, closed on exec.  -EMFILE when only the reserve is left, or the system's
+ * -errno. */
+int sock_open(int family, int type, int protocol);
+
+/* The next client of a listening TCP socket, as sock_open()'s.  -EMFILE: no descriptor is left
+ * and the client goes on waiting.  -EUSERS: only the reserve is left and the client was reset.
+ * Else the system's -errno. */
+int sock_accept(int fd_listen, struct endpoint *client);
+
+/* Closes a connected TCP socket such that the peer sees a reset. */
+void sock_close_reset(int fd);
+
+/* Our own end; the unspecified address and port 0 where there is none. */
+void sock_local(int fd, struct endpoint *e);
+
 /* Sets an option of type int; -errno on failure. */
 int sock_set(int fd, int level, int option, int value);
 

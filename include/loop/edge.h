@@ -13,6 +13,12 @@
 struct edge_set;
 struct edge;
 
+/* What comes beside enum loop_event. */
+enum edge_event {
+	EDGE_ERROR = 4, /* SO_ERROR has something to tell */
+	EDGE_URGENT = 8 /* TCP urgent data stands in the stream */
+};
+
 /* `events`: LOOP_READ also at the end of the stream and on errors, LOOP_WRITE also on errors. */
 typedef void edge_fn(struct edge *e, unsigned events, void *ctx);
 
@@ -30,6 +36,9 @@ void edge_set_free(struct edge_set *s);
 
 /* Watches `fd` for both directions; 0 or -errno. */
 int edge_add(struct edge_set *s, struct edge *e, int fd, edge_fn *fn);
+
+/* Tells once more, after the current batch, what `e` is ready for then. */
+void edge_again(struct edge *e);
 
 /* No callback comes after this.  The owner closes `fd` next, which takes it out of the kernel's
  * set. */

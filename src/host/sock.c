@@ -3,9 +3,67 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include <linux/errqueue.h>
+
+/* The kernel hands out the lowest free number, so the number tells how many are taken. */
+static bool in_reserve(int fd)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_NOFILE, &limit) &&
+	       (rlim_t)fd + SOCK_FD_RESERVE >= limit.rlim_cur;
+}
+
+int sock_open(int family, int type, int protocol)
+{
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
+		return -errno;
+	if (in_reserve(fd)) {
+		close(fd);
+		return -EMFILE;
+	}
+	return fd;
+}
+
+int sock_accept(int fd_listen, struct endpoint *client)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd = accept4(fd_listen, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (in_reserve(fd)) {
+		sock_close_reset(fd);
+		return -EUSERS;
+	}
+	endpoint_from_sockaddr(client, (struct sockaddr *)&sa);
+	return fd;
+}
+
+void sock_close_reset(int fd)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+void sock_local(int fd, struct endpoint *e)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) ||
+	    endpoint_from_sockaddr(e, (struct sockaddr *)&sa))
+		*e = (struct endpoint){ .addr = ADDR_ANY6 };
+}
 
 int sock_set(int fd, int level, int option, int value)
 {
@@ -27,6 +85,8 @@ int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t p
 		own.addr = net->outbound;
 	if (!port && addr_is_unspecified(&own.addr))
 		return 0;
+	if (!port) /* leave the choice to connect(), which knows the destination too */
+		sock_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
 	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
 }

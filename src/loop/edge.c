@@ -6,7 +6,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define BATCH 128
+#define BATCH  128
+#define EVENTS (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 struct edge_set {
 	int fd;
@@ -23,6 +24,10 @@ static unsigned to_loop_events(uint32_t ep)
 		events |= LOOP_READ;
 	if (ep & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		events |= LOOP_WRITE;
+	if (ep & EPOLLERR)
+		events |= EDGE_ERROR;
+	if (ep & EPOLLPRI)
+		events |= EDGE_URGENT;
 	return events;
 }
 
@@ -76,10 +81,17 @@ void edge_set_free(struct edge_set *s)
 
 int edge_add(struct edge_set *s, struct edge *e, int fd, edge_fn *fn)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = e };
+	struct epoll_event ev = { .events = EVENTS, .data.ptr = e };
 
 	*e = (struct edge){ .fn = fn, .set = s, .fd = fd };
 	return epoll_ctl(s->fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+void edge_again(struct edge *e)
+{
+	struct epoll_event ev = { .events = EVENTS, .data.ptr = e };
+
+	epoll_ctl(e->set->fd, EPOLL_CTL_MOD, e->fd, &ev);
 }
 
 void edge_remove(struct edge *e)

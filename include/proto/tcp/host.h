@@ -4,8 +4,8 @@
  * fake in tests.  Every call returns at once.
  *
  * Readiness is told with tcp_from_host() and is edge-triggered, as EPOLLET: once when bytes
- * or the end arrive, once when room for send() returns after it said -EAGAIN, once when a
- * connect is decided or an error strikes.  The relay remembers what it did not serve.  (Level
+ * or the end arrive, once when room for send() returns after it took less than all, once when
+ * a connect is decided or an error strikes.  The relay remembers what it did not serve.  (Level
  * triggering would spin: bytes that the guest has not acknowledged yet stay in the socket, so
  * it is readable for as long as anything is in flight.)  It is never told from within one of
  * these calls.
@@ -25,19 +25,22 @@ struct tcp_conn;
 
 enum tcp_host_event {
 	TCP_HOST_READ = 1, /* bytes or the end of the stream can be peeked */
-	TCP_HOST_WRITE = 2 /* send() would take bytes; a pending connect is decided */
+	TCP_HOST_WRITE = 2, /* send() would take bytes; a pending connect is decided */
+	TCP_HOST_ERROR = 4  /* the connection broke, connected() says why; what came before that
+			     * can still be peeked */
 };
 
 struct tcp_host_ops {
 	/* 0 once connected, -EINPROGRESS, or the reason of the failure as -errno. */
 	int (*connected)(void *host);
 	/* Takes bytes that the guest sent; how many, -EAGAIN for none now, another -errno when
-	 * the connection is broken. */
+	 * the connection is broken.  Less than all means that there is no more room now. */
 	ssize_t (*send)(void *host, const struct iovec *iov, int n);
 	/* Copies bytes for the guest without consuming them, from `offset` bytes behind the
-	 * first unconsumed one.  0: end of the stream stands there.  -EAGAIN: nothing yet. */
+	 * first unconsumed one.  0: end of the stream stands there.  -EAGAIN: nothing yet.
+	 * Less than asked for means that there is no more now. */
 	ssize_t (*peek)(void *host, const struct iovec *iov, int n, size_t offset);
-	/* The guest acknowledged the first `len` unconsumed bytes. */
+	/* The guest acknowledged the first `len` unconsumed bytes, all peeked before. */
 	int (*consume)(void *host, size_t len);
 	/* The guest sent FIN, and all before it has been sent. */
 	void (*shutdown)(void *host);
