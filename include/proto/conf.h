@@ -1,12 +1,14 @@
 /* proto/conf.h: the settings as the command line gave them.
  *
- * Plain data: daemon/options fills it, nobody changes it afterwards.  What depends on the
- * state of the host as well (addresses, resolvers) is in struct net.
+ * Plain data: daemon/options fills it, nobody changes it afterwards; the defaults named here
+ * are those of its table.  What depends on the state of the host as well (addresses,
+ * resolvers) is in struct net.
  */
 #ifndef PROTO_CONF_H
 #define PROTO_CONF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -14,6 +16,8 @@
 #define CONF_DNS_MAX	8
 #define CONF_SEARCH_MAX 6
 #define CONF_NAME_MAX	256 /* a domain name's text, with its terminating zero */
+#define CONF_INTERFACE_MAX 16 /* an interface's name, likewise (IFNAMSIZ) */
+#define CONF_MTU_MIN	68 /* RFC 791 3.2 */
 #define CONF_RECORDS_MAX 64
 
 struct conf_dns_record {
@@ -52,12 +56,15 @@ struct conf {
 
 	/* process */
 	bool foreground, quiet, debug;
-	const char *pid_path, *log_path, *control_path, *status_path;
+	const char *pid_path, *log_path, *control_path;
+	unsigned log_size; /* bytes that the log file may take; 1048576 */
 
 	/* what the guest gets; *_set says that the command line fixed it */
-	bool address_set, prefix_set, gateway_set, mtu_set, mac_set;
+	bool address_set, gateway_set, mtu_set;
+	bool cidr_set, netmask_set; /* which of these two lengths was given, with the address or
+				       by itself; never both */
+	uint8_t cidr_len, netmask_len;
 	struct addr address, gateway;
-	uint8_t prefix_len;
 	uint16_t mtu; /* 0: not told to the guest */
 	struct mac mac;
 	const char *interface;			/* template for address and route, NULL: default route's */
@@ -96,5 +103,12 @@ struct conf {
 	struct conf_timeouts timeouts;
 	struct conf_limits limits;
 };
+
+/* Whether the settings go together: combinations that no single option can see.  0, or -EINVAL
+ * with the reason in `reason`, for people. */
+int conf_validate(const struct conf *c, char *reason, size_t reason_max);
+
+/* Frees what the lists of forwards took. */
+void conf_free(struct conf *c);
 
 #endif

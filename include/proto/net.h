@@ -14,7 +14,9 @@
 
 #define NET_MTU_DEFAULT 65520
 #define NET_MTU_MAX	65520
+#define NET_MTU_UNTOLD	1500 /* what a guest takes when it is told none */
 #define NET_UPSTREAMS_MAX 8
+#define NET_DNS_RELAY_MAX 32
 #define NET_NTP_MAX	  4
 
 /* Where a value came from, for people. */
@@ -40,8 +42,9 @@ struct net {
 	char hostname[CONF_NAME_MAX]; /* "": none; likewise the others */
 	char fqdn[CONF_NAME_MAX];
 
-	/* the relay answers at port 53 of these: dns[] above and --dns-forward */
-	struct addr dns_relay[CONF_DNS_MAX + 1];
+	/* the relay answers at port 53 of these: --dns-forward, dns[] above, and what dns[] was
+	 * before resolv.conf changed, for the guest keeps that until its lease is renewed */
+	struct addr dns_relay[NET_DNS_RELAY_MAX];
 	unsigned n_dns_relay;
 	struct addr upstreams[NET_UPSTREAMS_MAX]; /* the host's resolvers */
 	unsigned n_upstreams;

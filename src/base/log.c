@@ -50,6 +50,15 @@ const char *log_level_name(enum log_level level)
 	return level_names[level];
 }
 
+/* Names that a guest or a network chose may stand in a line: nothing in it drives a terminal
+ * or looks like a line of its own. */
+static void defuse(char *line)
+{
+	for (; *line; line++)
+		if ((unsigned char)*line < 0x20 || *line == 0x7f)
+			*line = '?';
+}
+
 void log_write(enum log_level level, enum log_unit unit, const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];
@@ -60,6 +69,7 @@ void log_write(enum log_level level, enum log_unit unit, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	defuse(line);
 	current_sink(level, unit, line);
 }
 
@@ -82,6 +92,6 @@ void log_limited(struct log_limit *limit, uint64_t now_ns, enum log_level level,
 	if (limit->held)
 		log_write(level, unit, "%s (%u like it before)", line, limit->held);
 	else
-		current_sink(level, unit, line);
+		log_write(level, unit, "%s", line);
 	limit->held = 0;
 }

@@ -9,7 +9,10 @@
 
 #include "link/stream.h"
 
-/* Whether nobody listens behind the socket file at `a`: 0, or why it cannot be replaced. */
+/* Whether nobody owns the socket file at `a` any more: 0, or why it cannot be replaced.
+ *
+ * A socket of another type asks, for the kernel says by its refusal whether there is an owner
+ * (unix(7)): a connection would be taken for a guest that leaves at once. */
 static int probe_stale(const struct sockaddr_un *a)
 {
 	int fd, err;
@@ -19,13 +22,12 @@ static int probe_stale(const struct sockaddr_un *a)
 		return -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	err = connect(fd, (const struct sockaddr *)a, sizeof(*a)) ? errno : 0;
 	close(fd);
-	/* EAGAIN: alive, with a full backlog */
-	return err == ECONNREFUSED ? 0 : !err || err == EAGAIN ? -EADDRINUSE : -err;
+	return err == ECONNREFUSED ? 0 : !err || err == EPROTOTYPE ? -EADDRINUSE : -err;
 }
 
 static int bind_fresh(int fd, const struct sockaddr_un *a)

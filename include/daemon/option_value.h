@@ -1,0 +1,28 @@
+/* daemon/option_value.h: the texts that options take; pure.
+ *
+ * Each returns 0 or -EINVAL, and leaves its result alone then.
+ */
+#ifndef DAEMON_OPTION_VALUE_H
+#define DAEMON_OPTION_VALUE_H
+
+#include "proto/conf.h"
+
+/* Decimal digits only, within the range. */
+int value_number(const char *text, unsigned min, unsigned max, unsigned *n);
+
+/* As value_number(), with k or M behind it for 1024 or 1024 * 1024. */
+int value_size(const char *text, unsigned min, unsigned max, unsigned *n);
+
+/* An IPv4 address that one host can have: not 0.0.0.0/8, multicast or beyond. */
+int value_unicast4(const char *text, struct addr *a);
+
+/* "192.0.2.1/24"; `*has_prefix` tells whether the length was there, which is 0..32. */
+int value_address_prefix(const char *text, struct addr *a, uint8_t *prefix_len, bool *has_prefix);
+
+/* "255.255.255.0", or "24". */
+int value_netmask(const char *text, uint8_t *prefix_len);
+
+/* "NAME=ADDRESS", of either family. */
+int value_dns_record(const char *text, struct conf_dns_record *record);
+
+#endif

@@ -1,0 +1,31 @@
+/* daemon/process.h: what a daemon owes the process that starts it. */
+#ifndef DAEMON_PROCESS_H
+#define DAEMON_PROCESS_H
+
+/* Opens /dev/null for those of descriptors 0 to 2 that are closed, so that nothing else gets
+ * their numbers.  0 or -errno. */
+int process_fill_stdio(void);
+
+/* Moves `fd` above the standard descriptors and keeps it from programs that we might start.
+ * Returns its number, or -errno. */
+int process_take_fd(int fd);
+
+/* Closes every descriptor above the standard ones but `keep` (-1: none). */
+void process_close_others(int keep);
+
+/* Raises the limit of open files as far as we may: each flow has a socket. */
+void process_raise_file_limit(void);
+
+/* Unblocks all signals, whatever the caller did, and ignores SIGPIPE. */
+void process_reset_signals(void);
+
+/* Goes on in a child of its own session; returns there, with a descriptor for process_ready(),
+ * or with -errno here.  The caller's process stays until the child is ready and exits with 0
+ * then, with 1 if the child ends before that. */
+int process_fork(void);
+
+/* Lets go of the terminal and of the caller: standard descriptors become /dev/null, and the
+ * process that waits in process_fork() exits. */
+void process_ready(int fd);
+
+#endif

@@ -1,0 +1,213 @@
+/* daemon/daemon.c: starts the parts in order, runs the loop, and stops them the other way
+ * round.
+ *
+ * Everything that can fail does so before the process that called us is let go; and it is let
+ * go only when the guest's socket listens and the pid file is written.
+ */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "daemon_priv.h"
+#include "daemon/logging.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/process.h"
+#include "link/stream.h"
+#include "loop/loop.h"
+
+#define REASON_MAX 512
+
+static void on_wakeup(void *ctx, uint64_t now_ns)
+{
+	struct daemon *d = ctx;
+
+	d->env.now_ns = now_ns;
+}
+
+static void on_idle(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	stream_link_flush(d->link);
+}
+
+static void on_end(void *ctx, int signo)
+{
+	struct daemon *d = ctx;
+
+	log_info(DAEMON, "ending: %s", strsignal(signo));
+	loop_stop(d->loop);
+}
+
+static int pid_start(struct daemon *d)
+{
+	const char *path = d->conf.pid_path;
+	int rc = 0;
+
+	d->pid_file = PID_FILE_NONE;
+	if (path)
+		rc = pid_file_open(&d->pid_file, path);
+	if (rc)
+		log_error(DAEMON, "cannot open pid file '%s': %s", path, strerror(-rc));
+	return rc;
+}
+
+static void pid_stop(struct daemon *d)
+{
+	pid_file_remove(&d->pid_file);
+}
+
+static int loop_start(struct daemon *d)
+{
+	d->loop = loop_new(&d->env.timers, &d->env);
+	if (!d->loop) {
+		log_error(DAEMON, "the system gives no event loop: %s", strerror(errno));
+		return -ENOMEM;
+	}
+	d->env.conf = &d->conf;
+	d->env.now_ns = loop_clock_ns();
+	loop_set_wakeup(d->loop, on_wakeup, d);
+	loop_on_signal(d->loop, SIGTERM, on_end, d);
+	loop_on_signal(d->loop, SIGINT, on_end, d);
+	loop_on_signal(d->loop, SIGQUIT, on_end, d);
+	return 0;
+}
+
+static void loop_end(struct daemon *d)
+{
+	loop_free(d->loop);
+	timerq_free(&d->env.timers);
+}
+
+static int flows_start(struct daemon *d)
+{
+	int rc = flow_table_init(&d->env.flows, d->conf.limits.flows);
+
+	if (rc)
+		log_error(FLOW, "no memory for %u flows", d->conf.limits.flows);
+	return rc;
+}
+
+static void flows_stop(struct daemon *d)
+{
+	flow_table_free(&d->env.flows);
+}
+
+/* The last part: all others run. */
+static int ready_start(struct daemon *d)
+{
+	int rc = d->conf.pid_path ? pid_file_write(&d->pid_file) : 0;
+
+	if (rc) {
+		log_error(DAEMON, "cannot write pid file '%s': %s", d->conf.pid_path,
+			  strerror(-rc));
+		return rc;
+	}
+	loop_set_idle(d->loop, on_idle, d);
+	logging_started();
+	if (d->fd_parent >= 0)
+		process_ready(d->fd_parent);
+	rc = notify_manager("READY=1");
+	if (rc)
+		log_warn(DAEMON, "the service manager cannot be told: %s", strerror(-rc));
+	return 0;
+}
+
+/* Guest and hosts learn that the flows end, as far as the link takes it at once. */
+static void ready_stop(struct daemon *d)
+{
+	struct list *pos, *tmp;
+
+	notify_manager("STOPPING=1");
+	list_for_each(pos, tmp, &d->env.flows.all)
+	{
+		struct flow *f = container_of(pos, struct flow, all);
+
+		f->class->close(&d->env, f, FLOW_CLOSED_SHUTDOWN);
+	}
+	stream_link_flush(d->link);
+}
+
+static const struct daemon_part parts[] = {
+	{ pid_start, pid_stop },
+	{ loop_start, loop_end },
+	{ flows_start, flows_stop },
+	{ part_net_start, part_net_stop },
+	{ part_link_start, part_link_stop },
+	{ ready_start, ready_stop },
+};
+
+static int run(struct daemon *d)
+{
+	const unsigned n_parts = sizeof(parts) / sizeof(parts[0]);
+	unsigned started = 0;
+
+	while (started < n_parts && !parts[started].start(d))
+		started++;
+	if (started == n_parts)
+		loop_run(d->loop);
+	for (unsigned i = started; i > 0; i--)
+		parts[i - 1].stop(d);
+	return started == n_parts ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Makes the process what the settings ask for; 0 or -errno after an error message. */
+static int settle(struct daemon *d)
+{
+	int rc = 0;
+
+	if (d->conf.fd >= 0) {
+		rc = process_take_fd(d->conf.fd);
+		if (rc < 0) {
+			fprintf(stderr, "postern: --fd '%d': %s\n", d->conf.fd, strerror(-rc));
+			return rc;
+		}
+		d->conf.fd = rc;
+	}
+	process_close_others(d->conf.fd);
+	process_raise_file_limit();
+	process_reset_signals();
+	d->fd_parent = -1;
+	if (!d->conf.foreground) {
+		rc = process_fork();
+		if (rc < 0) {
+			fprintf(stderr, "postern: cannot fork: %s\n", strerror(-rc));
+			return rc;
+		}
+		d->fd_parent = rc;
+	}
+	return logging_open(&d->conf);
+}
+
+int daemon_main(int argc, char **argv)
+{
+	static struct daemon d;
+	char reason[REASON_MAX];
+	int status = EXIT_FAILURE;
+
+	if (process_fill_stdio())
+		return EXIT_FAILURE;
+	switch (options_parse(&d.conf, argc, argv, reason, sizeof(reason))) {
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		status = EXIT_SUCCESS;
+		break;
+	case OPTIONS_VERSION:
+		printf("postern %s\n", POSTERN_VERSION);
+		status = EXIT_SUCCESS;
+		break;
+	case OPTIONS_RUN:
+		if (!settle(&d))
+			status = run(&d);
+		logging_close();
+		break;
+	default:
+		fprintf(stderr, "postern: %s\nTry 'postern --help'.\n", reason);
+	}
+	conf_free(&d.conf);
+	return status;
+}

@@ -1,0 +1,38 @@
+/* daemon/daemon_priv.h: the daemon's parts and the order in which they live. */
+#ifndef DAEMON_DAEMON_PRIV_H
+#define DAEMON_DAEMON_PRIV_H
+
+#include "daemon/own_file.h"
+#include "daemon/pid_file.h"
+#include "proto/env.h"
+
+struct loop;
+struct stream_link;
+
+struct daemon {
+	struct conf conf;
+	struct env env;
+	struct net net;
+	struct loop *loop;
+	struct stream_link *link;
+	struct own_file link_file;
+	struct pid_file pid_file;
+	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
+};
+
+/* A part starts when all before it in the table run, and stops before they do.  A start that
+ * fails has told the reason as a log_error(), and has nothing left to stop. */
+struct daemon_part {
+	int (*start)(struct daemon *d); /* 0 or -errno; NULL: nothing to do */
+	void (*stop)(struct daemon *d);
+};
+
+/* daemon/part_net.c: the guest's network, and what it follows. */
+int part_net_start(struct daemon *d);
+void part_net_stop(struct daemon *d);
+
+/* daemon/part_link.c: the guest's link. */
+int part_link_start(struct daemon *d);
+void part_link_stop(struct daemon *d);
+
+#endif

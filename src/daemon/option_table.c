@@ -1,0 +1,409 @@
+/* daemon/option_table.c: the rows, and the setters that store what they read.
+ *
+ * An option that stands for one value keeps the last one given; lists grow.  "none" empties
+ * what it is given to, and what follows fills it again.
+ */
+#include "daemon/option_table.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/name.h"
+#include "daemon/option_value.h"
+#include "proto/net.h"
+
+#define SECONDS_MAX  (365 * 86400)
+#define LOG_SIZE_MIN (40 * 1024)
+#define LOG_SIZE_MAX (64 * 1024 * 1024)
+
+static void *field_of(struct conf *c, const struct option_row *row)
+{
+	return (char *)c + row->field;
+}
+
+static int set_true(struct conf *c, const struct option_row *row, const char *value)
+{
+	*(bool *)field_of(c, row) = true;
+	return 0;
+}
+
+/* For what is so already: accepted for those who say it. */
+static int set_nothing(struct conf *c, const struct option_row *row, const char *value)
+{
+	return 0;
+}
+
+static int set_text(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (!*value)
+		return -EINVAL;
+	*(const char **)field_of(c, row) = value;
+	return 0;
+}
+
+static int set_interface(struct conf *c, const struct option_row *row, const char *value)
+{
+	return strlen(value) < CONF_INTERFACE_MAX ? set_text(c, row, value) : -EINVAL;
+}
+
+static int set_name(struct conf *c, const struct option_row *row, const char *value)
+{
+	char name[CONF_NAME_MAX];
+
+	return name_parse(value, strlen(value), name, sizeof(name)) ? -EINVAL : set_text(c, row, value);
+}
+
+static int set_number(struct conf *c, const struct option_row *row, const char *value)
+{
+	return value_number(value, row->min, row->max, field_of(c, row));
+}
+
+static int set_log_size(struct conf *c, const struct option_row *row, const char *value)
+{
+	return value_size(value, LOG_SIZE_MIN, LOG_SIZE_MAX, &c->log_size);
+}
+
+static int set_quiet(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->quiet = true;
+	c->debug = false;
+	return 0;
+}
+
+static int set_debug(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->debug = true;
+	c->quiet = false;
+	return 0;
+}
+
+static int set_fd(struct conf *c, const struct option_row *row, const char *value)
+{
+	unsigned fd;
+
+	if (value_number(value, 0, INT_MAX, &fd))
+		return -EINVAL;
+	c->fd = (int)fd;
+	c->one_off = true; /* nobody could come after it */
+	return 0;
+}
+
+static int set_mtu(struct conf *c, const struct option_row *row, const char *value)
+{
+	unsigned mtu;
+
+	if (value_number(value, 0, NET_MTU_MAX, &mtu) || (mtu && mtu < CONF_MTU_MIN))
+		return -EINVAL;
+	c->mtu = (uint16_t)mtu;
+	c->mtu_set = true;
+	return 0;
+}
+
+static int set_address(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (value_address_prefix(value, &c->address, &c->cidr_len, &c->cidr_set) ||
+	    addr_is_loopback(&c->address))
+		return -EINVAL;
+	c->address_set = true;
+	return 0;
+}
+
+static int set_netmask(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->netmask_set = true;
+	return value_netmask(value, &c->netmask_len);
+}
+
+static int set_mac(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (mac_parse(value, &c->mac) || c->mac.b[0] & 1) /* IEEE 802: a group address */
+		return -EINVAL;
+	return 0;
+}
+
+/* An address that the guest can use for something of the host: no loopback. */
+static int read_visible(const char *value, struct addr *a, bool *set)
+{
+	struct addr read;
+
+	if (value_unicast4(value, &read) || addr_is_loopback(&read))
+		return -EINVAL;
+	*a = read;
+	*set = true;
+	return 0;
+}
+
+static int set_gateway(struct conf *c, const struct option_row *row, const char *value)
+{
+	return read_visible(value, &c->gateway, &c->gateway_set);
+}
+
+static int set_outbound(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (value_unicast4(value, &c->outbound))
+		return -EINVAL;
+	c->outbound_set = true;
+	return 0;
+}
+
+static int set_map_loopback(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (!strcmp(value, "none")) {
+		c->no_map_gateway = true;
+		c->map_loopback_set = false;
+		return 0;
+	}
+	return read_visible(value, &c->map_loopback, &c->map_loopback_set);
+}
+
+static int set_map_guest(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (!strcmp(value, "none")) {
+		c->map_guest_set = false;
+		return 0;
+	}
+	return read_visible(value, &c->map_guest, &c->map_guest_set);
+}
+
+/* The lowest addresses are handed out: guest .15 must not be the broadcast address. */
+static int set_private(struct conf *c, const struct option_row *row, const char *value)
+{
+	struct addr prefix;
+	uint8_t len;
+	bool cidr;
+
+	c->private_net = true;
+	if (!value)
+		return 0;
+	if (value_address_prefix(value, &prefix, &len, &cidr) || !cidr || len < 8 || len > 27 ||
+	    addr_get_ip4(&prefix) & ~ip4_mask(len) || addr_is_loopback(&prefix))
+		return -EINVAL;
+	c->private_prefix = prefix;
+	c->private_prefix_len = len;
+	return 0;
+}
+
+static int set_dns(struct conf *c, const struct option_row *row, const char *value)
+{
+	struct addr a;
+	bool set;
+
+	if (!strcmp(value, "none")) {
+		c->dns_set = true;
+		c->n_dns = 0;
+		return 0;
+	}
+	if (read_visible(value, &a, &set))
+		return -EINVAL;
+	if (c->n_dns == CONF_DNS_MAX)
+		return -E2BIG;
+	c->dns[c->n_dns++] = a;
+	c->dns_set = true;
+	return 0;
+}
+
+static int set_dns_forward(struct conf *c, const struct option_row *row, const char *value)
+{
+	return read_visible(value, &c->dns_forward, &c->dns_forward_set);
+}
+
+static int set_dns_host(struct conf *c, const struct option_row *row, const char *value)
+{
+	struct addr a;
+
+	if (addr_parse(value, &a) || addr_is_unspecified(&a) || addr_is_multicast(&a))
+		return -EINVAL;
+	c->dns_host = a;
+	c->dns_host_set = true;
+	return 0;
+}
+
+static int set_dns_record(struct conf *c, const struct option_row *row, const char *value)
+{
+	if (c->n_records == CONF_RECORDS_MAX)
+		return -E2BIG;
+	if (value_dns_record(value, &c->records[c->n_records]))
+		return -EINVAL;
+	c->n_records++;
+	return 0;
+}
+
+/* One domain, or several with spaces between; "none." is the domain of that name. */
+static int set_search(struct conf *c, const struct option_row *row, const char *value)
+{
+	bool any = false;
+	size_t len;
+
+	if (!strcmp(value, "none")) {
+		c->search_set = true;
+		c->n_search = 0;
+		return 0;
+	}
+	for (value += strspn(value, " "); *value; value += strspn(value, " ")) {
+		len = strcspn(value, " ");
+		if (c->n_search == CONF_SEARCH_MAX)
+			return -E2BIG;
+		if (name_parse(value, len, c->search[c->n_search], CONF_NAME_MAX))
+			return -EINVAL;
+		c->n_search++;
+		value += len;
+		any = true;
+	}
+	c->search_set = true;
+	return any ? 0 : -EINVAL;
+}
+
+static int append_text(const char ***list, unsigned *n, const char *value)
+{
+	const char **grown = reallocarray(*list, *n + 1, sizeof(**list));
+
+	if (!grown)
+		return -ENOMEM;
+	*list = grown;
+	grown[(*n)++] = value;
+	return 0;
+}
+
+static int set_tcp_ports(struct conf *c, const struct option_row *row, const char *value)
+{
+	return append_text(&c->tcp_forwards, &c->n_tcp_forwards, value);
+}
+
+static int set_udp_ports(struct conf *c, const struct option_row *row, const char *value)
+{
+	return append_text(&c->udp_forwards, &c->n_udp_forwards, value);
+}
+
+#define FIELD(member) .field = offsetof(struct conf, member)
+#define FLAG(member)  .set = set_true, FIELD(member)
+#define PATH(member)  .argument = "PATH", .expects = "a path", .set = set_text, FIELD(member)
+#define SECONDS(member, text)                                                                  \
+	.argument = "SECONDS", .initial = text, .set = set_number, FIELD(timeouts.member),     \
+	.min = 1, .max = SECONDS_MAX
+#define LIMIT(member, text, most)                                                              \
+	.argument = "N", .initial = text, .set = set_number, FIELD(limits.member), .min = 1,   \
+	.max = (most)
+#define UNICAST "an IPv4 address of one host, other than loopback"
+
+/* clang-format off */
+const struct option_row option_rows[] = {
+	{ "help", 'h', .section = "General", .help = "show this text and exit",
+	  .set = set_nothing },
+	{ "version", .help = "show the version and exit", .set = set_nothing },
+	{ "foreground", 'f', .help = "do not become a daemon; log to standard error",
+	  FLAG(foreground) },
+	{ "quiet", 'q', .help = "log warnings and errors only; undoes --debug", .set = set_quiet },
+	{ "debug", 'd', .help = "log every change of state; undoes --quiet", .set = set_debug },
+	{ "log-file", 'l', PATH(log_path), .help = "log to a file, rather than to the system log" },
+	{ "log-size", .argument = "SIZE", .initial = "1M", .set = set_log_size,
+	  .expects = "a size from 40k to 64M",
+	  .help = "what the log file may take; the oldest lines go first" },
+	{ "pid", 'P', PATH(pid_path), .help = "write the process id there once all is ready" },
+
+	{ "socket", 's', PATH(socket_path), .section = "Guest and control",
+	  .help = "UNIX socket on which to wait for the guest; if none is named, the first free "
+		  "of /tmp/postern_1.socket to /tmp/postern_64.socket" },
+	{ "socket-path", PATH(socket_path), .help = "the same as --socket" },
+	{ "fd", 'F', .argument = "FD", .expects = "the number of a descriptor", .set = set_fd,
+	  .help = "a connected socket to the guest; implies --one-off" },
+	{ "one-off", '1', .help = "end when the guest's client goes", FLAG(one_off) },
+	{ "control", PATH(control_path), .help = "UNIX socket on which posternctl is served" },
+
+	{ "mtu", 'm', .argument = "BYTES", .initial = "65520", .section = "What the guest is given",
+	  .expects = "0 or a number from 68 to 65520", .set = set_mtu,
+	  .help = "MTU told by DHCP; 0 tells none" },
+	{ "address", 'a', .argument = "ADDRESS[/LENGTH]", .expects = UNICAST, .set = set_address,
+	  .help = "IPv4 address, and prefix length; if none is named, the host's" },
+	{ "netmask", 'n', .argument = "MASK", .expects = "a netmask or a prefix length",
+	  .set = set_netmask, .help = "netmask or prefix length" },
+	{ "mac-addr", 'M', .argument = "MAC", .initial = "9a:55:9a:55:9a:55", .set = set_mac,
+	  .expects = "the hardware address of one host, as in 9a:55:9a:55:9a:55",
+	  .help = "our own hardware address" },
+	{ "gateway", 'g', .argument = "ADDRESS", .expects = UNICAST, .set = set_gateway,
+	  .help = "gateway; if none is named, the host's" },
+	{ "interface", 'i', .argument = "NAME", .expects = "the name of an interface",
+	  .set = set_interface, FIELD(interface),
+	  .help = "interface of the host whose address and gateway the guest is given" },
+	{ "private", .argument = "[CIDR]", .set = set_private,
+	  .expects = "a network with its length, from /8 to /27",
+	  .help = "a network of the guest's own, 10.0.2.0/24 or the one named: guest .15, gateway "
+		  ".2, DNS .3" },
+	{ "hostname", 'H', .argument = "NAME", .expects = "a host name", .set = set_name,
+	  FIELD(hostname), .help = "host name" },
+	{ "fqdn", .argument = "NAME", .expects = "a host name", .set = set_name, FIELD(fqdn),
+	  .help = "host name with its domain" },
+	{ "no-dhcp", .help = "no DHCP server", FLAG(no_dhcp) },
+	{ "lease-time", SECONDS(dhcp_lease, "86400"), .help = "how long a DHCP lease lasts" },
+
+	{ "dns", 'D', .argument = "ADDRESS", .expects = UNICAST " or none", .set = set_dns,
+	  .section = "Names",
+	  .help = "resolver told to the guest, up to eight times, or none; if none is named, those "
+		  "of resolv.conf" },
+	{ "dns-forward", .argument = "ADDRESS", .expects = UNICAST, .set = set_dns_forward,
+	  .help = "address at which the guest finds the host's resolvers" },
+	{ "dns-host", .argument = "ADDRESS", .expects = "an address of one host",
+	  .set = set_dns_host, .help = "resolver to relay to, rather than those of resolv.conf" },
+	{ "dns-record", .argument = "NAME=ADDRESS", .expects = "a name, '=' and an address",
+	  .set = set_dns_record, .help = "a name that the guest can look up, up to 64 times" },
+	{ "no-dns-relay", .help = "DNS is ordinary traffic to postern", FLAG(no_dns_relay) },
+	{ "search", 'S', .argument = "DOMAIN", .expects = "a domain name", .set = set_search,
+	  .help = "search domain, up to six times, or none; if none is named, those of resolv.conf" },
+	{ "no-dhcp-dns", .help = "no resolvers in DHCP", FLAG(no_dhcp_dns) },
+	{ "no-dhcp-search", .help = "no search domains in DHCP", FLAG(no_dhcp_search) },
+	{ "dns-timeout", SECONDS(dns_query, "2"), .help = "how long one resolver is waited for" },
+
+	{ "ipv4-only", '4', .section = "To the host's network", .set = set_nothing,
+	  .help = "no IPv6, as is always so" },
+	{ "no-tcp", .help = "no TCP", FLAG(no_tcp) },
+	{ "no-udp", .help = "no UDP", FLAG(no_udp) },
+	{ "no-icmp", .help = "no ICMP", FLAG(no_icmp) },
+	{ "outbound", 'o', .argument = "ADDRESS", .expects = "an IPv4 address of one host",
+	  .set = set_outbound, .help = "source address for traffic of the guest" },
+	{ "outbound-if4", .argument = "NAME", .expects = "the name of an interface",
+	  .set = set_interface, FIELD(outbound_interface),
+	  .help = "interface for traffic of the guest, and for --interface" },
+	{ "map-host-loopback", .argument = "ADDRESS", .expects = UNICAST " or none",
+	  .set = set_map_loopback,
+	  .help = "address at which the guest finds the host's loopback, or none; if none is "
+		  "named, the gateway" },
+	{ "no-map-gw", .help = "the gateway does not stand for the host's loopback",
+	  FLAG(no_map_gateway) },
+	{ "map-guest-addr", .argument = "ADDRESS", .expects = UNICAST " or none",
+	  .set = set_map_guest,
+	  .help = "address at which the guest finds the host's own that equals the guest's" },
+
+	{ "tcp-ports", 't', .argument = "SPEC", .expects = "a list of ports",
+	  .set = set_tcp_ports, .section = "To the guest",
+	  .help = "TCP ports of the host to forward to the guest" },
+	{ "udp-ports", 'u', .argument = "SPEC", .expects = "a list of ports",
+	  .set = set_udp_ports, .help = "UDP ports of the host to forward to the guest" },
+
+	{ "udp-timeout", SECONDS(udp_oneway, "30"), .section = "Timeouts and limits",
+	  .help = "end of a UDP flow that was not answered" },
+	{ "udp-stream-timeout", SECONDS(udp_stream, "120"),
+	  .help = "end of a UDP flow with traffic both ways" },
+	{ "icmp-timeout", SECONDS(icmp, "60"), .help = "end of an echo session" },
+	{ "fragment-timeout", SECONDS(fragment, "30"),
+	  .help = "end of an incomplete datagram of the guest" },
+	{ "tcp-connect-timeout", .argument = "SECONDS", .initial = "0", .set = set_number,
+	  FIELD(timeouts.tcp_connect), .max = SECONDS_MAX,
+	  .help = "end of an attempt to connect to the host's network; 0 leaves it to the kernel" },
+	{ "tcp-syn-timeout", SECONDS(tcp_syn, "60"),
+	  .help = "end of a forwarded connection that the guest does not answer" },
+	{ "tcp-idle-timeout", SECONDS(tcp_idle, "7200"),
+	  .help = "end of an established connection without traffic" },
+	{ "tcp-closing-timeout", SECONDS(tcp_closing, "7200"),
+	  .help = "end of a half-closed connection without traffic" },
+	{ "tcp-last-ack-timeout", SECONDS(tcp_last_ack, "60"),
+	  .help = "end of a connection that waits for its last ACK" },
+	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols" },
+	{ "max-fragments", LIMIT(fragments, "64", 4096),
+	  .help = "datagrams of the guest under reassembly" },
+	{ "max-dns-queries", LIMIT(dns_pending, "1024", 32768), .help = "DNS queries under way" },
+	{ "max-dns-cache", LIMIT(dns_cache, "4096", 1 << 20), .help = "DNS answers kept" },
+	{ "max-control-clients", LIMIT(control_clients, "64", 1024),
+	  .help = "clients of the control socket" },
+};
+/* clang-format on */
+const unsigned n_option_rows = sizeof(option_rows) / sizeof(option_rows[0]);

@@ -1,0 +1,119 @@
+/* daemon/option_value.c: numbers, addresses and names as people type them. */
+#include "daemon/option_value.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "base/name.h"
+
+/* Reads decimal digits; returns the first byte behind them, NULL if there are none or the
+ * number exceeds 32 bits. */
+static const char *read_digits(const char *text, uint64_t *n)
+{
+	const char *p = text;
+
+	*n = 0;
+	for (; isdigit((unsigned char)*p); p++) {
+		*n = *n * 10 + (uint64_t)(*p - '0');
+		if (*n > UINT32_MAX)
+			return NULL;
+	}
+	return p > text ? p : NULL;
+}
+
+static int store_in_range(uint64_t value, unsigned min, unsigned max, unsigned *n)
+{
+	if (value < min || value > max)
+		return -EINVAL;
+	*n = (unsigned)value;
+	return 0;
+}
+
+int value_number(const char *text, unsigned min, unsigned max, unsigned *n)
+{
+	uint64_t value;
+	const char *end = read_digits(text, &value);
+
+	return end && !*end ? store_in_range(value, min, max, n) : -EINVAL;
+}
+
+int value_size(const char *text, unsigned min, unsigned max, unsigned *n)
+{
+	uint64_t value;
+	const char *end = read_digits(text, &value);
+
+	if (!end)
+		return -EINVAL;
+	if (*end == 'k' || *end == 'K') {
+		value <<= 10;
+		end++;
+	} else if (*end == 'm' || *end == 'M') {
+		value <<= 20;
+		end++;
+	}
+	return *end ? -EINVAL : store_in_range(value, min, max, n);
+}
+
+int value_unicast4(const char *text, struct addr *a)
+{
+	struct addr read;
+
+	if (addr_parse(text, &read) || !addr_is_ip4(&read))
+		return -EINVAL;
+	if (!read.b[12] || read.b[12] >= 224) /* RFC 1122 3.2.1.3 (a); classes D and E */
+		return -EINVAL;
+	*a = read;
+	return 0;
+}
+
+int value_address_prefix(const char *text, struct addr *a, uint8_t *prefix_len,
+			 bool *has_prefix)
+{
+	const char *slash = strchr(text, '/');
+	char address[ADDR_STR_MAX];
+	unsigned len = 0;
+	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+
+	if (n >= sizeof(address) || (slash && value_number(slash + 1, 0, 32, &len)))
+		return -EINVAL;
+	memcpy(address, text, n);
+	address[n] = '\0';
+	if (value_unicast4(address, a))
+		return -EINVAL;
+	*has_prefix = slash;
+	*prefix_len = (uint8_t)len;
+	return 0;
+}
+
+int value_netmask(const char *text, uint8_t *prefix_len)
+{
+	struct addr mask;
+	unsigned len;
+
+	if (!value_number(text, 0, 32, &len)) {
+		*prefix_len = (uint8_t)len;
+		return 0;
+	}
+	if (addr_parse(text, &mask) || !addr_is_ip4(&mask))
+		return -EINVAL;
+	for (len = 0; len <= 32; len++) {
+		if (addr_get_ip4(&mask) == ip4_mask(len)) {
+			*prefix_len = (uint8_t)len;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int value_dns_record(const char *text, struct conf_dns_record *record)
+{
+	const char *equals = strchr(text, '=');
+	struct conf_dns_record read;
+
+	if (!equals ||
+	    name_parse(text, (size_t)(equals - text), read.name, sizeof(read.name)) ||
+	    addr_parse(equals + 1, &read.addr))
+		return -EINVAL;
+	*record = read;
+	return 0;
+}

@@ -1,0 +1,190 @@
+/* daemon/options.c: getopt_long and the help text, both driven by the table of options. */
+#include "daemon/options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "daemon/option_table.h"
+
+#define ROWS_MAX       128
+#define ROW_BASE       256 /* getopt's value for a row: out of the way of '?' and ':' */
+#define HELP_COLUMN    32
+#define HELP_WIDTH     80
+#define PRIVATE_PREFIX 0x0a000200u /* 10.0.2.0/24 */
+
+static const char program[] = "postern";
+
+static const struct option_row *row_of_letter(int letter)
+{
+	for (unsigned i = 0; i < n_option_rows; i++)
+		if (option_rows[i].letter == letter)
+			return &option_rows[i];
+	return NULL;
+}
+
+static void make_getopt_tables(char *letters, struct option *names)
+{
+	*letters++ = '+'; /* arguments that are no options end the options */
+	*letters++ = ':'; /* a missing value is told from an unknown option */
+	for (unsigned i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		names[i] = (struct option){ row->name,
+					    !row->argument	    ? no_argument
+					    : *row->argument == '[' ? optional_argument
+								    : required_argument,
+					    NULL, (int)(ROW_BASE + i) };
+		if (!row->letter)
+			continue;
+		*letters++ = row->letter;
+		if (row->argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	names[n_option_rows] = (struct option){ 0 };
+}
+
+static int explain(const struct option_row *row, const char *value, int err, char *reason,
+		   size_t max)
+{
+	if (err == -E2BIG)
+		snprintf(reason, max, "--%s '%s' is one too many", row->name, value);
+	else if (err == -ENOMEM)
+		snprintf(reason, max, "out of memory");
+	else if (row->expects)
+		snprintf(reason, max, "--%s '%s' is not %s", row->name, value, row->expects);
+	else
+		snprintf(reason, max, "--%s '%s' is not a number from %u to %u", row->name,
+			 value, row->min, row->max);
+	return err;
+}
+
+/* Tells what getopt disliked; `optopt` is the option's value in the tables, 0 for a long one
+ * that they do not have. */
+static int explain_getopt(int got, char **argv, char *reason, size_t max)
+{
+	const char *name = optopt >= ROW_BASE ? option_rows[optopt - ROW_BASE].name : NULL;
+
+	if (got == ':' && name)
+		snprintf(reason, max, "option '--%s' needs a value", name);
+	else if (got == ':')
+		snprintf(reason, max, "option '-%c' needs a value", optopt);
+	else if (name)
+		snprintf(reason, max, "option '--%s' takes no value", name);
+	else if (optopt)
+		snprintf(reason, max, "unknown option '-%c'", optopt);
+	else
+		snprintf(reason, max, "unknown option '%s'", argv[optind - 1]);
+	return -EINVAL;
+}
+
+static void set_defaults(struct conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = -1;
+	c->private_prefix = addr_ip4(PRIVATE_PREFIX);
+	c->private_prefix_len = 24;
+	for (unsigned i = 0; i < n_option_rows; i++)
+		if (option_rows[i].initial &&
+		    option_rows[i].set(c, &option_rows[i], option_rows[i].initial))
+			assert(!"a default that its own option refuses");
+	c->mtu_set = false;
+}
+
+static int parse_options(struct conf *c, int argc, char **argv, char *reason, size_t max)
+{
+	char letters[2 * ROWS_MAX + 3];
+	struct option names[ROWS_MAX + 1];
+	int got, rc;
+
+	assert(n_option_rows <= ROWS_MAX);
+	make_getopt_tables(letters, names);
+	optind = 0; /* so that getopt forgets an earlier command line */
+	opterr = 0;
+	while ((got = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		const struct option_row *row;
+
+		if (got == '?' || got == ':')
+			return explain_getopt(got, argv, reason, max);
+		row = got >= ROW_BASE ? &option_rows[got - ROW_BASE] : row_of_letter(got);
+		if (!strcmp(row->name, "help"))
+			return OPTIONS_HELP;
+		if (!strcmp(row->name, "version"))
+			return OPTIONS_VERSION;
+		rc = row->set(c, row, optarg);
+		if (rc)
+			return explain(row, optarg, rc, reason, max);
+	}
+	if (optind < argc) {
+		snprintf(reason, max, "unexpected argument '%s'", argv[optind]);
+		return -EINVAL;
+	}
+	return OPTIONS_RUN;
+}
+
+int options_parse(struct conf *c, int argc, char **argv, char *reason, size_t reason_max)
+{
+	int outcome;
+
+	set_defaults(c);
+	outcome = parse_options(c, argc, argv, reason, reason_max);
+	if (outcome == OPTIONS_RUN && conf_validate(c, reason, reason_max))
+		return -EINVAL;
+	return outcome;
+}
+
+/* Prints words from HELP_COLUMN on, where `column` is where the line stands now. */
+static void print_wrapped(FILE *out, const char *text, int column)
+{
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (column < HELP_COLUMN)
+			column += fprintf(out, "%*s", HELP_COLUMN - column, "");
+		else if (column + 1 + len > HELP_WIDTH || column == HELP_WIDTH)
+			column = fprintf(out, "\n%*s", HELP_COLUMN, "") - 1;
+		else if (column > HELP_COLUMN)
+			column += fprintf(out, " ");
+		column += fprintf(out, "%.*s", len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+	fprintf(out, "\n");
+}
+
+static void print_row(FILE *out, const struct option_row *row)
+{
+	char help[512];
+	int column = row->letter ? fprintf(out, "  -%c, --%s", row->letter, row->name)
+				 : fprintf(out, "      --%s", row->name);
+
+	if (row->argument && *row->argument == '[')
+		column += fprintf(out, "[=%s", row->argument + 1);
+	else if (row->argument)
+		column += fprintf(out, " %s", row->argument);
+	if (column >= HELP_COLUMN) {
+		fprintf(out, "\n");
+		column = 0;
+	}
+	if (row->initial)
+		snprintf(help, sizeof(help), "%s [%s]", row->help, row->initial);
+	else
+		snprintf(help, sizeof(help), "%s", row->help);
+	print_wrapped(out, help, column);
+}
+
+void options_print_help(FILE *out)
+{
+	fprintf(out,
+		"Usage: %s [OPTION]...\n"
+		"Gives a QEMU guest its network from user space.  Defaults stand in "
+		"brackets.\n",
+		program);
+	for (unsigned i = 0; i < n_option_rows; i++) {
+		if (option_rows[i].section)
+			fprintf(out, "\n%s:\n", option_rows[i].section);
+		print_row(out, &option_rows[i]);
+	}
+}

@@ -1,0 +1,95 @@
+/* daemon/part_net.c: asks the host for its network and makes the guest's. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon_priv.h"
+#include "daemon/netconf.h"
+#include "host/netinfo.h"
+#include "host/resolv_conf.h"
+
+static int read_host(const struct conf *c, struct netinfo *host)
+{
+	const char *interface = c->interface ? c->interface : c->outbound_interface;
+	int rc = netinfo_read(interface, host);
+
+	if (rc == -ENODEV)
+		log_error(HOST, "there is no interface '%s'", interface);
+	if (rc == -ENODEV || !rc)
+		return rc;
+	log_warn(HOST, "the host's network cannot be read: %s", strerror(-rc));
+	memset(host, 0, sizeof(*host));
+	return 0;
+}
+
+static void read_resolvers(struct resolv_conf *rc)
+{
+	int err = resolv_conf_read(RESOLV_CONF_PATH, rc);
+
+	if (err)
+		log_warn(DNS, "cannot read %s: %s", RESOLV_CONF_PATH, strerror(-err));
+}
+
+/* "192.0.2.1, 192.0.2.2", or "none". */
+static const char *print_list(const struct addr *list, unsigned n, char *text, size_t max)
+{
+	char one[ADDR_STR_MAX];
+	size_t len = 0;
+
+	snprintf(text, max, "none");
+	for (unsigned i = 0; i < n && len < max; i++)
+		len += (size_t)snprintf(text + len, max - len, "%s%s", i ? ", " : "",
+					addr_print(&list[i], one));
+	return text;
+}
+
+static void tell_addresses(const struct net *net)
+{
+	char guest[ADDR_STR_MAX], gateway[ADDR_STR_MAX], loopback[ADDR_STR_MAX] = "nothing";
+
+	addr_print(&net->guest, guest);
+	addr_print(&net->gateway, gateway);
+	if (net->interface[0])
+		log_info(HOST, "guest: %s/%u, gateway %s, after interface %s", guest,
+			 net->prefix_len, gateway, net->interface);
+	else
+		log_info(HOST, "guest: %s/%u, gateway %s, in a network of its own%s", guest,
+			 net->prefix_len, gateway,
+			 net->address_source == NET_FROM_FALLBACK
+				 ? ": the host has no default route"
+				 : "");
+	if (net->map_loopback_set)
+		addr_print(&net->map_loopback, loopback);
+	log_info(HOST, "the host's loopback: %s", loopback);
+}
+
+static void tell_dns(const struct net *net)
+{
+	char told[256], asked[256];
+
+	log_info(DNS, "resolvers: %s, relayed to %s",
+		 print_list(net->dns, net->n_dns, told, sizeof(told)),
+		 net->n_dns_relay
+			 ? print_list(net->upstreams, net->n_upstreams, asked, sizeof(asked))
+			 : "none");
+}
+
+int part_net_start(struct daemon *d)
+{
+	struct resolv_conf resolvers;
+	struct netinfo host;
+	int rc = read_host(&d->conf, &host);
+
+	if (rc)
+		return rc;
+	read_resolvers(&resolvers);
+	netconf_make(&d->conf, &host, &resolvers, &d->net);
+	d->env.net = &d->net;
+	tell_addresses(&d->net);
+	tell_dns(&d->net);
+	return 0;
+}
+
+void part_net_stop(struct daemon *d)
+{
+}

@@ -1,0 +1,60 @@
+/* daemon/pid_file.c: writes and removes the process id's file. */
+#include "daemon/pid_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_MAX 32
+
+int pid_file_open(struct pid_file *p, const char *path)
+{
+	int rc;
+
+	*p = PID_FILE_NONE;
+	/* not through a link that another user left in a shared folder */
+	p->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (p->fd < 0)
+		return -errno;
+	rc = own_file_remember(&p->file, path);
+	if (rc) {
+		close(p->fd);
+		p->fd = -1;
+	}
+	return rc;
+}
+
+int pid_file_write(struct pid_file *p)
+{
+	char text[TEXT_MAX];
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	ssize_t n;
+
+	if (ftruncate(p->fd, 0))
+		return -errno;
+	n = pwrite(p->fd, text, (size_t)len, 0);
+	return n == len ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
+static bool names_us(int fd)
+{
+	char own[TEXT_MAX], text[TEXT_MAX] = "";
+
+	snprintf(own, sizeof(own), "%d\n", (int)getpid());
+	return pread(fd, text, sizeof(text) - 1, 0) >= 0 && !strcmp(own, text);
+}
+
+void pid_file_remove(struct pid_file *p)
+{
+	if (p->fd < 0)
+		return;
+	if (names_us(p->fd))
+		own_file_remove(&p->file);
+	else
+		own_file_forget(&p->file);
+	close(p->fd);
+	p->fd = -1;
+}

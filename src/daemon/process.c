@@ -1,0 +1,120 @@
+/* daemon/process.c: descriptors, limits, and the way into the background. */
+#include "daemon/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int process_fill_stdio(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR); /* the lowest number that is free */
+		if (fd < 0)
+			return -errno;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+int process_take_fd(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (moved < 0)
+		return -errno;
+	close(fd);
+	return moved;
+}
+
+void process_close_others(int keep)
+{
+	if (keep > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
+	close_range(keep > STDERR_FILENO ? (unsigned)keep + 1 : STDERR_FILENO + 1, UINT_MAX, 0);
+}
+
+void process_raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void process_reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* The caller's process: waits for a byte, or for the child to end without one. */
+static _Noreturn void wait_for_child(pid_t child, int fd)
+{
+	char byte;
+	ssize_t n;
+	int status;
+
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		_exit(EXIT_SUCCESS);
+	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
+		dprintf(STDERR_FILENO, "postern: ended by signal %d (%s) while starting\n",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	_exit(EXIT_FAILURE);
+}
+
+int process_fork(void)
+{
+	int fds[2], err;
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	child = fork();
+	if (child > 0) {
+		close(fds[1]);
+		wait_for_child(child, fds[0]);
+	}
+	err = errno;
+	close(fds[0]);
+	if (child < 0) {
+		close(fds[1]);
+		return -err;
+	}
+	setsid();
+	return fds[1];
+}
+
+void process_ready(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* before the byte: who reads our errors waits for their end, not for the exit alone */
+	for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
+		dup2(null, i);
+	if (null > STDERR_FILENO)
+		close(null);
+	if (chdir("/")) {
+		/* then a file system stays busy for as long as we run */
+	}
+	while (write(fd, "", 1) < 0 && errno == EINTR)
+		;
+	close(fd);
+}
