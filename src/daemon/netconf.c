@@ -264,8 +264,6 @@ static void make_search(const struct conf *c, const struct resolv_conf *rc, stru
 
 	net->n_search = c->search_set ? c->n_search : rc->n_search;
 	memcpy(net->search, list, sizeof(net->search));
-	if (c->no_dhcp_search)
-		net->n_search = 0;
 }
 
 void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, struct net *net)
@@ -274,8 +272,6 @@ void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, stru
 	make_relay(c, net);
 	make_upstreams(c, rc, net);
 	make_search(c, rc, net);
-	if (c->no_dhcp_dns)
-		net->n_dns = 0;
 }
 
 void netconf_make(const struct conf *c, const struct netinfo *host,
