@@ -12,7 +12,7 @@ struct guest_out {
 	uint8_t proto;	   /* enum ip_proto */
 	uint8_t ttl;	   /* 0: IP4_TTL_DEFAULT */
 	uint8_t tos;
-	bool dont_fragment;
+	bool dont_fragment; /* sent in one piece whatever the guest's MTU */
 	bool bulk;	   /* may wait in a host socket instead: refused when the link is full */
 	bool has_mac;	   /* send to `mac` rather than to the guest's learned address */
 	struct mac mac;

@@ -131,7 +131,7 @@ static uint16_t direct(const struct request *q, struct dhcp4_hdr *h, enum dhcp4_
 		o->dst = q->msg.hdr.ciaddr;
 	} else if (kind == DHCP4_REPLY_INFORM && !addr_is_unspecified(&q->pkt->src)) {
 		o->dst = q->pkt->src; /* a client that forgot to tell its address */
-	} else if (kind == DHCP4_REPLY_NAK || h->broadcast || addr_is_unspecified(&h->yiaddr)) {
+	} else if (h->broadcast || addr_is_unspecified(&h->yiaddr)) {
 		o->mac = MAC_BROADCAST;
 		o->dst = addr_ip4(UINT32_MAX);
 	} else {
@@ -140,14 +140,15 @@ static uint16_t direct(const struct request *q, struct dhcp4_hdr *h, enum dhcp4_
 	return DHCP4_CLIENT_PORT;
 }
 
-/* RFC 2131 table 3, the fixed fields.  Whether it was sent. */
+/* RFC 2131 table 3, the fixed fields.  Never in fragments: a client that listens to bare frames
+ * puts none together, and learns of a small MTU only from this.  Whether it was sent. */
 static bool reply(struct env *env, const struct request *q, enum dhcp4_reply_kind kind)
 {
 	const struct dhcp4_hdr *ask = &q->msg.hdr;
 	bool lease = kind == DHCP4_REPLY_OFFER || kind == DHCP4_REPLY_ACK;
 	bool bootp = kind == DHCP4_REPLY_BOOTP, knows = !addr_is_unspecified(&ask->ciaddr);
 	struct dhcp4_hdr h = *ask;
-	struct guest_out out = { .src = env->net->gateway };
+	struct guest_out out = { .src = env->net->gateway, .dont_fragment = true };
 	uint8_t buf[DHCP4_REPLY_MAX];
 	unsigned n_left_out;
 	uint16_t port;

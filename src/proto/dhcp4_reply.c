@@ -229,8 +229,9 @@ static void collect(struct collection *c, const struct dhcp4_reply *r, unsigned 
 	if (c->done[row])
 		return;
 	c->done[row] = true;
-	if (!(rows[row].kinds & r->kind) || !rows[row].put(r, &w) || w.error)
+	if (!(rows[row].kinds & r->kind) || !rows[row].put(r, &w))
 		return;
+	assert(!w.error); /* there is room for the longest value of each option */
 	c->option[c->n++] = (struct dhcp4_option){ .code = rows[row].code,
 						   .len = (uint16_t)wr_len(&w),
 						   .data = w.start };

@@ -67,7 +67,7 @@ int guest_send(struct env *env, const struct guest_out *o, const struct iovec *l
 		len += l4[i].iov_len;
 	if (len > IP4_LEN_MAX - IP4_HEADER_LEN)
 		return -EMSGSIZE;
-	if (len <= env->net->mtu - (size_t)IP4_HEADER_LEN)
+	if (o->dont_fragment || len <= env->net->mtu - (size_t)IP4_HEADER_LEN)
 		part_max = len;
 	n_parts = len ? (len + part_max - 1) / part_max : 1;
 	frame_max = ETH_HEADER_LEN + IP4_HEADER_LEN + part_max;

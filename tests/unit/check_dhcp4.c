@@ -43,7 +43,8 @@ struct ask {
 	const char *options; /* behind the cookie, hex; NULL: no cookie */
 	uint32_t ciaddr, giaddr, src;
 	bool broadcast;
-	const struct mac *mac; /* NULL: fake_guest_mac */
+	const struct mac *mac; /* the client; NULL: fake_guest_mac */
+	const struct mac *via; /* the relay agent; NULL: the client sends itself */
 	size_t len;	       /* pad to this; 0: 300 */
 };
 
@@ -86,7 +87,7 @@ static enum drop send(const struct ask *a)
 	uint8_t buf[2048];
 	struct pkt p = { .src = addr_ip4(a->src), .dst = addr_ip4(UINT32_MAX), .payload = buf };
 
-	p.eth.src = a->mac ? *a->mac : fake_guest_mac;
+	p.eth.src = a->via ? *a->via : a->mac ? *a->mac : fake_guest_mac;
 	p.payload_len = put_ask(a, buf);
 	fake_guest_clear(&g);
 	return dhcp4_from_guest(&g.env, &p);
@@ -377,8 +378,9 @@ END_TEST
 START_TEST(relay_agents)
 {
 	start();
-	SEND(.options = DISCOVER END, .giaddr = 0x0a000263, .broadcast = true);
-	assert_answer(DHCP4_OFFER, GUEST_IP, 0x0a000263, &fake_guest_mac);
+	SEND(.options = DISCOVER END, .giaddr = 0x0a000263, .broadcast = true,
+	     .via = &other_mac);
+	assert_answer(DHCP4_OFFER, GUEST_IP, 0x0a000263, &other_mac);
 	ck_assert_uint_eq(frame.udp.dport, 67);
 	ck_assert_uint_eq(addr_get_ip4(&answer.hdr.giaddr), 0x0a000263);
 	/* a NAK asks the relay to broadcast it (RFC 2131 4.3.2) */
@@ -447,6 +449,11 @@ START_TEST(renewal_after_the_network_changed)
 	assert_answer(DHCP4_NAK, 0, UINT32_MAX, &MAC_BROADCAST);
 	SEND(.options = DISCOVER END);
 	assert_answer(DHCP4_OFFER, 0xc6336402, 0xc6336402, &fake_guest_mac);
+	ck_assert_uint_eq(addr_get_ip4(&dhcp4_get_lease(&g.env)->addr), GUEST_IP);
+	fake_guest_advance(&g, NS_PER_SEC);
+	SEND(.options = REQUEST "32 04 c6 33 64 02" END);
+	ck_assert_uint_eq(addr_get_ip4(&dhcp4_get_lease(&g.env)->addr), 0xc6336402);
+	ck_assert_uint_eq(dhcp4_get_lease(&g.env)->since_ns, g.env.now_ns);
 	stop();
 }
 END_TEST
@@ -707,6 +714,12 @@ START_TEST(message_size)
 	SEND(.options = DISCOVER "39 02 05 dc" END);
 	take_answer();
 	ck_assert_uint_le(frame.ip_len, 1280);
+	/* an MTU that no DHCP message fits is told in one piece nevertheless */
+	g.net.mtu = 68;
+	SEND(.options = DISCOVER END);
+	take_answer();
+	assert_option(DHCP4_OPT_MTU, "00 44");
+	ck_assert(frame.ip4.dont_fragment);
 	stop();
 }
 END_TEST
@@ -790,6 +803,10 @@ START_TEST(longest_client_id)
 	ck_assert_int_eq(send(&a), DROP_NONE);
 	take_answer();
 	ck_assert(!dhcp4_has(&answer.options, DHCP4_OPT_CLIENT_ID));
+	memcpy(options, REQUEST, strlen(REQUEST));
+	strcat(options, WANT);
+	ck_assert_int_eq(send(&a), DROP_NONE);
+	ck_assert_uint_eq(dhcp4_get_lease(&g.env)->client.client_id_len, 0);
 	stop();
 }
 END_TEST
