@@ -138,6 +138,7 @@ static const struct daemon_part parts[] = {
 	{ flows_start, flows_stop },
 	{ part_net_start, part_net_stop },
 	{ part_link_start, part_link_stop },
+	{ part_services_start, part_services_stop },
 	{ ready_start, ready_stop },
 };
 

@@ -4,9 +4,10 @@
 
 #include "daemon/own_file.h"
 #include "daemon/pid_file.h"
+#include "host/icmp_sock.h"
+#include "host/udp_sock.h"
 #include "proto/env.h"
 
-struct loop;
 struct stream_link;
 
 struct daemon {
@@ -16,6 +17,8 @@ struct daemon {
 	struct loop *loop;
 	struct stream_link *link;
 	struct own_file link_file;
+	struct udp_socks udp_socks;
+	struct icmp_socks icmp_socks;
 	struct pid_file pid_file;
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
 };
@@ -34,5 +37,9 @@ void part_net_stop(struct daemon *d);
 /* daemon/part_link.c: the guest's link. */
 int part_link_start(struct daemon *d);
 void part_link_stop(struct daemon *d);
+
+/* daemon/part_services.c: what answers the guest. */
+int part_services_start(struct daemon *d);
+void part_services_stop(struct daemon *d);
 
 #endif

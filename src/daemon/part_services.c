@@ -1,0 +1,32 @@
+/* daemon/part_services.c: the handlers of protocols, with the host sockets they use. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "daemon_priv.h"
+#include "proto/dhcp4.h"
+#include "proto/reassembly.h"
+
+int part_services_start(struct daemon *d)
+{
+	struct env *env = &d->env;
+
+	d->udp_socks = (struct udp_socks){ d->loop, env };
+	d->icmp_socks = (struct icmp_socks){ d->loop, env };
+	env->reassembly = reassembly_new(env);
+	env->dhcp4 = dhcp4_new(env);
+	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
+	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
+	if (env->reassembly && env->dhcp4 && env->udp && env->icmp)
+		return 0;
+	log_error(DAEMON, "out of memory");
+	part_services_stop(d);
+	return -ENOMEM;
+}
+
+void part_services_stop(struct daemon *d)
+{
+	icmp_free(d->env.icmp);
+	udp_free(d->env.udp);
+	dhcp4_free(d->env.dhcp4);
+	reassembly_free(d->env.reassembly);
+}
