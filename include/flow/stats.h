@@ -29,6 +29,24 @@
 	X(dhcp_naks, "dhcp.naks", "DHCPNAKs to the guest")                                         \
 	X(dhcp_bootp_replies, "dhcp.bootp-replies", "BOOTP replies to the guest")                  \
 	X(dhcp_left_out, "dhcp.left-out", "options left out of replies that they did not fit")     \
+	X(dns_queries, "dns.queries", "DNS queries from the guest")                               \
+	X(dns_queries_tcp, "dns.queries-tcp", "DNS queries over TCP")                             \
+	X(dns_static, "dns.static", "DNS queries answered from static names")                     \
+	X(dns_cache_hits, "dns.cache-hits", "DNS queries answered from the cache")                \
+	X(dns_cache_misses, "dns.cache-misses", "DNS queries whose answer was not cached")        \
+	X(dns_joined, "dns.joined", "DNS queries equal to one under way")                         \
+	X(dns_limit, "dns.limit", "DNS queries refused because too many were under way")          \
+	X(dns_servfail, "dns.servfail", "SERVFAIL answers made by the relay")                     \
+	X(dns_truncated, "dns.truncated", "DNS answers too large for the client over UDP")        \
+	X(dns_undelivered, "dns.undelivered", "DNS answers for which the link had no room")       \
+	X(dns_tcp_clients, "dns.tcp-clients", "DNS clients over TCP")                             \
+	X(dns_upstream_sent, "dns.upstream-sent", "queries to name servers")                      \
+	X(dns_upstream_answers, "dns.upstream-answers", "answers of name servers")                \
+	X(dns_upstream_timeouts, "dns.upstream-timeouts", "name servers silent for their time")   \
+	X(dns_upstream_failures, "dns.upstream-failures",                                         \
+	  "name servers that refused or could not be reached")                                    \
+	X(dns_upstream_mismatches, "dns.upstream-mismatches",                                     \
+	  "messages of name servers with a wrong id or question")                                 \
 	X(flow_opened, "flow.opened", "flows opened")                                             \
 	X(flow_refused, "flow.refused", "flows refused for lack of room or sockets")              \
 	X(udp_from_guest, "udp.datagrams-in", "UDP datagrams from the guest")                     \

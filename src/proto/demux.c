@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "proto/arp.h"
 #include "proto/dhcp4.h"
+#include "proto/dns.h"
 #include "proto/env.h"
 #include "proto/guest.h"
 #include "proto/icmp.h"
@@ -42,9 +43,11 @@ static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
 	if (p->udp.dport == DHCP4_SERVER_PORT && env->dhcp4)
 		return dhcp4_from_guest(env, p);
-	if (env->conf->no_udp || !env->udp)
+	if (env->conf->no_udp)
 		return DROP_IP_PROTOCOL;
-	return udp_from_guest(env, p);
+	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
+		return dns_from_guest(env, p);
+	return env->udp ? udp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 
 static enum drop icmp_handler(struct env *env, const struct pkt *p)
@@ -172,6 +175,8 @@ void demux_guest_down(struct env *env)
 	struct list *pos, *tmp;
 
 	env->guest = (struct guest){ .connected = false };
+	if (env->dns)
+		dns_guest_down(env);
 	if (env->reassembly)
 		reassembly_reset(env);
 	list_for_each(pos, tmp, &env->flows.all) {

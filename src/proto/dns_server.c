@@ -1,0 +1,115 @@
+/* proto/dns_server.c: list, order and health of the host's name servers. */
+#include "proto/dns_server.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/timerq.h"
+
+#define SILENT_MAX 3 /* timeouts in a row after which others are asked first */
+#define AVOID_NS   (30 * NS_PER_SEC)
+
+static bool is_same_list(const struct dns_servers *s, const struct net *net)
+{
+	if (s->n != net->n_upstreams)
+		return false;
+	for (unsigned i = 0; i < s->n; i++)
+		if (!addr_eq(&s->all[i].addr, &net->upstreams[i]))
+			return false;
+	return true;
+}
+
+bool dns_servers_follow(struct dns_servers *s, const struct net *net)
+{
+	struct dns_servers old = *s;
+
+	if (is_same_list(s, net))
+		return false;
+	s->n = net->n_upstreams;
+	for (unsigned i = 0; i < s->n; i++) {
+		struct dns_server *known = dns_servers_find(&old, &net->upstreams[i]);
+
+		s->all[i] = known ? *known : (struct dns_server){ .addr = net->upstreams[i] };
+	}
+	return true;
+}
+
+struct dns_server *dns_servers_find(struct dns_servers *s, const struct addr *addr)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (addr_eq(&s->all[i].addr, addr))
+			return &s->all[i];
+	return NULL;
+}
+
+unsigned dns_servers_order(const struct dns_servers *s, uint64_t now_ns,
+			   struct addr order[static NET_UPSTREAMS_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->all[i].avoid_until_ns <= now_ns)
+			order[n++] = s->all[i].addr;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->all[i].avoid_until_ns > now_ns)
+			order[n++] = s->all[i].addr;
+	return n;
+}
+
+void dns_server_sent(struct dns_servers *s, const struct addr *addr)
+{
+	struct dns_server *server = dns_servers_find(s, addr);
+
+	if (server)
+		server->sent++;
+}
+
+void dns_server_answered(struct dns_servers *s, const struct addr *addr)
+{
+	struct dns_server *server = dns_servers_find(s, addr);
+	char text[ADDR_STR_MAX];
+
+	if (!server)
+		return;
+	if (server->silent >= SILENT_MAX)
+		log_info(DNS, "name server %s answers again", addr_print(addr, text));
+	server->answers++;
+	server->silent = 0;
+	server->avoid_until_ns = 0;
+}
+
+static void note_error(struct dns_server *server, uint64_t now_ns, const char *error)
+{
+	snprintf(server->last_error, sizeof(server->last_error), "%s", error);
+	server->last_error_ns = now_ns;
+}
+
+void dns_server_failed(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
+		       const char *error)
+{
+	struct dns_server *server = dns_servers_find(s, addr);
+	char text[ADDR_STR_MAX];
+
+	if (!server)
+		return;
+	server->failures++;
+	note_error(server, now_ns, error);
+	log_debug(DNS, "name server %s: %s", addr_print(addr, text), error);
+}
+
+void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
+			  bool tcp)
+{
+	struct dns_server *server = dns_servers_find(s, addr);
+	char text[ADDR_STR_MAX];
+
+	if (!server)
+		return;
+	server->timeouts++;
+	note_error(server, now_ns, tcp ? "no answer over TCP" : "no answer");
+	if (tcp || ++server->silent < SILENT_MAX)
+		return;
+	if (server->silent == SILENT_MAX)
+		log_warn(DNS, "name server %s does not answer", addr_print(addr, text));
+	server->avoid_until_ns = now_ns + AVOID_NS;
+}
