@@ -2,6 +2,8 @@
 #ifndef DAEMON_PROCESS_H
 #define DAEMON_PROCESS_H
 
+#include <stdbool.h>
+
 /* Opens /dev/null for those of descriptors 0 to 2 that are closed, so that nothing else gets
  * their numbers.  0 or -errno. */
 int process_fill_stdio(void);
@@ -15,6 +17,9 @@ void process_close_others(int keep);
 
 /* Raises the limit of open files as far as we may: each flow has a socket. */
 void process_raise_file_limit(void);
+
+/* Whether the caller had us ignore a signal. */
+bool process_ignores(int signo);
 
 /* Unblocks all signals, whatever the caller did, and ignores SIGPIPE. */
 void process_reset_signals(void);

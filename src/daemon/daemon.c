@@ -74,6 +74,8 @@ static int loop_start(struct daemon *d)
 	loop_on_signal(d->loop, SIGTERM, on_end, d);
 	loop_on_signal(d->loop, SIGINT, on_end, d);
 	loop_on_signal(d->loop, SIGQUIT, on_end, d);
+	if (!process_ignores(SIGHUP)) /* as under nohup(1) */
+		loop_on_signal(d->loop, SIGHUP, on_end, d);
 	return 0;
 }
 
@@ -156,19 +158,24 @@ static int run(struct daemon *d)
 	return started == n_parts ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Makes the process what the settings ask for; 0 or -errno after an error message. */
+/* The descriptor of the guest's link goes out of the way of the standard ones. */
+static int take_link(struct conf *c, char *reason, size_t max)
+{
+	int fd = c->fd < 0 ? c->fd : process_take_fd(c->fd);
+
+	if (fd < 0 && c->fd >= 0) {
+		snprintf(reason, max, "--fd '%d': %s", c->fd, strerror(-fd));
+		return fd;
+	}
+	c->fd = fd;
+	return 0;
+}
+
+/* Leaves the caller's surroundings, and the caller itself; 0 or -errno after a message. */
 static int settle(struct daemon *d)
 {
 	int rc = 0;
 
-	if (d->conf.fd >= 0) {
-		rc = process_take_fd(d->conf.fd);
-		if (rc < 0) {
-			fprintf(stderr, "postern: --fd '%d': %s\n", d->conf.fd, strerror(-rc));
-			return rc;
-		}
-		d->conf.fd = rc;
-	}
 	process_close_others(d->conf.fd);
 	process_raise_file_limit();
 	process_reset_signals();
@@ -188,11 +195,14 @@ int daemon_main(int argc, char **argv)
 {
 	static struct daemon d;
 	char reason[REASON_MAX];
-	int status = EXIT_FAILURE;
+	int outcome, status = EXIT_FAILURE;
 
 	if (process_fill_stdio())
 		return EXIT_FAILURE;
-	switch (options_parse(&d.conf, argc, argv, reason, sizeof(reason))) {
+	outcome = options_parse(&d.conf, argc, argv, reason, sizeof(reason));
+	if (outcome == OPTIONS_RUN && take_link(&d.conf, reason, sizeof(reason)))
+		outcome = -EBADF;
+	switch (outcome) {
 	case OPTIONS_HELP:
 		options_print_help(stdout);
 		status = EXIT_SUCCESS;

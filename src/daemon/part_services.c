@@ -28,5 +28,7 @@ void part_services_stop(struct daemon *d)
 	icmp_free(d->env.icmp);
 	udp_free(d->env.udp);
 	dhcp4_free(d->env.dhcp4);
+	if (d->env.reassembly)
+		reassembly_reset(&d->env);
 	reassembly_free(d->env.reassembly);
 }

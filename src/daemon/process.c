@@ -52,6 +52,13 @@ void process_raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+bool process_ignores(int signo)
+{
+	struct sigaction action;
+
+	return !sigaction(signo, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
 void process_reset_signals(void)
 {
 	sigset_t none;
