@@ -40,7 +40,9 @@ def check_configured(lab, addr=HOST_ADDR, router=ROUTER_ADDR, dns=(DNS_ADDR,), s
     equal(tuple(re.findall(r"^nameserver (\S+)", conf.read_text(), re.M)), tuple(dns),
           "the name servers")
     if search:
-        contains(conf.read_text(), f"search {search}", "resolv.conf")
+        # dhcpcd writes a list of only its domain as "domain"
+        check(re.search(rf"^(search|domain) {re.escape(search)}$", conf.read_text(), re.M),
+              f"no search list '{search}' in resolv.conf: {conf.read_text()}")
 
 
 # udhcpc.
@@ -260,6 +262,34 @@ def test_dhcpcd_rebind_and_release(lab):
     eventually(lambda: address(lab) is None, 10, "the address is gone")
     dhcpcd(lab)
     check_dhcpcd(lab)
+
+
+# A gateway that is not in the guest's prefix: RFC 3442 routes lead to it.
+
+OFF_LINK = ("--address", "192.0.2.77", "--netmask", "255.255.255.255", "--gateway", ROUTER_ADDR)
+
+
+def check_off_link(lab):
+    equal(eventually(lambda: address(lab), 20, "eth0 has an address"), ("192.0.2.77", 32),
+          "the address")
+    routes = eventually(lambda: re.search("^default.*", lab.guest.run("ip", "-4", "route"), re.M),
+                        10, "there is a default route")
+    contains(routes[0], f"via {ROUTER_ADDR} dev eth0", "the default route")
+    lab.guest.run("ping", "-c1", "-W5", ROUTER_ADDR)
+
+
+def test_dhclient_off_link_gateway(lab):
+    """dhclient reaches a gateway outside the guest's prefix."""
+    attach(lab, *OFF_LINK)
+    dhclient(lab)
+    check_off_link(lab)
+
+
+def test_dhcpcd_off_link_gateway(lab):
+    """dhcpcd reaches a gateway outside the guest's prefix."""
+    attach(lab, *OFF_LINK)
+    dhcpcd(lab)
+    check_off_link(lab)
 
 
 def test_reach_server_by_lease(lab):
