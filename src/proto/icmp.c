@@ -95,17 +95,17 @@ static void timer_fired(struct timer *t, void *ctx)
 		close_flow(env, flow, FLOW_CLOSED_IDLE);
 }
 
-/* Ends an older flow for a new one; `not` is the new one, where it exists already. */
-static bool make_room(struct env *env, const struct icmp_flow * not )
+/* Ends an older flow for a new one; `self` is the new one, where it exists already. */
+static bool make_room(struct env *env, const struct icmp_flow *self)
 {
-	struct list *first = env->icmp->flows.next;
+	struct list *flows = &env->icmp->flows;
+	struct icmp_flow *first = container_of(flows->next, struct icmp_flow, oldest);
 
 	if (udp_preempt(env))
 		return true;
-	if (first == &env->icmp->flows || first == &not ->oldest)
+	if (list_empty(flows) || first == self)
 		return false;
-	close_flow(env, &container_of(first, struct icmp_flow, oldest)->flow,
-		   FLOW_CLOSED_PREEMPTED);
+	close_flow(env, &first->flow, FLOW_CLOSED_PREEMPTED);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/must.h"
 #include "lib/suite.h"
 
 const struct mac fake_guest_mac = { { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 } };
@@ -31,13 +32,13 @@ static void commit(void *link, int n, size_t last_len)
 {
 	struct fake_guest *g = link;
 
-	ck_assert_ptr_nonnull(g->reserved);
+	must(g->reserved);
 	for (int i = 0; i < n; i++) {
 		struct fake_frame *f = &g->frames[g->n_frames++];
 
-		ck_assert_uint_le(g->n_frames, FAKE_GUEST_FRAMES);
+		must(g->n_frames <= FAKE_GUEST_FRAMES);
 		f->len = i + 1 == n ? last_len : g->frame_max;
-		ck_assert_uint_le(f->len, g->frame_max);
+		must(f->len <= g->frame_max);
 		f->data = malloc(f->len);
 		memcpy(f->data, g->reserved + (size_t)i * g->frame_max, f->len);
 	}
@@ -69,7 +70,7 @@ void fake_guest_init(struct fake_guest *g)
 			       .guest_ops = &ops,
 			       .link = g };
 	g->env.guest = (struct guest){ .connected = true, .mac_known = true, .mac = fake_guest_mac };
-	ck_assert_int_eq(flow_table_init(&g->env.flows, g->conf.limits.flows), 0);
+	must(flow_table_init(&g->env.flows, g->conf.limits.flows) == 0);
 }
 
 void fake_guest_clear(struct fake_guest *g)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/suite.h"
+#include "lib/must.h"
 
 static void *sock_open(void *host, struct udp_flow *flow, const struct endpoint *peer,
 		       uint16_t port, int *err)
@@ -15,7 +15,7 @@ static void *sock_open(void *host, struct udp_flow *flow, const struct endpoint 
 	*err = f->open_error ? f->open_error : EMFILE;
 	if (f->open_error || (f->open_max && f->n_open >= f->open_max))
 		return NULL;
-	ck_assert_uint_lt(f->n_socks, FAKE_UDP_SOCKS);
+	must(f->n_socks < FAKE_UDP_SOCKS);
 	s = &f->socks[f->n_socks++];
 	f->n_open++;
 	*s = (struct fake_udp_sock){
@@ -31,7 +31,7 @@ static void sock_close(void *sock)
 {
 	struct fake_udp_sock *s = sock;
 
-	ck_assert(s->open);
+	must(s->open);
 	s->open = false;
 	s->watched = 0;
 	s->of->n_open--;
@@ -65,7 +65,7 @@ static int sock_send(void *sock, const struct iovec *d, int n)
 	struct fake_udp_sock *s = sock;
 	int error = s->send_error_once ? s->send_error_once : s->send_error;
 
-	ck_assert(s->open);
+	must(s->open);
 	s->n_sends++;
 	s->send_error_once = 0;
 	if (error)
@@ -75,7 +75,7 @@ static int sock_send(void *sock, const struct iovec *d, int n)
 	if (!n)
 		return -EAGAIN;
 	for (int i = 0; i < n; i++) {
-		ck_assert_uint_lt(s->n_sent, FAKE_UDP_KEPT);
+		must(s->n_sent < FAKE_UDP_KEPT);
 		keep(&s->sent[s->n_sent], d[i].iov_base, d[i].iov_len);
 		s->sent[s->n_sent++].ip = s->ip;
 	}
@@ -89,14 +89,14 @@ static int sock_recv(void *sock, struct iovec *d, int n)
 	struct fake_udp_sock *s = sock;
 	int got = 0, error = s->recv_error_once;
 
-	ck_assert(s->open);
+	must(s->open);
 	s->recv_error_once = 0;
 	if (error)
 		return -error;
 	for (; got < n && s->next_ready < s->n_ready; got++) {
 		const struct fake_datagram *r = &s->ready[s->next_ready++];
 
-		ck_assert_uint_le(r->len, d[got].iov_len);
+		must(r->len <= d[got].iov_len);
 		if (r->len)
 			memcpy(d[got].iov_base, r->data, r->len);
 		d[got].iov_len = r->len;
@@ -119,7 +119,7 @@ static void watch(void *sock, unsigned events)
 {
 	struct fake_udp_sock *s = sock;
 
-	ck_assert(s->open);
+	must(s->open);
 	s->watched = events;
 }
 
@@ -136,7 +136,7 @@ void fake_udp_free(struct fake_udp *f)
 	for (size_t i = 0; i < f->n_socks; i++) {
 		struct fake_udp_sock *s = &f->socks[i];
 
-		ck_assert(!s->open);
+		must(!s->open);
 		for (size_t j = 0; j < s->n_sent; j++)
 			free(s->sent[j].data);
 		for (size_t j = 0; j < s->n_ready; j++)
@@ -148,13 +148,13 @@ void fake_udp_free(struct fake_udp *f)
 
 struct fake_udp_sock *fake_udp_sock(struct fake_udp *f, size_t i)
 {
-	ck_assert_uint_lt(i, f->n_socks);
+	must(i < f->n_socks);
 	return &f->socks[i];
 }
 
 void fake_udp_put(struct fake_udp_sock *s, const void *data, size_t len)
 {
-	ck_assert_uint_lt(s->n_ready, FAKE_UDP_KEPT);
+	must(s->n_ready < FAKE_UDP_KEPT);
 	keep(&s->ready[s->n_ready++], data, len);
 }
 
@@ -176,7 +176,7 @@ void fake_udp_run(struct env *env, struct fake_udp *f)
 	bool again = true;
 
 	for (int turn = 0; again; turn++) {
-		ck_assert_int_lt(turn, 10000); /* else it spins */
+		must(turn < 10000); /* else it spins */
 		again = false;
 		for (size_t i = 0; i < f->n_socks; i++) {
 			unsigned events = readiness(&f->socks[i]);

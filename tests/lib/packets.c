@@ -3,7 +3,7 @@
 
 #include "base/checksum.h"
 #include "lib/fake_guest.h"
-#include "lib/suite.h"
+#include "lib/must.h"
 
 static struct ip4_hdr header(const struct packet_ip *ip, uint8_t proto, size_t len)
 {
@@ -34,9 +34,9 @@ static void end(struct packet *p, struct wr *w, const void *payload, size_t len)
 		wr_bytes(w, payload, len);
 	else
 		wr_zero(w, len);
-	ck_assert(!w->error);
+	must(!w->error);
 	p->len = wr_len(w);
-	ck_assert_int_eq(pkt_decode(p->frame, p->len, &p->pkt), DROP_NONE);
+	must(pkt_decode(p->frame, p->len, &p->pkt) == DROP_NONE);
 }
 
 void packet_udp(struct packet *p, const struct packet_ip *ip, uint16_t sport, uint16_t dport,

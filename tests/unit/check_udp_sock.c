@@ -1,0 +1,352 @@
+/* The host's UDP sockets, for real, on the loopback interface. */
+#include "host/udp_sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/fake_guest.h"
+#include "lib/suite.h"
+#include "proto/host_error.h"
+
+#define WAIT_MS 10000
+
+static struct fake_guest g;
+static struct udp_socks socks;
+static const struct udp_host_ops *ops = &udp_sock_ops;
+
+static void begin(void)
+{
+	fake_guest_init(&g);
+	socks = (struct udp_socks){ .loop = loop_new(&g.env.timers, &g.env), .env = &g.env };
+	ck_assert_ptr_nonnull(socks.loop);
+}
+
+static void end(void)
+{
+	loop_free(socks.loop);
+	fake_guest_free(&g);
+}
+
+static struct endpoint name_of(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct endpoint e;
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	ck_assert_int_eq(endpoint_from_sockaddr(&e, (struct sockaddr *)&sa), 0);
+	return e;
+}
+
+/* A peer on 127.0.0.1, at `port` if that is not 0. */
+static int peer_open(uint16_t port, bool reuse, struct endpoint *e)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, size = 1 << 20;
+	struct timeval wait = { .tv_sec = WAIT_MS / 1000 };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	ck_assert_int_ge(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof(on));
+	if (reuse)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	*e = name_of(fd);
+	return fd;
+}
+
+static void *sock_open(const struct endpoint *peer, uint16_t port)
+{
+	int err = 0;
+	void *s = ops->open(&socks, NULL, peer, port, &err);
+
+	ck_assert_msg(s, "open: %s", strerror(err));
+	return s;
+}
+
+static uint16_t local_port(void *s)
+{
+	struct endpoint e;
+
+	ops->local(s, &e);
+	return e.port;
+}
+
+/* One datagram, within the deadline; its length. */
+static ssize_t receive(void *s, void *buf, size_t size)
+{
+	struct iovec iov = { buf, size };
+	struct pollfd nothing = { .fd = -1 };
+
+	for (int ms = 0; ms < WAIT_MS; ms++) {
+		int n = ops->recv(s, &iov, 1);
+
+		if (n == 1)
+			return (ssize_t)iov.iov_len;
+		ck_assert(n == -EAGAIN || n == 0);
+		poll(&nothing, 0, 1);
+	}
+	ck_abort_msg("no datagram came");
+}
+
+static int send_text(void *s, const char *text)
+{
+	return ops->send(s, &(struct iovec){ (void *)text, strlen(text) }, 1);
+}
+
+static int ttl_of(int fd)
+{
+	_Alignas(struct cmsghdr) char control[64], data[16];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	int ttl = 0;
+
+	ck_assert_int_ge(recvmsg(fd, &m, 0), 0);
+	ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&m));
+	memcpy(&ttl, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(ttl));
+	return ttl;
+}
+
+START_TEST(datagrams_of_all_sizes)
+{
+	static uint8_t out[UDP_PAYLOAD_MAX], in[65536];
+	static const size_t sizes[] = { 0, 1, 1472, 9000, UDP_PAYLOAD_MAX };
+	struct endpoint peer;
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	int fd;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i * 13);
+	for (size_t i = 0; i < 5; i++) {
+		struct iovec d = { out, sizes[i] };
+
+		ck_assert_int_eq(ops->send(s, &d, 1), 1);
+		ck_assert_int_eq(
+			recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&from, &from_len),
+			sizes[i]);
+		ck_assert(!memcmp(in, out, sizes[i]));
+		ck_assert_int_eq(
+			sendto(fd, out, sizes[i], 0, (struct sockaddr *)&from, from_len),
+			sizes[i]);
+		ck_assert_int_eq(receive(s, in, sizeof(in)), sizes[i]);
+		ck_assert(!memcmp(in, out, sizes[i]));
+	}
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(batches)
+{
+	struct iovec d[200];
+	struct endpoint peer, own;
+	struct sockaddr_storage sa;
+	socklen_t len;
+	uint8_t in[200];
+	int fd, sent = 0, got = 0;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	for (uint8_t i = 0; i < 200; i++) {
+		in[i] = i;
+		d[i] = (struct iovec){ &in[i], 1 };
+	}
+	while (sent < 200) {
+		int n = ops->send(s, d + sent, 200 - sent);
+
+		ck_assert_int_gt(n, 0);
+		sent += n;
+	}
+	ops->local(s, &own);
+	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	for (uint8_t i = 0; i < 200; i++) {
+		uint8_t byte;
+
+		ck_assert_int_eq(recv(fd, &byte, 1, 0), 1);
+		ck_assert_uint_eq(byte, i);
+		ck_assert_int_eq(sendto(fd, &byte, 1, 0, (struct sockaddr *)&sa, len), 1);
+	}
+	memset(in, 0xff, sizeof(in));
+	while (got < 200) {
+		int n = ops->recv(s, d + got, 200 - got);
+
+		ck_assert_int_gt(n, 0);
+		got += n;
+	}
+	for (uint8_t i = 0; i < 200; i++)
+		ck_assert_uint_eq(*(uint8_t *)d[i].iov_base, i);
+	ck_assert_int_eq(ops->recv(s, d, 1), -EAGAIN);
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(source_port)
+{
+	struct endpoint peer, other, taken;
+	int fd, fd_other, fd_taken;
+	uint16_t port;
+	void *a, *b, *c;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	fd_other = peer_open(0, false, &other);
+	a = sock_open(&peer, 0);
+	port = local_port(a);
+	ck_assert_uint_ne(port, 0);
+	b = sock_open(&other, port); /* one port, two peers */
+	ck_assert_uint_eq(local_port(b), port);
+	fd_taken = peer_open(0, false, &taken);
+	c = sock_open(&peer, taken.port);
+	ck_assert_uint_ne(local_port(c), taken.port);
+	ops->close(a);
+	ops->close(b);
+	ops->close(c);
+	close(fd);
+	close(fd_other);
+	close(fd_taken);
+	end();
+}
+END_TEST
+
+START_TEST(never_connected_to_itself)
+{
+	struct endpoint peer;
+	int fd;
+	void *s;
+	char byte;
+
+	begin();
+	fd = peer_open(0, true, &peer); /* shares its port with whoever wants */
+	s = sock_open(&peer, peer.port);
+	ck_assert_uint_ne(local_port(s), peer.port);
+	ck_assert_int_eq(send_text(s, "x"), 1);
+	ck_assert_int_eq(recv(fd, &byte, 1, 0), 1);
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(strangers_are_not_heard)
+{
+	struct endpoint peer, stranger, own;
+	struct sockaddr_storage sa;
+	int fd, fd_stranger;
+	socklen_t len;
+	char in[16];
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	fd_stranger = peer_open(0, false, &stranger);
+	s = sock_open(&peer, 0);
+	ops->local(s, &own);
+	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	sendto(fd_stranger, "no", 2, 0, (struct sockaddr *)&sa, len);
+	ck_assert_int_eq(sendto(fd, "yes", 3, 0, (struct sockaddr *)&sa, len), 3);
+	ck_assert_int_eq(receive(s, in, sizeof(in)), 3);
+	ck_assert(!memcmp(in, "yes", 3));
+	ops->close(s);
+	close(fd);
+	close(fd_stranger);
+	end();
+}
+END_TEST
+
+START_TEST(errors_of_the_network)
+{
+	struct host_error e;
+	struct endpoint peer;
+	int fd, n = -EAGAIN;
+	void *s;
+	char in[16];
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	close(fd); /* nobody is there now */
+	ck_assert_int_eq(ops->error(s, &e), -EAGAIN);
+	ck_assert_int_eq(send_text(s, "hello"), 1);
+	for (int ms = 0; ms < WAIT_MS && n == -EAGAIN; ms++) {
+		n = ops->recv(s, &(struct iovec){ in, sizeof(in) }, 1);
+		poll(NULL, 0, n == -EAGAIN);
+	}
+	ck_assert_int_eq(n, -ECONNREFUSED);
+	ck_assert_int_eq(ops->error(s, &e), 0);
+	ck_assert_int_eq(e.type, ICMP_TYPE_UNREACHABLE);
+	ck_assert_int_eq(e.code, ICMP_CODE_PORT);
+	ck_assert_uint_eq(addr_get_ip4(&e.from), 0x7f000001);
+	ck_assert_uint_eq(e.len, 5);
+	ck_assert(!memcmp(e.quote, "hello", 5));
+	ck_assert_int_eq(ops->error(s, &e), -EAGAIN);
+	ops->close(s);
+	end();
+}
+END_TEST
+
+START_TEST(ip_header_fields)
+{
+	struct endpoint peer;
+	int fd;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	ops->set_ip(s, &(struct host_ip){ .ttl = 7, .tos = 0x10 });
+	send_text(s, "x");
+	ck_assert_int_eq(ttl_of(fd), 7);
+	ops->set_ip(s, &(struct host_ip){ .ttl = 8, .dont_fragment = true });
+	send_text(s, "x");
+	ck_assert_int_eq(ttl_of(fd), 8);
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+START_TEST(outbound_address)
+{
+	struct endpoint peer, own, to = { addr_ip4(0x7f000002), 9 };
+	void *s;
+	int err = 0, fd;
+
+	begin();
+	g.net.outbound_set = true;
+	g.net.outbound = addr_ip4(0xc0000201); /* not of this host */
+	ck_assert_ptr_null(ops->open(&socks, NULL,
+				     &(struct endpoint){ addr_ip4(0xc6336402), 9 }, 0, &err));
+	ck_assert_int_eq(err, EADDRNOTAVAIL);
+	/* the loopback interface is reached all the same */
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&to, 0);
+	ops->local(s, &own);
+	ck_assert(addr_is_loopback(&own.addr));
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, never_connected_to_itself,
+	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address)
