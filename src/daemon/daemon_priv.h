@@ -4,7 +4,9 @@
 
 #include "daemon/own_file.h"
 #include "daemon/pid_file.h"
+#include "host/dns_sock.h"
 #include "host/icmp_sock.h"
+#include "host/resolv_watch.h"
 #include "host/udp_sock.h"
 #include "proto/env.h"
 
@@ -19,6 +21,8 @@ struct daemon {
 	struct own_file link_file;
 	struct udp_socks udp_socks;
 	struct icmp_socks icmp_socks;
+	struct dns_sock_host dns_socks;
+	struct resolv_watch resolvers;
 	struct pid_file pid_file;
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
 };

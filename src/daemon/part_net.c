@@ -6,7 +6,6 @@
 #include "daemon_priv.h"
 #include "daemon/netconf.h"
 #include "host/netinfo.h"
-#include "host/resolv_conf.h"
 
 static int read_host(const struct conf *c, struct netinfo *host)
 {
@@ -20,14 +19,6 @@ static int read_host(const struct conf *c, struct netinfo *host)
 	log_warn(HOST, "the host's network cannot be read: %s", strerror(-rc));
 	memset(host, 0, sizeof(*host));
 	return 0;
-}
-
-static void read_resolvers(struct resolv_conf *rc)
-{
-	int err = resolv_conf_read(RESOLV_CONF_PATH, rc);
-
-	if (err)
-		log_warn(DNS, "cannot read %s: %s", RESOLV_CONF_PATH, strerror(-err));
 }
 
 /* "192.0.2.1, 192.0.2.2", or "none". */
@@ -74,16 +65,24 @@ static void tell_dns(const struct net *net)
 			 : "none");
 }
 
+static void resolvers_changed(void *ctx, const struct resolv_conf *rc)
+{
+	struct daemon *d = ctx;
+
+	netconf_update_dns(&d->conf, rc, &d->net);
+	tell_dns(&d->net);
+}
+
 int part_net_start(struct daemon *d)
 {
-	struct resolv_conf resolvers;
 	struct netinfo host;
 	int rc = read_host(&d->conf, &host);
 
 	if (rc)
 		return rc;
-	read_resolvers(&resolvers);
-	netconf_make(&d->conf, &host, &resolvers, &d->net);
+	resolv_watch_init(&d->resolvers, d->loop, &d->env.timers, RESOLV_CONF_PATH,
+			  resolvers_changed, d);
+	netconf_make(&d->conf, &host, &d->resolvers.last, &d->net);
 	d->env.net = &d->net;
 	tell_addresses(&d->net);
 	tell_dns(&d->net);
@@ -92,4 +91,5 @@ int part_net_start(struct daemon *d)
 
 void part_net_stop(struct daemon *d)
 {
+	resolv_watch_end(&d->resolvers);
 }

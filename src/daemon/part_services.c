@@ -12,11 +12,13 @@ int part_services_start(struct daemon *d)
 
 	d->udp_socks = (struct udp_socks){ d->loop, env };
 	d->icmp_socks = (struct icmp_socks){ d->loop, env };
+	d->dns_socks = (struct dns_sock_host){ env, d->loop };
 	env->reassembly = reassembly_new(env);
 	env->dhcp4 = dhcp4_new(env);
 	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
 	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
-	if (env->reassembly && env->dhcp4 && env->udp && env->icmp)
+	env->dns = dns_new(env, &dns_sock_ops, &d->dns_socks);
+	if (env->reassembly && env->dhcp4 && env->dns && env->udp && env->icmp)
 		return 0;
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
@@ -25,6 +27,7 @@ int part_services_start(struct daemon *d)
 
 void part_services_stop(struct daemon *d)
 {
+	dns_free(d->env.dns);
 	icmp_free(d->env.icmp);
 	udp_free(d->env.udp);
 	dhcp4_free(d->env.dhcp4);
