@@ -16,7 +16,8 @@ struct edge;
 /* What comes beside enum loop_event. */
 enum edge_event {
 	EDGE_ERROR = 4, /* SO_ERROR has something to tell */
-	EDGE_URGENT = 8 /* TCP urgent data stands in the stream */
+	EDGE_URGENT = 8, /* TCP urgent data stands in the stream */
+	EDGE_END = 16	/* the peer ended its stream */
 };
 
 /* `events`: LOOP_READ also at the end of the stream and on errors, LOOP_WRITE also on errors. */

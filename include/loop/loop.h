@@ -26,8 +26,9 @@ struct watch {
 struct loop *loop_new(struct timerq *timers, void *timer_ctx);
 void loop_free(struct loop *l);
 
-/* Called before each wait, and after all events of a wake-up: flushes batches. */
-void loop_set_idle(struct loop *l, void (*fn)(void *ctx), void *ctx);
+/* Called before each wait, after all events of a wake-up: flushes batches.  Returns whether work
+ * is left that waits for nothing: then the loop polls instead of waiting. */
+void loop_set_idle(struct loop *l, bool (*fn)(void *ctx), void *ctx);
 
 /* Called once a wake-up before anything else, with the clock just read. */
 void loop_set_wakeup(struct loop *l, void (*fn)(void *ctx, uint64_t now_ns), void *ctx);

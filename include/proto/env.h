@@ -77,6 +77,9 @@ enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len);
 /* The link's batch of frames is over: sends to hosts what it brought, and the ACKs for it. */
 void demux_batch_end(struct env *env);
 
+/* Goes on with what was cut short for fairness; whether there is still more. */
+bool demux_run_ready(struct env *env);
+
 /* The link has room for bulk data again. */
 void demux_room(struct env *env);
 

@@ -28,11 +28,13 @@ static void on_wakeup(void *ctx, uint64_t now_ns)
 	d->env.now_ns = now_ns;
 }
 
-static void on_idle(void *ctx)
+static bool on_idle(void *ctx)
 {
 	struct daemon *d = ctx;
+	bool more = demux_run_ready(&d->env);
 
 	stream_link_flush(d->link);
+	return more;
 }
 
 static void on_end(void *ctx, int signo)

@@ -10,6 +10,7 @@
 #include "host/udp_sock.h"
 #include "proto/env.h"
 
+struct edge_set;
 struct stream_link;
 
 struct daemon {
@@ -22,6 +23,7 @@ struct daemon {
 	struct udp_socks udp_socks;
 	struct icmp_socks icmp_socks;
 	struct dns_sock_host dns_socks;
+	struct edge_set *edges; /* of TCP connections' sockets */
 	struct resolv_watch resolvers;
 	struct pid_file pid_file;
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */

@@ -3,8 +3,12 @@
 
 #include "base/log.h"
 #include "daemon_priv.h"
+#include "host/tcp_sock.h"
+#include "loop/edge.h"
 #include "proto/dhcp4.h"
+#include "proto/dns_tcp.h"
 #include "proto/reassembly.h"
+#include "proto/tcp/tcp.h"
 
 int part_services_start(struct daemon *d)
 {
@@ -18,7 +22,12 @@ int part_services_start(struct daemon *d)
 	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
 	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
 	env->dns = dns_new(env, &dns_sock_ops, &d->dns_socks);
-	if (env->reassembly && env->dhcp4 && env->dns && env->udp && env->icmp)
+	d->edges = edge_set_new(d->loop, env);
+	tcp_sock_init(d->edges);
+	env->tcp = tcp_new(env, &tcp_sock_dialer);
+	if (env->tcp)
+		tcp_set_service(env->tcp, &dns_tcp_service);
+	if (env->reassembly && env->dhcp4 && env->dns && env->udp && env->icmp && env->tcp && d->edges)
 		return 0;
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
@@ -27,6 +36,8 @@ int part_services_start(struct daemon *d)
 
 void part_services_stop(struct daemon *d)
 {
+	tcp_free(d->env.tcp);
+	edge_set_free(d->edges);
 	dns_free(d->env.dns);
 	icmp_free(d->env.icmp);
 	udp_free(d->env.udp);

@@ -77,6 +77,8 @@ static void ready(struct edge *e, unsigned events, void *ctx)
 		told |= TCP_HOST_READ;
 	if (events & LOOP_WRITE)
 		told |= TCP_HOST_WRITE;
+	if (events & EDGE_END)
+		told |= TCP_HOST_END;
 	if (s->error)
 		told |= TCP_HOST_ERROR;
 	tcp_from_host(ctx, s->conn, told);

@@ -28,6 +28,8 @@ static unsigned to_loop_events(uint32_t ep)
 		events |= EDGE_ERROR;
 	if (ep & EPOLLPRI)
 		events |= EDGE_URGENT;
+	if (ep & (EPOLLRDHUP | EPOLLHUP))
+		events |= EDGE_END;
 	return events;
 }
 

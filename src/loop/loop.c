@@ -24,7 +24,8 @@ struct loop {
 	ev_timer timer;
 	struct timerq *timers;
 	void *timer_ctx;
-	void (*idle)(void *ctx);
+	ev_idle busy; /* active while there is work that waits for nothing */
+	bool (*idle)(void *ctx);
 	void *idle_ctx;
 	void (*wakeup)(void *ctx, uint64_t now_ns);
 	void *wakeup_ctx;
@@ -45,6 +46,11 @@ static void timer_due(struct ev_loop *ev, ev_timer *timer, int revents)
 	/* on_check() has run what was due */
 }
 
+static void poll_again(struct ev_loop *ev, ev_idle *busy, int revents)
+{
+	/* on_prepare() goes on with the work */
+}
+
 static void arm_timer(struct loop *l)
 {
 	uint64_t next = timerq_next(l->timers), now;
@@ -63,8 +69,10 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int revents)
 {
 	struct loop *l = prepare->data;
 
-	if (l->idle)
-		l->idle(l->idle_ctx);
+	if (l->idle && l->idle(l->idle_ctx))
+		ev_idle_start(l->ev, &l->busy);
+	else
+		ev_idle_stop(l->ev, &l->busy);
 	arm_timer(l);
 }
 
@@ -97,6 +105,7 @@ struct loop *loop_new(struct timerq *timers, void *timer_ctx)
 	ev_init(&l->check, on_check);
 	ev_set_priority(&l->check, EV_MAXPRI);
 	ev_init(&l->timer, timer_due);
+	ev_init(&l->busy, poll_again);
 	ev_prepare_start(l->ev, &l->prepare);
 	ev_check_start(l->ev, &l->check);
 	return l;
@@ -110,7 +119,7 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-void loop_set_idle(struct loop *l, void (*fn)(void *ctx), void *ctx)
+void loop_set_idle(struct loop *l, bool (*fn)(void *ctx), void *ctx)
 {
 	l->idle = fn;
 	l->idle_ctx = ctx;

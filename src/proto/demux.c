@@ -155,6 +155,11 @@ void demux_batch_end(struct env *env)
 		udp_batch_end(env);
 }
 
+bool demux_run_ready(struct env *env)
+{
+	return env->tcp && tcp_run_ready(env);
+}
+
 void demux_room(struct env *env)
 {
 	if (env->tcp)

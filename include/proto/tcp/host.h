@@ -24,21 +24,22 @@ struct env;
 struct tcp_conn;
 
 enum tcp_host_event {
-	TCP_HOST_READ = 1, /* bytes or the end of the stream can be peeked */
+	TCP_HOST_READ = 1,  /* bytes or the end of the stream can be peeked */
 	TCP_HOST_WRITE = 2, /* send() would take bytes; a pending connect is decided */
-	TCP_HOST_ERROR = 4  /* the connection broke, connected() says why; what came before that
+	TCP_HOST_ERROR = 4, /* the connection broke, connected() says why; what came before that
 			     * can still be peeked */
+	TCP_HOST_END = 8    /* the peer ended its stream, perhaps behind bytes not peeked yet */
 };
 
 struct tcp_host_ops {
-	/* 0 once connected, -EINPROGRESS, or the reason of the failure as -errno. */
+	/* 0 once connected and whole, -EINPROGRESS, or the reason of the failure as -errno. */
 	int (*connected)(void *host);
 	/* Takes bytes that the guest sent; how many, -EAGAIN for none now, another -errno when
 	 * the connection is broken.  Less than all means that there is no more room now. */
 	ssize_t (*send)(void *host, const struct iovec *iov, int n);
 	/* Copies bytes for the guest without consuming them, from `offset` bytes behind the
 	 * first unconsumed one.  0: end of the stream stands there.  -EAGAIN: nothing yet.
-	 * Less than asked for means that there is no more now. */
+	 * Less than asked for means that there is no more now, unless the end stands there. */
 	ssize_t (*peek)(void *host, const struct iovec *iov, int n, size_t offset);
 	/* The guest acknowledged the first `len` unconsumed bytes, all peeked before. */
 	int (*consume)(void *host, size_t len);

@@ -20,6 +20,9 @@ enum drop tcp_from_guest(struct env *env, const struct pkt *p);
 /* Hands the batch's data to the host sockets and acknowledges what was taken. */
 void tcp_batch_end(struct env *env);
 
+/* Goes on with connections whose turn ended for fairness; whether there are still some. */
+bool tcp_run_ready(struct env *env);
+
 /* The link has room again: connections that waited for it go on. */
 void tcp_room(struct env *env);
 

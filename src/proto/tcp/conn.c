@@ -1,5 +1,364 @@
-/* proto/tcp/conn.c: placeholder until the relay stands. */
-#include "proto/tcp/tcp.h"
-enum drop tcp_from_guest(struct env *env, const struct pkt *p) { return DROP_IP_PROTOCOL; }
-void tcp_batch_end(struct env *env) { }
-void tcp_room(struct env *env) { }
+/* proto/tcp/conn.c: opening and ending connections, and the relay's entries. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proto/guest.h"
+#include "proto/tcp/conn.h"
+
+/* Bytes of the guests' data that wait for host sockets, in all connections together. */
+#define QUEUE_MEMORY (256u << 20)
+
+static const struct flow_class tcp_flow_class;
+
+struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer)
+{
+	struct tcp *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->dialer = dialer;
+	hash_key_random(&t->isn_key);
+	tcp_chunk_pool_init(&t->pool, QUEUE_MEMORY);
+	list_init(&t->touched);
+	list_init(&t->ready);
+	list_init(&t->roomless);
+	env->tcp = t;
+	return t;
+}
+
+void tcp_free(struct tcp *t)
+{
+	if (!t)
+		return;
+	tcp_chunk_pool_free(&t->pool);
+	free(t);
+}
+
+void tcp_set_service(struct tcp *t, const struct tcp_service *service)
+{
+	t->service = service;
+}
+
+/* RFC 6528 3, with a clock of 4 microseconds. */
+static uint32_t initial_sequence(const struct env *env, const struct flow_key *key)
+{
+	return (uint32_t)hash_bytes(&env->tcp->isn_key, key, sizeof(*key)) +
+	       (uint32_t)(env->now_ns / (4 * NS_PER_US));
+}
+
+/* A new connection in the flow table, without a host side.  NULL and *err on failure. */
+static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum flow_dir dir,
+			       enum tcp_state state, int *err)
+{
+	struct tcp_conn *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	c->flow.class = &tcp_flow_class;
+	c->flow.key = *key;
+	c->flow.dir = dir;
+	c->flow.timer.fire = tcp_timer_fired;
+	c->state = (uint8_t)state;
+	c->first_piece = c->last_piece = -1;
+	c->rto = TCP_RTO_INIT;
+	c->rtx_deadline_ns = TIMERQ_NEVER;
+	list_init(&c->batch);
+	list_init(&c->turn);
+	*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
+	if (*err) {
+		env->stats.flow_refused++;
+		free(c);
+		return NULL;
+	}
+	env->stats.flow_opened++;
+	c->iss = c->snd_una = c->snd_nxt = initial_sequence(env, key);
+	return c;
+}
+
+static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
+{
+	if (!list_empty(&c->batch))
+		env->tcp->n_touched--;
+	list_remove(&c->batch);
+	list_remove(&c->turn);
+	timerq_cancel(&env->timers, &c->flow.timer);
+	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
+	flow_table_remove(&env->flows, &c->flow, reason, env->now_ns);
+	log_debug(TCP, "flow %llu: closed: %s", (unsigned long long)c->flow.id,
+		  flow_close_reason_name(reason));
+	free(c);
+}
+
+static void close_host(struct tcp_conn *c, bool reset)
+{
+	if (c->host)
+		c->host_ops->close(c->host, reset);
+	c->host = NULL;
+}
+
+/* Tells a guest whose SYN waits that there is no way: with the error that its own network would
+ * have sent, then with the reset that every stack understands. */
+static void refuse_connecting(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
+{
+	const struct flow_key *k = &c->flow.key;
+	uint8_t quote[IP4_HEADER_LEN + TCP_HEADER_LEN];
+	struct wr w = wr_init(quote, sizeof(quote));
+	struct pkt p = { .ip = quote, .ip_len = sizeof(quote), .src = k->guest, .dst = k->peer,
+			 .proto = IP_TCP };
+
+	if (reason == FLOW_CLOSED_UNREACHABLE) {
+		ip4_encode(&w, &(struct ip4_hdr){ .total_len = sizeof(quote), .ttl = IP4_TTL_DEFAULT,
+						  .proto = IP_TCP, .src = k->guest, .dst = k->peer });
+		tcp_encode(&w, &(struct tcp_hdr){ .sport = k->guest_port, .dport = k->peer_port,
+						  .seq = c->irs, .flags = TCP_SYN });
+		guest_send_icmp_error(env, &p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
+				      ICMP_CODE_HOST, 0);
+	}
+	tcp_send_reset(env, k, 0, c->rcv_nxt, TCP_ACK);
+}
+
+void tcp_abort(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
+{
+	bool guest_knows = reason == FLOW_CLOSED_GUEST_RESET || reason == FLOW_CLOSED_GUEST_LEFT ||
+			   (c->state == TCP_SYN_SENT && reason == FLOW_CLOSED_REFUSED) ||
+			   c->state == TCP_TIME_WAIT;
+
+	if (!guest_knows && c->state == TCP_CONNECTING)
+		refuse_connecting(env, c, reason);
+	else if (!guest_knows)
+		tcp_send_reset(env, &c->flow.key, c->snd_nxt, c->rcv_nxt,
+			       c->state == TCP_SYN_SENT ? 0 : TCP_ACK);
+	close_host(c, true);
+	destroy(env, c, reason);
+}
+
+void tcp_finish(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
+{
+	close_host(c, false);
+	destroy(env, c, reason);
+}
+
+bool tcp_check_done(struct env *env, struct tcp_conn *c)
+{
+	if (!c->host_shut || !c->fin_sent || c->snd_una != c->snd_nxt)
+		return true;
+	close_host(c, false);
+	if (c->state != TCP_LAST_ACK)
+		return true;
+	tcp_finish(env, c, FLOW_CLOSED_FINISHED);
+	return false;
+}
+
+/* The host side's open failed at once. */
+static enum drop refuse_open(struct env *env, struct tcp_conn *c, int err)
+{
+	bool scarce = err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+
+	if (scarce)
+		env->stats.flow_refused++;
+	tcp_abort(env, c, scarce ? FLOW_CLOSED_HOST_ERROR : tcp_reason_of(err));
+	return scarce ? DROP_HOST_SOCKET : DROP_NONE;
+}
+
+enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
+{
+	struct tcp *t = env->tcp;
+	struct flow_key key = { .guest = p->src, .peer = p->dst, .guest_port = p->tcp.sport,
+				.peer_port = p->tcp.dport, .proto = FLOW_TCP };
+	struct endpoint dst = { p->dst, p->tcp.dport };
+	int err = 0;
+	struct tcp_conn *c = create(env, &key, FLOW_OUT, TCP_CONNECTING, &err);
+
+	if (!c) {
+		tcp_reset_stray(env, p);
+		return err == -ENOSPC ? DROP_FLOW_LIMIT : DROP_MEMORY;
+	}
+	tcp_take_syn(env, c, &p->tcp);
+	if (t->service && t->service->serves(env, &dst)) {
+		c->flow.peer = dst;
+		c->host_ops = t->service->ops;
+		c->host = t->service->open(env, c);
+		err = ENOMEM;
+	} else {
+		c->flow.peer = (struct endpoint){ net_to_host(env->net, &p->dst), p->tcp.dport };
+		c->host_ops = t->dialer->ops;
+		c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
+	}
+	if (!c->host)
+		return refuse_open(env, c, err);
+	tcp_timer_update(env, c);
+	return DROP_NONE;
+}
+
+int tcp_open_to_guest(struct env *env, const struct tcp_host_ops *ops, void *host,
+		      void (*set_conn)(void *host, struct tcp_conn *conn),
+		      const struct endpoint *guest, const struct endpoint *client,
+		      const struct endpoint *peer)
+{
+	struct flow_key key = { .guest = guest->addr, .peer = client->addr, .guest_port = guest->port,
+				.peer_port = client->port, .proto = FLOW_TCP };
+	int err;
+	struct tcp_conn *c = create(env, &key, FLOW_IN, TCP_SYN_SENT, &err);
+
+	if (!c) {
+		ops->close(host, true);
+		return err;
+	}
+	c->host_ops = ops;
+	c->host = host;
+	c->flow.peer = *peer;
+	ops->local(host, &c->flow.host);
+	set_conn(host, c);
+	c->wscale_ok = c->sack_ok = true;
+	c->mss = TCP_MSS_DEFAULT;
+	tcp_send_syn(env, c);
+	tcp_timer_update(env, c);
+	return 0;
+}
+
+void tcp_touch(struct env *env, struct tcp_conn *c)
+{
+	if (list_linked(&c->batch))
+		return;
+	list_append(&env->tcp->touched, &c->batch);
+	env->tcp->n_touched++;
+}
+
+enum drop tcp_from_guest(struct env *env, const struct pkt *p)
+{
+	struct tcp *t = env->tcp;
+	struct flow_key key = { .guest = p->src, .peer = p->dst, .guest_port = p->tcp.sport,
+				.peer_port = p->tcp.dport, .proto = FLOW_TCP };
+	struct flow *f;
+
+	env->stats.tcp_segments_in++;
+	if (t->n_pieces == TCP_PIECES_MAX || t->n_touched == TCP_TOUCHED_MAX)
+		tcp_batch_end(env);
+	f = flow_table_lookup(&env->flows, &key);
+	if (!f) {
+		if ((p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
+			return tcp_open_from_guest(env, p);
+		tcp_reset_stray(env, p);
+		return DROP_NONE;
+	}
+	f->used_ns = env->now_ns;
+	f->packets_out++;
+	f->bytes_out += p->payload_len;
+	return tcp_input(env, (struct tcp_conn *)f, p);
+}
+
+/* What a batch brought for one connection is done with it. */
+static void settle(struct env *env, struct tcp_conn *c)
+{
+	if (c->host && !tcp_flush_to_host(env, c))
+		return;
+	if (!tcp_output(env, c) || !tcp_check_done(env, c))
+		return;
+	if (c->ack_now || tcp_window_opened(env, c))
+		tcp_send_ack(env, c);
+}
+
+void tcp_batch_end(struct env *env)
+{
+	struct tcp *t = env->tcp;
+
+	while (!list_empty(&t->touched)) {
+		struct tcp_conn *c = container_of(t->touched.next, struct tcp_conn, batch);
+
+		list_remove(&c->batch);
+		t->n_touched--;
+		settle(env, c);
+	}
+	t->n_pieces = 0;
+}
+
+/* The connections that stand in `waiting` now have a turn each; others that join meanwhile
+ * wait for the next round. */
+static void run_turns(struct env *env, struct list *waiting)
+{
+	struct list now;
+
+	if (list_empty(waiting))
+		return;
+	now = *waiting;
+	now.next->prev = now.prev->next = &now;
+	list_init(waiting);
+	while (!list_empty(&now)) {
+		struct tcp_conn *c = container_of(now.next, struct tcp_conn, turn);
+
+		list_remove(&c->turn);
+		if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+			tcp_send_syn(env, c);
+		else
+			settle(env, c);
+	}
+}
+
+bool tcp_run_ready(struct env *env)
+{
+	run_turns(env, &env->tcp->ready);
+	return !list_empty(&env->tcp->ready);
+}
+
+void tcp_room(struct env *env)
+{
+	run_turns(env, &env->tcp->roomless);
+}
+
+/* The pending connect is decided. */
+static void host_connected(struct env *env, struct tcp_conn *c)
+{
+	int rc = c->host_ops->connected(c->host);
+
+	if (rc == -EINPROGRESS)
+		return;
+	if (rc) {
+		tcp_abort(env, c, tcp_reason_of(-rc));
+		return;
+	}
+	c->host_ops->local(c->host, &c->flow.host);
+	tcp_set_state(env, c, TCP_SYN_RECEIVED);
+	tcp_send_syn(env, c);
+}
+
+void tcp_from_host(struct env *env, struct tcp_conn *c, unsigned events)
+{
+	int err;
+
+	c->host_readable |= !!(events & TCP_HOST_READ);
+	c->host_end |= !!(events & TCP_HOST_END);
+	if (events & TCP_HOST_WRITE)
+		c->host_blocked = false;
+	if (c->state == TCP_CONNECTING) {
+		host_connected(env, c);
+		return;
+	}
+	/* where nothing is peeked any more, an error would stay unseen */
+	if (events & TCP_HOST_ERROR && !tcp_sends(c) && (err = c->host_ops->connected(c->host))) {
+		tcp_abort(env, c, tcp_reason_of(-err));
+		return;
+	}
+	if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RECEIVED)
+		settle(env, c);
+}
+
+static const char *flow_state(const struct flow *f)
+{
+	return tcp_state_name(((const struct tcp_conn *)f)->state);
+}
+
+static void flow_close(struct env *env, struct flow *f, enum flow_close_reason reason)
+{
+	tcp_abort(env, (struct tcp_conn *)f, reason);
+}
+
+static uint64_t flow_timeout(const struct flow *f, uint64_t now_ns)
+{
+	return timer_armed(&f->timer) && f->timer.deadline_ns > now_ns ? f->timer.deadline_ns - now_ns : 0;
+}
+
+static const struct flow_class tcp_flow_class = { "tcp", flow_state, flow_close, flow_timeout };

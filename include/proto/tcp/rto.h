@@ -1,0 +1,38 @@
+/* proto/tcp/rto.h: round-trip estimate and retransmission timeout (RFC 6298). */
+#ifndef PROTO_TCP_RTO_H
+#define PROTO_TCP_RTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/timerq.h"
+
+#define TCP_RTO_INITIAL_NS NS_PER_SEC /* RFC 6298 2.1 */
+/* RFC 6298 2.4 asks for 1 s and allows less; the guest is a memory copy away, and its own
+ * stack's least delay for an ACK is 40 ms. */
+#define TCP_RTO_MIN_NS	   (200 * NS_PER_MS)
+#define TCP_RTO_MAX_NS	   (60 * NS_PER_SEC)
+
+struct tcp_rto {
+	uint64_t srtt_ns, rttvar_ns; /* 0: no sample yet */
+	uint64_t rto_ns;	     /* with back-off */
+	uint8_t backoff;	     /* timeouts in a row */
+};
+
+#define TCP_RTO_INIT ((struct tcp_rto){ .rto_ns = TCP_RTO_INITIAL_NS })
+
+/* A segment that was sent once was acknowledged after `rtt_ns` (Karn's algorithm is the
+ * caller's). */
+void tcp_rto_sampled(struct tcp_rto *r, uint64_t rtt_ns);
+
+/* The timer expired: doubles the timeout (5.5). */
+void tcp_rto_expired(struct tcp_rto *r);
+
+/* New data was acknowledged: the back-off is over. */
+void tcp_rto_acked(struct tcp_rto *r);
+
+/* The peer answered without acknowledging anything (a closed window): the count of timeouts in a
+ * row begins anew, their distance stays. */
+void tcp_rto_alive(struct tcp_rto *r);
+
+#endif

@@ -1,0 +1,200 @@
+/* proto/tcp/deliver.c: what the guest sent, to the host side. */
+#include <errno.h>
+
+#include "proto/tcp/conn.h"
+
+#define SEND_PIECES 512 /* in one send() */
+
+static void add_piece(struct tcp *t, struct tcp_conn *c, const uint8_t *data, uint32_t len)
+{
+	int i = t->n_pieces++;
+
+	t->pieces[i] = (struct tcp_piece){ data, len, -1 };
+	if (c->first_piece < 0)
+		c->first_piece = i;
+	else
+		t->pieces[c->last_piece].next = i;
+	c->last_piece = i;
+}
+
+/* Keeps bytes in the queue; without memory they count as not received. */
+static void queue(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+	if (tcp_recvq_put(&c->recvq, &env->tcp->pool, seq, data, len))
+		env->stats.tcp_memory_pressure += len;
+}
+
+bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+	if (seq == c->rcv_nxt && tcp_recvq_empty(&c->recvq) && !c->host_blocked) {
+		add_piece(env->tcp, c, data, len);
+		c->rcv_nxt += len;
+		return true;
+	}
+	/* pieces and queue never stand side by side: their order would be lost */
+	if (c->first_piece >= 0 && !tcp_flush_to_host(env, c))
+		return false;
+	queue(env, c, seq, data, len);
+	if (seq == c->rcv_nxt) {
+		c->rcv_nxt = seq_max(c->rcv_nxt,
+				     c->recvq.base + (uint32_t)tcp_recvq_ready(&c->recvq));
+	} else {
+		env->stats.tcp_out_of_order++;
+		tcp_send_ack(env, c); /* at once, for fast retransmission (RFC 5681 4.2) */
+	}
+	return true;
+}
+
+/* Sends the chain of pieces from *piece, of which *done bytes are gone already.  0 when all is
+ * sent, -EAGAIN, or another -errno. */
+static int send_pieces(struct tcp *t, struct tcp_conn *c, int *piece, uint32_t *done)
+{
+	struct iovec iov[SEND_PIECES];
+
+	while (*piece >= 0) {
+		size_t total = 0;
+		ssize_t sent;
+		int n = 0;
+
+		for (int i = *piece; i >= 0 && n < SEND_PIECES; i = t->pieces[i].next) {
+			uint32_t skip = n ? 0 : *done;
+
+			iov[n++] = (struct iovec){ (void *)(t->pieces[i].data + skip),
+						   t->pieces[i].len - skip };
+			total += t->pieces[i].len - skip;
+		}
+		sent = c->host_ops->send(c->host, iov, n);
+		if (sent < 0)
+			return (int)sent;
+		c->recvq.base += (uint32_t)sent;
+		for (*done += (uint32_t)sent; *piece >= 0 && *done >= t->pieces[*piece].len;
+		     *piece = t->pieces[*piece].next)
+			*done -= t->pieces[*piece].len;
+		if ((size_t)sent < total)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+static int flush_pieces(struct env *env, struct tcp_conn *c)
+{
+	struct tcp *t = env->tcp;
+	int piece = c->first_piece, rc;
+	uint32_t done = 0, seq;
+
+	c->first_piece = c->last_piece = -1;
+	rc = send_pieces(t, c, &piece, &done);
+	if (rc != -EAGAIN)
+		return rc;
+	c->host_blocked = true;
+	seq = c->recvq.base;
+	for (; piece >= 0; piece = t->pieces[piece].next, done = 0) {
+		uint32_t len = t->pieces[piece].len - done;
+
+		env->stats.tcp_queued += len;
+		queue(env, c, seq, t->pieces[piece].data + done, len);
+		seq += len;
+	}
+	/* what found no memory was not received */
+	c->rcv_nxt = c->recvq.base + (uint32_t)tcp_recvq_ready(&c->recvq);
+	return 0;
+}
+
+static int flush_queue(struct env *env, struct tcp_conn *c)
+{
+	struct iovec iov[TCP_RECVQ_CHUNKS + 1];
+	size_t ready;
+
+	while ((ready = tcp_recvq_ready(&c->recvq))) {
+		int n = tcp_recvq_iov(&c->recvq, iov, TCP_RECVQ_CHUNKS + 1);
+		ssize_t sent = c->host_ops->send(c->host, iov, n);
+
+		if (sent < 0 && sent != -EAGAIN)
+			return (int)sent;
+		if (sent > 0)
+			tcp_recvq_consume(&c->recvq, &env->tcp->pool, (size_t)sent);
+		if (sent < (ssize_t)ready) {
+			c->host_blocked = true;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* The guest's FIN, once everything before it has come (RFC 9293 3.10.7.4, eighth). */
+static void take_fin(struct env *env, struct tcp_conn *c)
+{
+	c->fin_received = true;
+	c->rcv_nxt++;
+	c->ack_now = true;
+	switch ((enum tcp_state)c->state) {
+	case TCP_ESTABLISHED:
+		tcp_set_state(env, c, TCP_CLOSE_WAIT);
+		break;
+	case TCP_FIN_WAIT_1:
+		tcp_set_state(env, c, TCP_CLOSING);
+		break;
+	case TCP_FIN_WAIT_2:
+		tcp_set_state(env, c, TCP_TIME_WAIT);
+		break;
+	default:
+		break;
+	}
+}
+
+bool tcp_flush_to_host(struct env *env, struct tcp_conn *c)
+{
+	int rc = 0;
+
+	if (c->first_piece >= 0)
+		rc = flush_pieces(env, c);
+	else if (!c->host_blocked && !tcp_recvq_empty(&c->recvq))
+		rc = flush_queue(env, c);
+	if (rc) {
+		tcp_host_failed(env, c, -rc);
+		return false;
+	}
+	if (c->fin_seen && !c->fin_received && c->rcv_nxt == c->fin_seq)
+		take_fin(env, c);
+	if (c->fin_received && !c->host_shut && tcp_recvq_empty(&c->recvq)) {
+		c->host_shut = true;
+		c->host_ops->shutdown(c->host);
+	}
+	return true;
+}
+
+enum flow_close_reason tcp_reason_of(int err)
+{
+	switch (err) {
+	case ECONNRESET:
+	case EPIPE:
+		return FLOW_CLOSED_PEER_RESET;
+	case ECONNREFUSED:
+		return FLOW_CLOSED_REFUSED;
+	case ETIMEDOUT:
+		return FLOW_CLOSED_TIMED_OUT;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+		return FLOW_CLOSED_UNREACHABLE;
+	default:
+		return FLOW_CLOSED_HOST_ERROR;
+	}
+}
+
+void tcp_host_failed(struct env *env, struct tcp_conn *c, int err)
+{
+	bool drained;
+
+	while (tcp_sends(c) && !c->recovering && seq_lt(c->snd_nxt, c->snd_una + c->snd_wnd)) {
+		ssize_t n = tcp_send_data(env, c, c->snd_nxt, c->snd_una + c->snd_wnd - c->snd_nxt,
+					  &drained);
+
+		if (n <= 0)
+			break;
+		c->snd_nxt += (uint32_t)n;
+		c->flow.bytes_in += (uint64_t)n;
+	}
+	tcp_abort(env, c, tcp_reason_of(err));
+}

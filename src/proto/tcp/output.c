@@ -1,0 +1,251 @@
+/* proto/tcp/output.c: segments to the guest. */
+#include <errno.h>
+
+#include "base/checksum.h"
+#include "proto/guest.h"
+#include "proto/tcp/conn.h"
+
+#define SEGMENTS_MAX 256	   /* of one peek */
+#define TURN_BYTES   (256u << 10) /* then others have their turn */
+#define ACK_SACK_MAX 4
+
+/* Writes all headers of a segment whose payload already stands behind them. */
+static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t *frame,
+			    const struct tcp_hdr *h, size_t payload_len)
+{
+	struct wr w = wr_init(frame, ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_MAX);
+	size_t tcp_len = TCP_HEADER_LEN, at = ETH_HEADER_LEN + IP4_HEADER_LEN;
+	uint64_t sum;
+
+	w.p = frame + at;
+	tcp_len = tcp_encode(&w, h);
+	w.p = frame;
+	guest_eth_encode(env, &w, ETHERTYPE_IP4);
+	ip4_encode(&w, &(struct ip4_hdr){ .total_len = (uint16_t)(IP4_HEADER_LEN + tcp_len + payload_len),
+					  .dont_fragment = true,
+					  .ttl = IP4_TTL_DEFAULT,
+					  .proto = IP_TCP,
+					  .src = key->peer,
+					  .dst = key->guest });
+	sum = checksum_add_pseudo(0, &key->peer, &key->guest, IP_TCP, (uint32_t)(tcp_len + payload_len));
+	sum = checksum_add(sum, frame + at, tcp_len + payload_len);
+	put_be16(frame + at + TCP_CHECKSUM_OFFSET, checksum_finish(sum));
+	env->stats.tcp_segments_out++;
+	return at + tcp_len + payload_len;
+}
+
+static bool send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h)
+{
+	size_t max = ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_MAX;
+	uint8_t *frame;
+
+	if (env->guest_ops->reserve(env->link, false, max, 1, &frame) < 1)
+		return false;
+	env->guest_ops->commit(env->link, 1, write_headers(env, key, frame, h, 0));
+	return true;
+}
+
+void tcp_send_reset(struct env *env, const struct flow_key *key, uint32_t seq, uint32_t ack,
+		    uint8_t flags)
+{
+	env->stats.tcp_resets_out++;
+	send_bare(env, key, &(struct tcp_hdr){ .sport = key->peer_port, .dport = key->guest_port,
+					       .seq = seq, .ack = ack,
+					       .flags = (uint8_t)(TCP_RST | flags) });
+}
+
+static struct tcp_hdr header(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t flags)
+{
+	return (struct tcp_hdr){ .sport = c->flow.key.peer_port,
+				 .dport = c->flow.key.guest_port,
+				 .seq = seq,
+				 .ack = flags & TCP_ACK ? c->rcv_nxt : 0,
+				 .flags = flags,
+				 .window = flags & TCP_SYN ? tcp_window_first(env, c)
+							   : tcp_window_advertise(env, c) };
+}
+
+static void add_sack(const struct tcp_conn *c, struct tcp_hdr *h)
+{
+	struct tcp_range r[ACK_SACK_MAX];
+	int n = c->sack_ok ? tcp_recvq_holes(&c->recvq, r, ACK_SACK_MAX) : 0;
+
+	for (int i = 0; i < n; i++)
+		h->sack[i] = (struct tcp_sack_block){ c->recvq.base + r[i].start, c->recvq.base + r[i].end };
+	h->n_sack = (uint8_t)n;
+}
+
+bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t flags)
+{
+	struct tcp_hdr h = header(env, c, seq, flags);
+
+	if (flags & TCP_SYN) {
+		h.mss = (uint16_t)(env->net->mtu - IP4_HEADER_LEN - TCP_HEADER_LEN);
+		h.has_wscale = c->wscale_ok;
+		h.wscale = TCP_WSCALE;
+		h.sack_permitted = c->sack_ok;
+	} else {
+		add_sack(c, &h);
+	}
+	if (!send_bare(env, &c->flow.key, &h))
+		return false;
+	c->flow.packets_in++;
+	if (flags & TCP_ACK)
+		c->ack_now = false;
+	return true;
+}
+
+void tcp_send_ack(struct env *env, struct tcp_conn *c)
+{
+	c->ack_now = true;
+	if (!tcp_send_control(env, c, c->snd_nxt, TCP_ACK))
+		tcp_wait_for_room(env, c);
+}
+
+void tcp_send_syn(struct env *env, struct tcp_conn *c)
+{
+	uint8_t flags = c->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+
+	c->snd_nxt = c->iss + 1;
+	if (!tcp_send_control(env, c, c->iss, flags))
+		tcp_wait_for_room(env, c);
+	tcp_rtx_arm(env, c);
+}
+
+void tcp_wait_for_room(struct env *env, struct tcp_conn *c)
+{
+	if (!list_linked(&c->turn))
+		list_append(&env->tcp->roomless, &c->turn);
+}
+
+static void send_segments(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t *frames[],
+			  size_t len)
+{
+	struct tcp_hdr h = header(env, c, seq, TCP_ACK);
+	int n = 0;
+
+	while (len) {
+		size_t part = len < c->mss ? len : c->mss, frame_len;
+
+		len -= part;
+		if (!len)
+			h.flags |= TCP_PSH;
+		frame_len = write_headers(env, &c->flow.key, frames[n++], &h, part);
+		h.seq += (uint32_t)part;
+		if (!len)
+			env->guest_ops->commit(env->link, n, frame_len);
+	}
+	c->flow.packets_in += (unsigned)n;
+	c->ack_now = false;
+}
+
+ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_t len, bool *drained)
+{
+	uint8_t *frames[SEGMENTS_MAX];
+	struct iovec iov[SEGMENTS_MAX];
+	uint32_t offered = 0;
+	ssize_t got;
+	int n = (int)((len + c->mss - 1) / c->mss);
+
+	n = env->guest_ops->reserve(env->link, true, TCP_HEADERS_LEN + (size_t)c->mss,
+				    n < SEGMENTS_MAX ? n : SEGMENTS_MAX, frames);
+	if (!n) {
+		tcp_wait_for_room(env, c);
+		return -ENOBUFS;
+	}
+	for (int i = 0; i < n; i++) {
+		uint32_t part = len - offered < c->mss ? len - offered : c->mss;
+
+		iov[i] = (struct iovec){ frames[i] + TCP_HEADERS_LEN, part };
+		offered += part;
+	}
+	got = c->host_ops->peek(c->host, iov, n, seq - c->snd_una + c->n_acked);
+	*drained = got < (ssize_t)offered;
+	if (got > 0)
+		send_segments(env, c, seq, frames, (size_t)got);
+	return got;
+}
+
+static void send_fin(struct env *env, struct tcp_conn *c)
+{
+	c->snd_fin = c->snd_nxt;
+	if (!tcp_send_control(env, c, c->snd_fin, TCP_FIN | TCP_ACK)) {
+		tcp_wait_for_room(env, c);
+		return;
+	}
+	c->fin_sent = true;
+	c->snd_nxt++;
+	tcp_set_state(env, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
+}
+
+/* How much of the guest's window may be filled now.  RFC 9293 3.8.6.2.1: no silly segments
+ * while an ACK is to come that will open the window further. */
+static uint32_t usable_window(const struct tcp_conn *c)
+{
+	uint32_t right = c->snd_una + c->snd_wnd, usable;
+
+	if (seq_le(right, c->snd_nxt))
+		return 0;
+	usable = right - c->snd_nxt;
+	if (usable < c->mss && usable < c->snd_wnd_max / 2 && c->snd_una != c->snd_nxt)
+		return 0;
+	return usable;
+}
+
+/* False when the connection is gone. */
+static bool send_new(struct env *env, struct tcp_conn *c)
+{
+	uint32_t budget = TURN_BYTES, window;
+
+	while (c->host_readable && (window = usable_window(c))) {
+		bool drained;
+		ssize_t n;
+
+		if (!budget) {
+			if (!list_linked(&c->turn))
+				list_append(&env->tcp->ready, &c->turn);
+			break;
+		}
+		n = tcp_send_data(env, c, c->snd_nxt, window < budget ? window : budget, &drained);
+		if (n == -ENOBUFS)
+			break;
+		if (n < 0 && n != -EAGAIN) {
+			tcp_host_failed(env, c, (int)-n);
+			return false;
+		}
+		if (n <= 0 || (drained && !c->host_end))
+			c->host_readable = false;
+		if (!n)
+			c->host_eof = true;
+		if (n > 0) {
+			if (!c->rtt_timed) {
+				c->rtt_timed = true;
+				c->rtt_seq = c->snd_nxt;
+				c->rtt_start_ns = env->now_ns;
+			}
+			c->snd_nxt += (uint32_t)n;
+			c->flow.bytes_in += (uint64_t)n;
+			c->flow.used_ns = env->now_ns;
+			budget -= (uint32_t)n;
+		}
+	}
+	return true;
+}
+
+bool tcp_output(struct env *env, struct tcp_conn *c)
+{
+	if (c->n_acked && c->host) {
+		c->host_ops->consume(c->host, c->n_acked);
+		c->n_acked = 0;
+	}
+	if (c->recovering && !tcp_rtx_continue(env, c))
+		return false;
+	if (tcp_sends(c) && !c->recovering) {
+		if (!send_new(env, c))
+			return false;
+		if (c->host_eof)
+			send_fin(env, c);
+	}
+	tcp_rtx_arm(env, c);
+	return true;
+}
