@@ -1,0 +1,317 @@
+/* The guest's network for command lines and hosts of many kinds. */
+#include "daemon/netconf.h"
+
+#include "daemon/options.h"
+#include "host/netinfo.h"
+#include "host/resolv_conf.h"
+#include "lib/suite.h"
+
+#define ARGS_MAX  16
+#define TEXT_MAX  1024
+#define USUAL	  "192.0.2.7/24 192.0.2.1"
+#define RESOLVERS "nameserver 198.51.100.53\nnameserver 203.0.113.53\nsearch lab.example\n"
+
+static struct conf conf;
+static struct net net;
+
+static void parse_args(const char *args)
+{
+	static char words[256], reason[256];
+	static char *argv[ARGS_MAX];
+	char *rest = words, *word;
+	int argc = 1;
+
+	conf_free(&conf);
+	snprintf(words, sizeof(words), "%s", args);
+	argv[0] = (char *)"postern";
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			argv[argc++] = word;
+	argv[argc] = NULL;
+	ck_assert_msg(options_parse(&conf, argc, argv, reason, sizeof(reason)) == OPTIONS_RUN,
+		      "%s: %s", args, reason);
+}
+
+/* "ADDRESS/LENGTH GATEWAY", "-" for what the host does not have. */
+static void make_host(const char *text, struct netinfo *host)
+{
+	char address[64] = "", gateway[64] = "";
+	unsigned len = 0;
+
+	memset(host, 0, sizeof(*host));
+	if (sscanf(text, "%63[^/]/%u %63s", address, &len, gateway) < 3)
+		sscanf(text, "%63s %63s", address, gateway);
+	host->has_address = !addr_parse(address, &host->address);
+	host->prefix_len = (uint8_t)len;
+	host->has_gateway = !addr_parse(gateway, &host->gateway);
+	if (host->has_address || host->has_gateway)
+		snprintf(host->interface, sizeof(host->interface), "eth0");
+}
+
+static void make(const char *args, const char *host_text, const char *resolv_text)
+{
+	struct resolv_conf rc;
+	struct netinfo host;
+
+	parse_args(args);
+	make_host(host_text, &host);
+	resolv_conf_parse(resolv_text, strlen(resolv_text), &rc);
+	netconf_make(&conf, &host, &rc, &net);
+}
+
+static void print_list(char *text, const struct addr *list, unsigned n)
+{
+	char one[ADDR_STR_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		strcat(text, i ? "," : "");
+		strcat(text, addr_print(&list[i], one));
+	}
+	if (!n)
+		strcat(text, "-");
+}
+
+/* "GUEST/LENGTH GATEWAY" */
+static const char *addresses(void)
+{
+	static char text[TEXT_MAX];
+	char a[ADDR_STR_MAX], b[ADDR_STR_MAX];
+
+	snprintf(text, sizeof(text), "%s/%u %s", addr_print(&net.guest, a), net.prefix_len,
+		 addr_print(&net.gateway, b));
+	return text;
+}
+
+/* "TOLD RELAYED UPSTREAMS" */
+static const char *dns(void)
+{
+	static char text[TEXT_MAX];
+
+	text[0] = '\0';
+	print_list(text, net.dns, net.n_dns);
+	strcat(text, " ");
+	print_list(text, net.dns_relay, net.n_dns_relay);
+	strcat(text, " ");
+	print_list(text, net.upstreams, net.n_upstreams);
+	return text;
+}
+
+static const struct {
+	const char *args, *host, *addresses;
+} address_rows[] = {
+	/* mirrored */
+	{ "", USUAL, "192.0.2.7/24 192.0.2.1" },
+	{ "", "192.0.2.7/32 198.51.100.1", "192.0.2.7/32 198.51.100.1" },
+	{ "-n 16", USUAL, "192.0.2.7/16 192.0.2.1" },
+	{ "-a 192.0.2.9", USUAL, "192.0.2.9/24 192.0.2.1" },
+	{ "-a 10.1.2.3", USUAL, "10.1.2.3/8 192.0.2.1" },
+	{ "-a 172.16.2.3", USUAL, "172.16.2.3/16 192.0.2.1" },
+	{ "-a 10.1.2.3/24", USUAL, "10.1.2.3/24 192.0.2.1" },
+	{ "-a 10.1.2.3 -n 255.255.255.0", USUAL, "10.1.2.3/24 192.0.2.1" },
+	{ "-g 192.0.2.254", USUAL, "192.0.2.7/24 192.0.2.254" },
+	{ "-a 10.1.2.3/24 -g 10.1.2.1", USUAL, "10.1.2.3/24 10.1.2.1" },
+	/* the guest can be given an address on a host that has only a gateway, and so on */
+	{ "-a 10.1.2.3/24", "- 192.0.2.1", "10.1.2.3/24 192.0.2.1" },
+	{ "-g 192.0.2.1", "192.0.2.7/24 -", "192.0.2.7/24 192.0.2.1" },
+	{ "-a 10.1.2.3/24 -g 10.1.2.1", "- -", "10.1.2.3/24 10.1.2.1" },
+	/* guest and gateway are never one */
+	{ "-a 192.0.2.1", USUAL, "192.0.2.1/24 192.0.2.2" },
+	{ "-g 192.0.2.7", USUAL, "192.0.2.15/24 192.0.2.7" },
+	{ "-a 192.0.2.1/30", USUAL, "192.0.2.1/30 192.0.2.2" },
+	{ "-a 192.0.2.1/31", USUAL, "192.0.2.1/31 192.0.2.0" },
+	{ "-a 192.0.2.1/32", USUAL, "192.0.2.1/32 10.0.2.2" },
+	/* private, by flag and for want of a network */
+	{ "--private", USUAL, "10.0.2.15/24 10.0.2.2" },
+	{ "--private=172.20.0.0/16", USUAL, "172.20.0.15/16 172.20.0.2" },
+	{ "--private=192.168.7.32/27", USUAL, "192.168.7.47/27 192.168.7.34" },
+	{ "--private -g 10.0.2.1", USUAL, "10.0.2.15/24 10.0.2.1" },
+	{ "--private -a 10.0.2.20", USUAL, "10.0.2.20/24 10.0.2.2" },
+	{ "--private -a 10.0.2.2", USUAL, "10.0.2.2/24 10.0.2.3" },
+	{ "", "- -", "10.0.2.15/24 10.0.2.2" },
+	{ "", "192.0.2.7/24 -", "10.0.2.15/24 10.0.2.2" },
+	{ "", "- 192.0.2.1", "10.0.2.15/24 10.0.2.2" },
+	{ "-a 10.0.2.99", "- -", "10.0.2.99/24 10.0.2.2" },
+	{ "-a 169.254.2.15 -n 16", "- -", "169.254.2.15/16 169.254.2.2" },
+	{ "-a 192.0.2.2/24", "- -", "192.0.2.2/24 192.0.2.3" },
+	{ "-g 192.0.2.1", "- -", "192.0.2.15/24 192.0.2.1" },
+	{ "-g 192.0.2.15", "- -", "192.0.2.16/24 192.0.2.15" },
+};
+
+START_TEST(addresses_chosen)
+{
+	for (size_t i = 0; i < sizeof(address_rows) / sizeof(address_rows[0]); i++) {
+		make(address_rows[i].args, address_rows[i].host, RESOLVERS);
+		ck_assert_msg(!strcmp(addresses(), address_rows[i].addresses),
+			      "'%s' on %s: %s, not %s", address_rows[i].args,
+			      address_rows[i].host, addresses(), address_rows[i].addresses);
+		ck_assert(!addr_eq(&net.guest, &net.gateway));
+	}
+}
+END_TEST
+
+static const struct {
+	const char *args, *host, *resolv, *dns;
+} dns_rows[] = {
+	/* the host's resolvers, as they are */
+	{ "", USUAL, RESOLVERS,
+	  "198.51.100.53,203.0.113.53 198.51.100.53,203.0.113.53 198.51.100.53,203.0.113.53" },
+	/* not reachable as they are: through the gateway, once */
+	{ "", USUAL, "nameserver 127.0.0.53\nnameserver 127.0.0.1\n",
+	  "192.0.2.1 192.0.2.1 127.0.0.53,127.0.0.1" },
+	{ "", USUAL, "nameserver 192.0.2.1\n", "192.0.2.1 192.0.2.1 192.0.2.1" },
+	{ "", USUAL, "nameserver 192.0.2.7\n", "192.0.2.1 192.0.2.1 192.0.2.7" },
+	{ "", USUAL, "nameserver 2001:db8::53\n", "192.0.2.1 192.0.2.1 2001:db8::53" },
+	{ "", USUAL, "nameserver 127.0.0.53\nnameserver 198.51.100.53\n",
+	  "192.0.2.1,198.51.100.53 192.0.2.1,198.51.100.53 127.0.0.53,198.51.100.53" },
+	{ "", USUAL, "", "192.0.2.1 192.0.2.1 -" },
+	/* ... or through what the flags name */
+	{ "--dns-forward 192.0.2.53", USUAL, "nameserver 127.0.0.53\n",
+	  "192.0.2.53 192.0.2.53 127.0.0.53" },
+	{ "--dns-forward 192.0.2.53", USUAL, "nameserver 198.51.100.53\n",
+	  "198.51.100.53 192.0.2.53,198.51.100.53 198.51.100.53" },
+	{ "--map-host-loopback 192.0.2.99", USUAL, "nameserver 127.0.0.53\n",
+	  "192.0.2.99 192.0.2.99 127.0.0.53" },
+	{ "--map-host-loopback 192.0.2.99", USUAL, "nameserver 192.0.2.1\n",
+	  "192.0.2.1 192.0.2.1 192.0.2.1" },
+	{ "--no-map-gw", USUAL, "nameserver 127.0.0.53\n", "192.0.2.1 192.0.2.1 127.0.0.53" },
+	/* told by flag: these are asked, unless they are names for ourselves */
+	{ "-D 203.0.113.9 -D 203.0.113.10", USUAL, RESOLVERS,
+	  "203.0.113.9,203.0.113.10 203.0.113.9,203.0.113.10 203.0.113.9,203.0.113.10" },
+	{ "-D 192.0.2.1", USUAL, RESOLVERS, "192.0.2.1 192.0.2.1 127.0.0.1" },
+	{ "-D 192.0.2.53 --dns-forward 192.0.2.53", USUAL, "nameserver 198.51.100.53\n",
+	  "192.0.2.53 192.0.2.53 198.51.100.53" },
+	{ "-D none", USUAL, "nameserver 198.51.100.53\n", "- - 198.51.100.53" },
+	{ "-D none --dns-forward 192.0.2.53", USUAL, "nameserver 198.51.100.53\n",
+	  "- 192.0.2.53 198.51.100.53" },
+	{ "--dns-host 203.0.113.9", USUAL, "nameserver 198.51.100.53\n",
+	  "198.51.100.53 198.51.100.53 203.0.113.9" },
+	{ "-D 203.0.113.10 --dns-host 203.0.113.9", USUAL, "nameserver 198.51.100.53\n",
+	  "203.0.113.10 203.0.113.10 203.0.113.9" },
+	/* the private layout has a resolver of its own */
+	{ "--private", USUAL, "nameserver 198.51.100.53\n", "10.0.2.3 10.0.2.3 198.51.100.53" },
+	{ "--private", USUAL, "", "10.0.2.3 10.0.2.3 -" },
+	{ "", "- -", "nameserver 127.0.0.53\n", "10.0.2.3 10.0.2.3 127.0.0.53" },
+	{ "--private -D 10.0.2.53", USUAL, "nameserver 198.51.100.53\n",
+	  "10.0.2.53 10.0.2.53 198.51.100.53" },
+	{ "--private -D 203.0.113.9", USUAL, "nameserver 198.51.100.53\n",
+	  "203.0.113.9 203.0.113.9 203.0.113.9" },
+	{ "--private -g 10.0.2.3", USUAL, "nameserver 127.0.0.53\n",
+	  "10.0.2.3 10.0.2.3 127.0.0.53" },
+	{ "-a 192.0.2.9/24", "- -", "nameserver 127.0.0.53\n",
+	  "192.0.2.2 192.0.2.2 127.0.0.53" },
+	/* no relay: only what is reachable without */
+	{ "--no-dns-relay", USUAL, "nameserver 198.51.100.53\n",
+	  "198.51.100.53 - 198.51.100.53" },
+	{ "--no-dns-relay", USUAL, "nameserver 127.0.0.53\n", "192.0.2.1 - 127.0.0.53" },
+	{ "--no-dns-relay --no-map-gw", USUAL, "nameserver 127.0.0.53\n", "- - 127.0.0.53" },
+	{ "--no-dns-relay", USUAL, "", "- - -" },
+	{ "--no-dns-relay --private", USUAL, "nameserver 198.51.100.53\n",
+	  "198.51.100.53 - 198.51.100.53" },
+};
+
+START_TEST(dns_chosen)
+{
+	for (size_t i = 0; i < sizeof(dns_rows) / sizeof(dns_rows[0]); i++) {
+		make(dns_rows[i].args, dns_rows[i].host, dns_rows[i].resolv);
+		ck_assert_msg(!strcmp(dns(), dns_rows[i].dns),
+			      "'%s' on %s with '%s': %s, not %s", dns_rows[i].args,
+			      dns_rows[i].host, dns_rows[i].resolv, dns(), dns_rows[i].dns);
+	}
+}
+END_TEST
+
+START_TEST(mapping)
+{
+	struct addr loopback = addr_ip4(0x7f000001), other = addr_ip4(0xc6336401), a;
+
+	make("", USUAL, RESOLVERS);
+	a = net_to_host(&net, &net.gateway);
+	ck_assert(addr_eq(&a, &loopback));
+	a = net_to_guest(&net, &loopback);
+	ck_assert(addr_eq(&a, &net.gateway));
+	a = net_to_host(&net, &other);
+	ck_assert(addr_eq(&a, &other));
+
+	make("--no-map-gw", USUAL, RESOLVERS);
+	a = net_to_host(&net, &net.gateway);
+	ck_assert(addr_eq(&a, &net.gateway));
+
+	make("--no-map-gw --map-host-loopback 192.0.2.99", USUAL, RESOLVERS);
+	ck_assert(net.map_loopback_set);
+	a = net_to_host(&net, &net.map_loopback);
+	ck_assert(addr_eq(&a, &loopback));
+
+	make("--map-guest-addr 192.0.2.98", USUAL, RESOLVERS);
+	a = net_to_host(&net, &net.map_guest);
+	ck_assert(addr_eq(&a, &net.guest));
+	a = net_to_guest(&net, &net.guest);
+	ck_assert(addr_eq(&a, &net.map_guest));
+}
+END_TEST
+
+START_TEST(the_rest)
+{
+	make("", USUAL, RESOLVERS);
+	ck_assert(net.tell_mtu && net.mtu == 65520 && net.mtu_source == NET_FROM_FALLBACK);
+	ck_assert_str_eq(net.interface, "eth0");
+	ck_assert_str_eq(net.hostname, "");
+	ck_assert_uint_eq(net.n_search, 1);
+	ck_assert_str_eq(net.search[0], "lab.example");
+	ck_assert(net.address_source == NET_FROM_HOST && net.dns_source == NET_FROM_HOST);
+	make("-m 0 -S a -S b -H vm --fqdn vm.a -o 192.0.2.8 --outbound-if4 eth1", USUAL,
+	     RESOLVERS);
+	ck_assert(!net.tell_mtu && net.mtu == 1500 && net.mtu_source == NET_FROM_FLAG);
+	ck_assert_uint_eq(net.n_search, 2);
+	ck_assert_str_eq(net.hostname, "vm");
+	ck_assert_str_eq(net.fqdn, "vm.a");
+	ck_assert(net.outbound_set);
+	ck_assert_str_eq(net.outbound_interface, "eth1");
+	make("-S none", "- -", RESOLVERS);
+	ck_assert_uint_eq(net.n_search, 0);
+	ck_assert_int_eq(net.address_source, NET_FROM_FALLBACK);
+	ck_assert_str_eq(net.interface, "");
+}
+END_TEST
+
+static void update(const char *resolv_text)
+{
+	struct resolv_conf rc;
+
+	resolv_conf_parse(resolv_text, strlen(resolv_text), &rc);
+	netconf_update_dns(&conf, &rc, &net);
+}
+
+/* The guest keeps what it was told until its lease is renewed: the relay answers there. */
+START_TEST(resolvers_change)
+{
+	make("--dns-forward 192.0.2.53", USUAL, "nameserver 198.51.100.1\nsearch a\n");
+	update("nameserver 198.51.100.2\nsearch b\n");
+	ck_assert_str_eq(dns(),
+			 "198.51.100.2 192.0.2.53,198.51.100.2,198.51.100.1 198.51.100.2");
+	ck_assert_str_eq(net.search[0], "b");
+	update("nameserver 198.51.100.1\n");
+	ck_assert_str_eq(dns(),
+			 "198.51.100.1 192.0.2.53,198.51.100.1,198.51.100.2 198.51.100.1");
+	ck_assert_uint_eq(net.n_search, 0);
+	ck_assert_str_eq(addresses(), USUAL);
+}
+END_TEST
+
+START_TEST(relay_is_bounded)
+{
+	char text[64], newest[ADDR_STR_MAX];
+
+	make("--dns-forward 192.0.2.53", USUAL, "");
+	for (unsigned i = 1; i <= 3 * NET_DNS_RELAY_MAX; i++) {
+		snprintf(text, sizeof(text), "nameserver 198.51.100.%u\n", i);
+		update(text);
+	}
+	ck_assert_uint_eq(net.n_dns_relay, NET_DNS_RELAY_MAX);
+	ck_assert_str_eq(addr_print(&net.dns_relay[0], newest), "192.0.2.53");
+	ck_assert_str_eq(addr_print(&net.dns_relay[1], newest), "198.51.100.96");
+	conf_free(&conf);
+}
+END_TEST
+
+SUITE_MAIN("netconf", addresses_chosen, dns_chosen, mapping, the_rest, resolvers_change,
+	   relay_is_bounded)

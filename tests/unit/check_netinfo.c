@@ -1,0 +1,156 @@
+/* The host's network as the kernel tells it, in a network namespace of the test's own. */
+#include "host/netinfo.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/suite.h"
+
+static struct netinfo info;
+
+static int ip(const char *args)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "ip %s >/dev/null 2>&1", args);
+	return system(command);
+}
+
+#define IP(args) ck_assert_msg(!ip(args), "ip %s", args)
+
+static const char *prepare(void)
+{
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return "no network namespace can be made";
+	if (ip("link add probe type veth peer name probed") || ip("link del probe"))
+		return "ip(8) cannot make interfaces here";
+	return NULL;
+}
+
+static void setup(void)
+{
+	IP("link add eth0 type veth peer name peer0");
+	IP("link add eth1 type veth peer name peer1");
+	IP("link set lo up");
+	IP("link set peer0 up");
+	IP("link set peer1 up");
+	IP("link set eth0 up");
+	IP("link set eth1 up");
+}
+
+static void teardown(void)
+{
+	IP("link del eth0");
+	IP("link del eth1");
+}
+
+/* "INTERFACE ADDRESS/LENGTH GATEWAY", "-" for what there is not. */
+static const char *read_info(const char *interface)
+{
+	static char text[256];
+	char address[ADDR_STR_MAX] = "-", gateway[ADDR_STR_MAX] = "-";
+
+	ck_assert_int_eq(netinfo_read(interface, &info), 0);
+	if (info.has_address)
+		addr_print(&info.address, address);
+	if (info.has_gateway)
+		addr_print(&info.gateway, gateway);
+	snprintf(text, sizeof(text), "%s %s/%u %s", info.interface, address, info.prefix_len,
+		 gateway);
+	return text;
+}
+
+START_TEST(nothing_there)
+{
+	setup();
+	ck_assert_str_eq(read_info(NULL), " -/0 -");
+	IP("addr add 192.0.2.7/24 dev eth0"); /* an address alone leads nowhere */
+	ck_assert_str_eq(read_info(NULL), " -/0 -");
+	ck_assert_str_eq(read_info("eth0"), "eth0 192.0.2.7/24 -");
+	ck_assert_str_eq(read_info("eth1"), "eth1 -/0 -");
+	ck_assert_int_eq(netinfo_read("eth9", &info), -ENODEV);
+	teardown();
+}
+END_TEST
+
+START_TEST(usual)
+{
+	setup();
+	IP("addr add 192.0.2.7/24 dev eth0");
+	IP("addr add 198.51.100.7/25 dev eth1");
+	IP("route add default via 192.0.2.1");
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/24 192.0.2.1");
+	ck_assert_str_eq(read_info("eth0"), "eth0 192.0.2.7/24 192.0.2.1");
+	ck_assert_str_eq(read_info("eth1"), "eth1 198.51.100.7/25 -");
+	teardown();
+}
+END_TEST
+
+START_TEST(lowest_metric)
+{
+	setup();
+	IP("addr add 192.0.2.7/24 dev eth0");
+	IP("addr add 198.51.100.7/25 dev eth1");
+	IP("route add default via 192.0.2.1 metric 600");
+	IP("route add default via 198.51.100.1 metric 100");
+	ck_assert_str_eq(read_info(NULL), "eth1 198.51.100.7/25 198.51.100.1");
+	ck_assert_str_eq(read_info("eth0"), "eth0 192.0.2.7/24 192.0.2.1");
+	IP("route add default via 192.0.2.2"); /* none is 0 */
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/24 192.0.2.2");
+	teardown();
+}
+END_TEST
+
+START_TEST(several_addresses)
+{
+	setup();
+	IP("addr add 169.254.7.7/16 dev eth0 scope link");
+	IP("addr add 192.0.2.7/24 dev eth0");
+	IP("addr add 192.0.2.8/24 dev eth0");
+	IP("route add default via 192.0.2.1");
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/24 192.0.2.1");
+	IP("route replace default via 192.0.2.1 src 192.0.2.8");
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.8/24 192.0.2.1");
+	teardown();
+}
+END_TEST
+
+START_TEST(multipath)
+{
+	setup();
+	IP("addr add 192.0.2.7/24 dev eth0");
+	IP("addr add 198.51.100.7/25 dev eth1");
+	IP("route add default nexthop via 198.51.100.1 nexthop via 192.0.2.1");
+	ck_assert_str_eq(read_info(NULL), "eth1 198.51.100.7/25 198.51.100.1");
+	teardown();
+}
+END_TEST
+
+/* As on many point-to-point interfaces. */
+START_TEST(no_gateway)
+{
+	setup();
+	IP("addr add 192.0.2.7/32 dev eth0");
+	IP("route add default dev eth0");
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/32 -");
+	teardown();
+}
+END_TEST
+
+START_TEST(other_routes_do_not_count)
+{
+	setup();
+	IP("addr add 192.0.2.7/24 dev eth0");
+	IP("route add default via 192.0.2.1 table 100");
+	IP("route add blackhole default metric 1");
+	IP("route add 0.0.0.0/1 via 192.0.2.1");
+	ck_assert_str_eq(read_info(NULL), " -/0 -");
+	IP("route del blackhole default");
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN_AFTER(prepare, "netinfo", nothing_there, usual, lowest_metric, several_addresses,
+		 multipath, no_gateway, other_routes_do_not_count)

@@ -1,0 +1,433 @@
+/* The command line: every option, what it refuses, and how options go together. */
+#include "daemon/options.h"
+
+#include "daemon/option_table.h"
+#include "lib/suite.h"
+
+#define ARGS_MAX 80
+
+static struct conf conf;
+static char reason[512];
+
+/* Parses "postern" and these words; strings with spaces are given as arrays by parse_args(). */
+static int parse_args(int n, const char *const *words)
+{
+	static char *argv[ARGS_MAX + 2];
+
+	conf_free(&conf);
+	ck_assert_int_le(n, ARGS_MAX);
+	argv[0] = (char *)"postern";
+	for (int i = 0; i < n; i++)
+		argv[i + 1] = (char *)words[i];
+	argv[n + 1] = NULL;
+	reason[0] = '\0';
+	return options_parse(&conf, n + 1, argv, reason, sizeof(reason));
+}
+
+#define PARSE(...)                                                                             \
+	parse_args(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *),                   \
+		   (const char *[]){ __VA_ARGS__ })
+
+static const char *text_of(const struct addr *a)
+{
+	static char text[ADDR_STR_MAX];
+
+	return addr_print(a, text);
+}
+
+START_TEST(defaults)
+{
+	char mac[MAC_STR_MAX];
+
+	ck_assert_int_eq(parse_args(0, NULL), OPTIONS_RUN);
+	ck_assert_int_eq(conf.fd, -1);
+	ck_assert_uint_eq(conf.mtu, 65520);
+	ck_assert(!conf.mtu_set);
+	ck_assert_str_eq(mac_print(&conf.mac, mac), "9a:55:9a:55:9a:55");
+	ck_assert_uint_eq(conf.log_size, 1 << 20);
+	ck_assert_str_eq(text_of(&conf.private_prefix), "10.0.2.0");
+	ck_assert_uint_eq(conf.private_prefix_len, 24);
+}
+END_TEST
+
+/* Every member of both structs has an option, and its default is what the header says. */
+START_TEST(timeouts_and_limits)
+{
+	const struct conf_timeouts timeouts = { .udp_oneway = 30,
+						.udp_stream = 120,
+						.icmp = 60,
+						.fragment = 30,
+						.dns_query = 2,
+						.tcp_connect = 0,
+						.tcp_syn = 60,
+						.tcp_idle = 7200,
+						.tcp_closing = 7200,
+						.tcp_last_ack = 60,
+						.dhcp_lease = 86400 };
+	const struct conf_limits limits = { .flows = 65536,
+					    .dns_cache = 4096,
+					    .dns_pending = 1024,
+					    .fragments = 64,
+					    .control_clients = 64 };
+	unsigned n = 0;
+
+	parse_args(0, NULL);
+	ck_assert_mem_eq(&conf.timeouts, &timeouts, sizeof(timeouts));
+	ck_assert_mem_eq(&conf.limits, &limits, sizeof(limits));
+	for (unsigned i = 0; i < n_option_rows; i++)
+		n += option_rows[i].field >= offsetof(struct conf, timeouts) &&
+		     option_rows[i].field < sizeof(struct conf);
+	ck_assert_uint_eq(n, (sizeof(timeouts) + sizeof(limits)) / sizeof(unsigned));
+}
+END_TEST
+
+START_TEST(rows_are_sound)
+{
+	for (unsigned i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		ck_assert_ptr_nonnull(row->set);
+		ck_assert_ptr_nonnull(row->help);
+		if (row->argument)
+			ck_assert(row->expects || row->max > row->min);
+		for (unsigned k = 0; k < i; k++) {
+			ck_assert_str_ne(row->name, option_rows[k].name);
+			ck_assert(!row->letter || row->letter != option_rows[k].letter);
+		}
+	}
+}
+END_TEST
+
+START_TEST(as_libvirt_calls)
+{
+	ck_assert_int_eq(PARSE("--one-off", "--socket", "/run/x-net0.socket", "--pid",
+			       "/run/x.pid", "--mtu", "1500", "--interface", "eth0",
+			       "--log-file", "/var/log/x.log", "--hostname", "vm", "--fqdn",
+			       "vm.example.org", "--address", "192.0.2.15", "--netmask", "24",
+			       "--tcp-ports", "%eth0/22:2222", "--tcp-ports",
+			       "5000-5020:6000-6020", "--udp-ports", "all"),
+			 OPTIONS_RUN);
+	ck_assert(conf.one_off && !conf.foreground);
+	ck_assert_str_eq(conf.socket_path, "/run/x-net0.socket");
+	ck_assert_str_eq(conf.pid_path, "/run/x.pid");
+	ck_assert_str_eq(conf.log_path, "/var/log/x.log");
+	ck_assert_str_eq(conf.interface, "eth0");
+	ck_assert_str_eq(conf.hostname, "vm");
+	ck_assert_str_eq(conf.fqdn, "vm.example.org");
+	ck_assert_str_eq(text_of(&conf.address), "192.0.2.15");
+	ck_assert(conf.netmask_set && !conf.cidr_set && conf.netmask_len == 24);
+	ck_assert(conf.mtu_set && conf.mtu == 1500);
+	ck_assert_uint_eq(conf.n_tcp_forwards, 2);
+	ck_assert_str_eq(conf.tcp_forwards[1], "5000-5020:6000-6020");
+	ck_assert_uint_eq(conf.n_udp_forwards, 1);
+}
+END_TEST
+
+START_TEST(as_qemu_calls)
+{
+	ck_assert_int_eq(PARSE("--quiet", "--mtu", "0", "--address", "192.0.2.15", "--netmask",
+			       "255.255.255.0", "--mac-addr", "52:54:00:12:34:56", "--gateway",
+			       "192.0.2.1", "--outbound", "198.51.100.7", "--outbound-if4",
+			       "eth1", "--dns", "192.0.2.53", "--no-dhcp-dns",
+			       "--no-dhcp-search", "--map-host-loopback", "192.0.2.2",
+			       "--map-guest-addr", "192.0.2.3", "--dns-forward", "192.0.2.4",
+			       "--dns-host", "2001:db8::53", "--no-tcp", "--no-udp",
+			       "--no-icmp", "--no-dhcp", "--ipv4-only", "--search",
+			       "a.example b.example", "--tcp-ports", "22,80", "--fd", "3"),
+			 OPTIONS_RUN);
+	ck_assert(conf.quiet && conf.one_off && conf.fd == 3);
+	ck_assert(conf.mtu_set && conf.mtu == 0);
+	ck_assert_uint_eq(conf.netmask_len, 24);
+	ck_assert_str_eq(text_of(&conf.outbound), "198.51.100.7");
+	ck_assert_str_eq(conf.outbound_interface, "eth1");
+	ck_assert_str_eq(text_of(&conf.dns_host), "2001:db8::53");
+	ck_assert_uint_eq(conf.n_search, 2);
+	ck_assert_str_eq(conf.search[1], "b.example");
+	ck_assert(conf.no_tcp && conf.no_udp && conf.no_icmp && conf.no_dhcp);
+	ck_assert(conf.no_dhcp_dns && conf.no_dhcp_search);
+}
+END_TEST
+
+START_TEST(short_names)
+{
+	ck_assert_int_eq(PARSE("-1fds/run/x", "-Pp", "-ll", "-m1400", "-a192.0.2.9/25", "-M",
+			       "02:00:00:00:00:01", "-g", "192.0.2.1", "-i", "eth0", "-o",
+			       "192.0.2.8", "-D", "192.0.2.53", "-S", "example.org", "-H", "vm",
+			       "-t", "22", "-u", "53", "-4"),
+			 OPTIONS_RUN);
+	ck_assert(conf.one_off && conf.foreground && conf.debug);
+	ck_assert_str_eq(conf.socket_path, "/run/x");
+	ck_assert(conf.cidr_set && conf.cidr_len == 25);
+	ck_assert_int_eq(PARSE("-F", "7", "-n", "255.255.0.0"), OPTIONS_RUN);
+	ck_assert(conf.fd == 7 && conf.netmask_len == 16);
+	ck_assert_int_eq(PARSE("--socket-path", "/run/y"), OPTIONS_RUN);
+	ck_assert_str_eq(conf.socket_path, "/run/y");
+}
+END_TEST
+
+START_TEST(information)
+{
+	ck_assert_int_eq(PARSE("-h"), OPTIONS_HELP);
+	ck_assert_int_eq(PARSE("--help", "--nonsense"), OPTIONS_HELP);
+	ck_assert_int_eq(PARSE("--version"), OPTIONS_VERSION);
+}
+END_TEST
+
+START_TEST(last_one_wins)
+{
+	ck_assert_int_eq(PARSE("-q", "-d", "-a", "192.0.2.1/24", "-a", "198.51.100.1", "-n",
+			       "16", "-m", "100", "-m", "200", "--map-host-loopback",
+			       "192.0.2.9", "--map-host-loopback", "none"),
+			 OPTIONS_RUN);
+	ck_assert(conf.debug && !conf.quiet);
+	ck_assert_str_eq(text_of(&conf.address), "198.51.100.1");
+	ck_assert(!conf.cidr_set && conf.netmask_len == 16);
+	ck_assert_uint_eq(conf.mtu, 200);
+	ck_assert(!conf.map_loopback_set && conf.no_map_gateway);
+	ck_assert_int_eq(PARSE("-d", "-q"), OPTIONS_RUN);
+	ck_assert(conf.quiet && !conf.debug);
+}
+END_TEST
+
+START_TEST(lists_grow)
+{
+	ck_assert_int_eq(PARSE("-D", "192.0.2.1", "-D", "none", "-D", "192.0.2.2", "-D",
+			       "192.0.2.3", "-S", "none", "-S", "none.", "--dns-record",
+			       "A.example=192.0.2.1", "--dns-record", "b=2001:db8::1"),
+			 OPTIONS_RUN);
+	ck_assert(conf.dns_set && conf.n_dns == 2);
+	ck_assert_str_eq(text_of(&conf.dns[0]), "192.0.2.2");
+	ck_assert_uint_eq(conf.n_search, 1);
+	ck_assert_str_eq(conf.search[0], "none");
+	ck_assert_uint_eq(conf.n_records, 2);
+	ck_assert_str_eq(conf.records[0].name, "A.example");
+	ck_assert_str_eq(text_of(&conf.records[1].addr), "2001:db8::1");
+}
+END_TEST
+
+START_TEST(lists_end)
+{
+	const char *many[2 * (CONF_RECORDS_MAX + 1)];
+
+	for (unsigned i = 0; i < 2 * (CONF_DNS_MAX + 1); i += 2) {
+		many[i] = "-D";
+		many[i + 1] = "192.0.2.1";
+	}
+	ck_assert_int_eq(parse_args(2 * CONF_DNS_MAX, many), OPTIONS_RUN);
+	ck_assert_int_lt(parse_args(2 * (CONF_DNS_MAX + 1), many), 0);
+	ck_assert_str_eq(reason, "--dns '192.0.2.1' is one too many");
+	ck_assert_int_eq(PARSE("-S", "a b c d e f"), OPTIONS_RUN);
+	ck_assert_int_lt(PARSE("-S", "a b c d e f g"), 0);
+}
+END_TEST
+
+START_TEST(private_layout)
+{
+	ck_assert_int_eq(PARSE("--private"), OPTIONS_RUN);
+	ck_assert(conf.private_net && conf.private_prefix_len == 24);
+	ck_assert_int_eq(PARSE("--private=172.16.0.0/12"), OPTIONS_RUN);
+	ck_assert_str_eq(text_of(&conf.private_prefix), "172.16.0.0");
+	ck_assert_uint_eq(conf.private_prefix_len, 12);
+}
+END_TEST
+
+/* A value that is refused stands in the reason, in quotes. */
+static const struct {
+	const char *option, *value;
+} refused[] = {
+	{ "--socket", "" },
+	{ "--fd", "-1" },
+	{ "--fd", "x" },
+	{ "--fd", "4294967296" },
+	{ "--fd", "99999999999999999999" },
+	{ "--log-size", "39k" },
+	{ "--log-size", "1G" },
+	{ "--log-size", "65M" },
+	{ "--log-size", "M" },
+	{ "--log-size", "4294967295M" },
+	{ "--mtu", "67" },
+	{ "--mtu", "65521" },
+	{ "--mtu", "1500 " },
+	{ "--mtu", " 1500" },
+	{ "--mtu", "+1500" },
+	{ "--mtu", "0x5dc" },
+	{ "--mtu", "" },
+	{ "--address", "127.0.0.1" },
+	{ "--address", "0.0.0.0" },
+	{ "--address", "0.1.2.3" },
+	{ "--address", "224.0.0.1" },
+	{ "--address", "255.255.255.255" },
+	{ "--address", "2001:db8::1" },
+	{ "--address", "192.0.2.1/33" },
+	{ "--address", "192.0.2.1/" },
+	{ "--address", "192.0.2.1/-1" },
+	{ "--address", "192.0.2.1/24/24" },
+	{ "--address", "192.0.2" },
+	{ "--address", "/24" },
+	{ "--address", "example.org" },
+	{ "--address",
+	  "1111111111111111111111111111111111111111111111111111111111111111111111/1" },
+	{ "--netmask", "33" },
+	{ "--netmask", "255.0.255.0" },
+	{ "--netmask", "0.0.0.255" },
+	{ "--netmask", "x" },
+	{ "--mac-addr", "52:54:00:12:34" },
+	{ "--mac-addr", "52:54:00:12:34:5g" },
+	{ "--mac-addr", "52:54:00:12:34:56:78" },
+	{ "--mac-addr", "ff:ff:ff:ff:ff:ff" },
+	{ "--mac-addr", "01:00:5e:00:00:01" },
+	{ "--gateway", "127.0.0.1" },
+	{ "--gateway", "none" },
+	{ "--interface", "" },
+	{ "--interface", "a-name-that-is-too-long" },
+	{ "--outbound", "0.0.0.0" },
+	{ "--outbound", "2001:db8::1" },
+	{ "--private", "10.0.2.0" },
+	{ "--private", "10.0.2.0/28" },
+	{ "--private", "10.0.0.0/7" },
+	{ "--private", "10.0.2.1/24" },
+	{ "--private", "127.0.0.0/8" },
+	{ "--private", "" },
+	{ "--hostname", "two words" },
+	{ "--hostname", "" },
+	{ "--fqdn", ".example.org" },
+	{ "--fqdn", "a..b" },
+	{ "--dns", "127.0.0.53" },
+	{ "--dns", "" },
+	{ "--dns-forward", "127.0.0.1" },
+	{ "--dns-host", "0.0.0.0" },
+	{ "--dns-host", "::" },
+	{ "--dns-host", "ff02::fb" },
+	{ "--dns-record", "name" },
+	{ "--dns-record", "=192.0.2.1" },
+	{ "--dns-record", "name=" },
+	{ "--dns-record", "name=other" },
+	{ "--dns-record", "na me=192.0.2.1" },
+	{ "--search", "" },
+	{ "--search", " " },
+	{ "--search", "exa$mple" },
+	{ "--map-host-loopback", "127.0.0.1" },
+	{ "--map-guest-addr", "224.0.0.1" },
+	{ "--udp-timeout", "0" },
+	{ "--udp-timeout", "31536001" },
+	{ "--tcp-connect-timeout", "31536001" },
+	{ "--max-flows", "0" },
+	{ "--max-flows", "1048577" },
+};
+
+START_TEST(bad_values)
+{
+	char whole[512], quoted[256];
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(whole, sizeof(whole), "%s=%s", refused[i].option, refused[i].value);
+		snprintf(quoted, sizeof(quoted), "%s '%s'", refused[i].option,
+			 refused[i].value);
+		ck_assert_msg(PARSE("-f", whole) < 0, "%s is taken", whole);
+		ck_assert_msg(strstr(reason, quoted), "%s: %s", whole, reason);
+		ck_assert_ptr_null(strchr(reason, '\n'));
+	}
+}
+END_TEST
+
+START_TEST(long_values)
+{
+	static char name[70000];
+
+	memset(name, 'a', sizeof(name) - 1);
+	for (unsigned i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+		char option[64];
+
+		snprintf(option, sizeof(option), "--%s", row->name);
+		/* a path may be as long as it likes until it is opened */
+		if (row->argument && *row->argument != '[' && strcmp(row->argument, "PATH") &&
+		    strcmp(row->argument, "SPEC"))
+			ck_assert_msg(PARSE(option, name) < 0, "%s takes 70000 bytes", option);
+	}
+	name[63] = '\0';
+	ck_assert_int_eq(PARSE("--hostname", name), OPTIONS_RUN);
+	name[63] = 'a';
+	name[64] = '\0';
+	ck_assert_int_lt(PARSE("--hostname", name), 0);
+}
+END_TEST
+
+START_TEST(mistakes)
+{
+	ck_assert_int_lt(PARSE("--nonsense"), 0);
+	ck_assert_str_eq(reason, "unknown option '--nonsense'");
+	ck_assert_int_lt(PARSE("-q", "-Zf"), 0);
+	ck_assert_str_eq(reason, "unknown option '-Z'");
+	ck_assert_int_lt(PARSE("-fs"), 0);
+	ck_assert_str_eq(reason, "option '-s' needs a value");
+	ck_assert_int_lt(PARSE("--control"), 0);
+	ck_assert_str_eq(reason, "option '--control' needs a value");
+	ck_assert_int_lt(PARSE("--quiet=yes"), 0);
+	ck_assert_str_eq(reason, "option '--quiet' takes no value");
+	ck_assert_int_lt(PARSE("stray", "-f"), 0);
+	ck_assert_str_eq(reason, "unexpected argument 'stray'");
+	ck_assert_int_lt(PARSE("-f", "--", "-q"), 0);
+	ck_assert_str_eq(reason, "unexpected argument '-q'");
+	ck_assert_int_lt(PARSE(""), 0);
+	ck_assert_str_eq(reason, "unexpected argument ''");
+}
+END_TEST
+
+START_TEST(combinations)
+{
+	ck_assert_int_lt(PARSE("-a", "192.0.2.1/24", "-n", "24"), 0);
+	ck_assert_str_eq(reason,
+			 "--address '192.0.2.1/24' and --netmask '24' exclude each other");
+	ck_assert_int_lt(PARSE("-s", "/run/x", "-F", "3"), 0);
+	ck_assert_int_lt(PARSE("-s", "/run/x", "--control", "/run/x"), 0);
+	ck_assert_str_eq(reason, "path '/run/x' is given for two things");
+	ck_assert_int_lt(PARSE("--private", "-n", "24"), 0);
+	ck_assert_int_lt(PARSE("-a", "192.0.2.0/24"), 0);
+	ck_assert_int_lt(PARSE("-a", "192.0.2.255/24"), 0);
+	ck_assert_int_eq(PARSE("-a", "192.0.2.0/31"), OPTIONS_RUN);
+	ck_assert_int_eq(PARSE("-a", "192.0.2.255/32"), OPTIONS_RUN);
+	ck_assert_int_eq(PARSE("-a", "192.0.2.255/16"), OPTIONS_RUN);
+	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "-g", "192.0.2.1"), 0);
+	ck_assert_str_eq(reason, "--gateway '192.0.2.1' is the guest's own address");
+	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "--map-host-loopback", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "--map-guest-addr", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "--dns-forward", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-forward", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-host", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-record", "a=192.0.2.1"), 0);
+	conf_free(&conf);
+}
+END_TEST
+
+/* The text has a line for each row, within the width of a terminal. */
+START_TEST(help_is_whole)
+{
+	char *text = NULL, *line, *rest;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	options_print_help(out);
+	fclose(out);
+	for (unsigned i = 0; i < n_option_rows; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "--%s", option_rows[i].name);
+		ck_assert_msg(strstr(text, name), "no %s in the help", name);
+		if (option_rows[i].initial)
+			ck_assert_ptr_nonnull(strstr(text, option_rows[i].initial));
+	}
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		ck_assert_msg(strlen(line) <= 80, "too long: %s", line);
+		if (*line)
+			ck_assert_msg(line[strlen(line) - 1] != ' ', "space at the end: %s",
+				      line);
+	}
+	free(text);
+}
+END_TEST
+
+SUITE_MAIN("options", defaults, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
+	   as_qemu_calls, short_names, information, last_one_wins, lists_grow, lists_end,
+	   private_layout, bad_values, long_values, mistakes, combinations, help_is_whole)
