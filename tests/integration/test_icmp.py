@@ -93,6 +93,36 @@ def test_mtr(lab):
     equal(found, [(ROUTER_ADDR, 0), (SERVER_ADDR, 0)], "the hops")
 
 
+def test_mtr_udp(lab):
+    """mtr by UDP shows the router, then the server, without loss."""
+    lab.start()
+    output = lab.guest.run("mtr", "-n", "--udp", "--json", "-c3", "-i0.3", SERVER_ADDR)
+    found = [(hub["host"], hub["Loss%"]) for hub in json.loads(output)["report"]["hubs"]]
+    equal(found, [(ROUTER_ADDR, 0), (SERVER_ADDR, 0)], "the hops")
+
+
+def test_ping_gateway_without_ping_sockets(lab):
+    """The gateway answers echo requests even where the host allows no ping sockets."""
+    lab.host.sysctl("ipv4/ping_group_range", "1 0")
+    lab.start()
+    contains(ping(lab, ROUTER_ADDR, "-s", 20000), "3 received")
+
+
+def test_ping_flood(lab):
+    """2,000 echo requests as fast as they are answered: none is lost."""
+    lab.start()
+    output = lab.guest.run("ping", "-n", "-q", "-f", "-c2000", "-W5", SERVER_ADDR)
+    contains(output, "2000 received")
+
+
+def test_ping_path_mtu(lab):
+    """Too large an echo request that may not be fragmented is told the path's MTU."""
+    lab.router.ip("link set far mtu 1280")
+    lab.start()
+    output = ping(lab, SERVER_ADDR, "-M", "do", "-s", "1400", status=1)
+    contains(output, "mtu = 1280")
+
+
 def test_ping_ttl(lab):
     """An echo request that dies at the router is told to the guest at once."""
     lab.start()

@@ -10,7 +10,9 @@ from lab.lab import ROUTER_ADDR, SERVER_ADDR, UNREACHABLE_ADDR
 from lab.servers import pattern, udp_echo
 
 BIG_BUFFER = 16 << 20
-IP_RECVERR = 11  # linux/in.h; the socket module lacks it
+# linux/in.h; the socket module lacks them
+IP_MTU_DISCOVER, IP_RECVERR, IP_MTU = 10, 11, 14
+IP_PMTUDISC_DO = 2
 
 
 def echo_port(lab, node=None, addr="0.0.0.0"):
@@ -61,6 +63,22 @@ def test_burst(lab):
             break
         received.add(sock.recv(1000))
     equal(len(received & expected), 1000, "datagrams that came back")
+
+
+def test_burst_to_guest(lab):
+    """None of 1,000 full-sized datagrams that a server sends without a pause is lost."""
+    lab.start()
+    lab.guest.ip("link set eth0 txqueuelen 4000")
+    server = lab.server.udp_socket()
+    sock = lab.guest.udp_socket(buffer=BIG_BUFFER)
+    sock.sendto(b"begin", (SERVER_ADDR, server.getsockname()[1]))
+    _, client = server.recvfrom(100)
+    for number in range(1000):
+        server.sendto(b"%04d" % number + bytes(1396), client)
+    received = set()
+    while len(received) < 1000 and select.select([sock], [], [], 5)[0]:
+        received.add(sock.recv(2000)[:4])
+    equal(len(received), 1000, "datagrams that came")
 
 
 def test_source_port_kept(lab):
@@ -131,6 +149,51 @@ def test_host_unreachable(lab):
     with within(5), raises(OSError, "recv"):
         sock.recv(100)
         raise AssertionError("a datagram came")
+
+
+def test_prohibited(lab):
+    """What the host's own routes prohibit is told to the guest's socket at once."""
+    lab.host.ip("route add prohibit 198.51.100.77/32")
+    lab.start()
+    sock = lab.guest.udp_socket()
+    sock.connect(("198.51.100.77", 9))
+    sock.setsockopt(socket.SOL_IP, IP_RECVERR, 1)
+    sock.send(b"anybody there?")
+    with within(5), raises(OSError, "recv"):
+        sock.recv(100)
+        raise AssertionError("a datagram came")
+
+
+def test_path_mtu(lab):
+    """The guest learns the path's MTU, and datagrams that may be fragmented still arrive."""
+    lab.router.ip("link set far mtu 1280")
+    lab.server.ip("link set eth0 mtu 1280")
+    lab.start()
+    port, _ = echo_port(lab)
+    sock = lab.guest.udp_socket(buffer=BIG_BUFFER)
+    sock.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+    sock.connect((SERVER_ADDR, port))
+    sock.send(bytes(1400))
+    with within(5), raises(OSError, "recv"):
+        sock.recv(2000)
+        raise AssertionError("a datagram came")
+    equal(sock.getsockopt(socket.SOL_IP, IP_MTU), 1280, "the path MTU")
+    check_echo(lab.guest.udp_socket(buffer=BIG_BUFFER), (SERVER_ADDR, port), 4000)
+
+
+def test_address_of_a_stopped_service(lab):
+    """When the guest's socket is gone, the peer's next datagrams are refused by the host."""
+    lab.start()
+    server = lab.server.udp_socket()
+    sock = lab.guest.udp_socket()
+    sock.sendto(b"begin", (SERVER_ADDR, server.getsockname()[1]))
+    _, client = server.recvfrom(100)
+    sock.close()
+    server.connect(client)
+    with within(5), raises(ConnectionRefusedError, "send"):
+        while True:
+            server.send(b"still there?")
+            select.select([], [], [], 0.05)
 
 
 @deadline(90)
