@@ -43,8 +43,11 @@ static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
 	if (p->udp.dport == DHCP4_SERVER_PORT && env->dhcp4)
 		return dhcp4_from_guest(env, p);
-	if (env->conf->no_udp)
+	if (env->conf->no_udp) {
+		guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
+				      ICMP_CODE_ADMIN_PROHIBITED, 0);
 		return DROP_IP_PROTOCOL;
+	}
 	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
 		return dns_from_guest(env, p);
 	return env->udp ? udp_from_guest(env, p) : DROP_IP_PROTOCOL;

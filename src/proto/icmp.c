@@ -77,7 +77,7 @@ static void close_flow(struct env *env, struct flow *flow, enum flow_close_reaso
 	list_remove(&f->oldest);
 	timerq_cancel(&env->timers, &flow->timer);
 	flow_table_remove(&env->flows, flow, reason, env->now_ns);
-	log_debug(ICMP, "flow %llu ended: %s", (unsigned long long)flow->id,
+	log_debug(ICMP, "flow %llu: closed: %s", (unsigned long long)flow->id,
 		  flow_close_reason_name(reason));
 	free(f);
 }
@@ -118,6 +118,15 @@ static int insert(struct env *env, struct icmp_flow *f)
 	return rc;
 }
 
+static void log_opened(const struct flow *flow)
+{
+	char guest[ADDR_STR_MAX], peer[ADDR_STR_MAX];
+
+	log_debug(ICMP, "flow %llu: opened: guest %s, id %u, peer %s",
+		  (unsigned long long)flow->id, addr_print(&flow->key.guest, guest),
+		  flow->key.guest_port, addr_print(&flow->key.peer, peer));
+}
+
 static struct icmp_flow *new_flow(struct env *env, const struct flow_key *key, int *err)
 {
 	struct icmp_flow *f = calloc(1, sizeof(*f));
@@ -139,6 +148,7 @@ static struct icmp_flow *new_flow(struct env *env, const struct flow_key *key, i
 	list_append(&env->icmp->flows, &f->oldest);
 	timerq_set(&env->timers, &f->flow.timer, deadline(&f->flow));
 	env->stats.flow_opened++;
+	log_opened(&f->flow);
 	return f;
 }
 

@@ -2,8 +2,9 @@
  *
  * Theory of operation: a datagram under way has a slot of fixed size, where its payload is
  * written to its final place and one bit for each eight bytes says what is there.  All slots
- * are one allocation, whose pages come into being when they are first written.  All
- * deadlines are equally far away, so the oldest slot has the next one.
+ * are one allocation, whose pages come into being when they are first written; the slot that
+ * was used last is used next.  All deadlines are equally far away, so the oldest slot has the
+ * next one.
  */
 #include "proto/reassembly.h"
 
@@ -34,6 +35,7 @@ struct slot {
 
 struct reassembly {
 	struct slot *slots;
+	size_t n_slots, n_touched; /* slots from n_touched on have never been used */
 	struct list busy, free;
 	struct timer timer; /* for the oldest slot */
 };
@@ -89,10 +91,9 @@ struct reassembly *reassembly_new(struct env *env)
 		free(r);
 		return NULL;
 	}
+	r->n_slots = n;
 	list_init(&r->busy);
 	list_init(&r->free);
-	for (size_t i = 0; i < n; i++)
-		list_append(&r->free, &r->slots[i].link);
 	r->timer.fire = timer_fired;
 	return r;
 }
@@ -127,20 +128,36 @@ static struct slot *find(struct reassembly *r, const struct pkt *p)
 	return NULL;
 }
 
-/* A slot for a new datagram; the oldest gives way when there is none. */
-static struct slot *take(struct env *env, const struct pkt *p)
+/* Takes a slot out of its list; the oldest datagram gives way when there is no other. */
+static struct slot *take_any(struct env *env)
 {
 	struct reassembly *r = env->reassembly;
 	struct slot *s;
 
+	if (list_empty(&r->free) && r->n_touched < r->n_slots) {
+		s = &r->slots[r->n_touched++];
+		list_init(&s->link);
+		return s;
+	}
 	if (list_empty(&r->free)) {
 		if (list_empty(&r->busy))
 			return NULL;
 		env_drop(env, DROP_FRAGMENT_LIMIT);
 		release(r, oldest(r));
 	}
-	s = container_of(r->free.next, struct slot, link);
+	s = container_of(r->free.prev, struct slot, link);
 	list_remove(&s->link);
+	return s;
+}
+
+/* A slot for a new datagram. */
+static struct slot *take(struct env *env, const struct pkt *p)
+{
+	struct reassembly *r = env->reassembly;
+	struct slot *s = take_any(env);
+
+	if (!s)
+		return NULL;
 	list_append(&r->busy, &s->link);
 	s->deadline_ns = env->now_ns + env->conf->timeouts.fragment * NS_PER_SEC;
 	s->src = p->src;

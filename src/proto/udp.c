@@ -92,6 +92,18 @@ static void timer_fired(struct timer *t, void *ctx)
 		udp_flow_close(env, f, FLOW_CLOSED_IDLE);
 }
 
+static void log_opened(const struct flow *flow)
+{
+	char guest[ENDPOINT_STR_MAX], peer[ENDPOINT_STR_MAX];
+
+	log_debug(UDP, "flow %llu: opened %s: guest %s, peer %s", (unsigned long long)flow->id,
+		  flow_dir_name(flow->dir),
+		  endpoint_print(&(struct endpoint){ flow->key.guest, flow->key.guest_port },
+				 guest),
+		  endpoint_print(&(struct endpoint){ flow->key.peer, flow->key.peer_port },
+				 peer));
+}
+
 static void init_lists(struct udp_flow *f)
 {
 	list_init(&f->of_via);
@@ -127,6 +139,7 @@ struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum 
 	list_append(&env->udp->unassured, &f->unassured);
 	timerq_set(&env->timers, &f->flow.timer, deadline(f));
 	env->stats.flow_opened++;
+	log_opened(&f->flow);
 	return f;
 }
 
@@ -148,7 +161,7 @@ void udp_flow_close(struct env *env, struct udp_flow *f, enum flow_close_reason 
 		u->ops->close(f->sock);
 	timerq_cancel(&env->timers, &f->flow.timer);
 	flow_table_remove(&env->flows, &f->flow, reason, env->now_ns);
-	log_debug(UDP, "flow %llu ended: %s", (unsigned long long)f->flow.id,
+	log_debug(UDP, "flow %llu: closed: %s", (unsigned long long)f->flow.id,
 		  flow_close_reason_name(reason));
 	free(f);
 }
