@@ -146,11 +146,15 @@ bool tcp_check_done(struct env *env, struct tcp_conn *c)
 {
 	if (!c->host_shut || !c->fin_sent || c->snd_una != c->snd_nxt)
 		return true;
-	close_host(c, false);
-	if (c->state != TCP_LAST_ACK)
-		return true;
-	tcp_finish(env, c, FLOW_CLOSED_FINISHED);
-	return false;
+	if (c->state == TCP_LAST_ACK) {
+		tcp_finish(env, c, FLOW_CLOSED_FINISHED);
+		return false;
+	}
+	if (c->host) {
+		close_host(c, false);
+		tcp_set_state(env, c, TCP_TIME_WAIT); /* its time begins when all is delivered */
+	}
+	return true;
 }
 
 /* The host side's open failed at once. */

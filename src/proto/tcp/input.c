@@ -221,11 +221,25 @@ static enum drop in_window_syn(struct env *env, struct tcp_conn *c, const struct
 	return DROP_NONE;
 }
 
+/* The guest has forgotten a connection that both sides have ended.  What it sent before still
+ * goes to the host. */
+static void forgotten(struct env *env, struct tcp_conn *c)
+{
+	c->snd_una = c->snd_nxt;
+	c->recovering = false;
+	c->rtx_deadline_ns = TIMERQ_NEVER;
+	tcp_set_state(env, c, TCP_LAST_ACK);
+	tcp_check_done(env, c);
+}
+
 /* Second: RST (RFC 5961 3.2). */
 static void in_window_rst(struct env *env, struct tcp_conn *c, const struct tcp_hdr *h)
 {
 	if (h->seq == c->rcv_nxt) {
-		tcp_abort(env, c, FLOW_CLOSED_GUEST_RESET);
+		if (c->fin_sent && c->fin_received)
+			forgotten(env, c);
+		else
+			tcp_abort(env, c, FLOW_CLOSED_GUEST_RESET);
 		return;
 	}
 	env->stats.tcp_challenge_acks++;
