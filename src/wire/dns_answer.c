@@ -129,8 +129,9 @@ size_t dns_answer_strip(uint8_t *msg, size_t len)
 			return 0;
 		len = (size_t)(ns_rr_rdata(rr) - msg) - ROOT_BEFORE_RDATA;
 		put_be16(msg + 10, (uint16_t)(n - 1));
-		/* the root may have been written as a pointer to it, which is longer */
-		return ns_initparse(msg, (int)len, &m) ? 0 : len;
+		/* The root may have been written as a pointer to it, which is longer; and a
+		 * name elsewhere as a pointer into what is gone. */
+		return ns_initparse(msg, (int)len, &m) || !is_sound(&m) ? 0 : len;
 	}
 	return len;
 }
