@@ -4,16 +4,21 @@
 packages_list=$(dirname "${BASH_SOURCE[0]}")/packages
 apt_options=(-qq -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root)
 
-as_root()
+# root_possible: whether this is root, or sudo can be had.
+root_possible()
 {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
-		sudo "$@"
-	else
-		echo "please run as root: $*" >&2
-		return 1
-	fi
+	[ "$(id -u)" = 0 ] ||
+		{ command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+}
+
+# apt_as_root ARGUMENT...: apt-get by root; without a way to that says what to run, and fails.
+apt_as_root()
+{
+	local sudo=
+
+	root_possible || { echo "please run as root: apt-get $*" >&2; return 1; }
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" "$@" >/dev/null
 }
 
 # packages_missing GROUP...: prints the packages of these groups that are not installed.
@@ -28,12 +33,6 @@ packages_missing()
 	comm -23 <(echo "$wanted") <(echo "$installed")
 }
 
-# lists_update: fetches apt's lists.
-lists_update()
-{
-	as_root apt-get "${apt_options[@]}" update
-}
-
 # packages_install GROUP...: installs what packages_missing names, if anything.
 packages_install()
 {
@@ -41,10 +40,8 @@ packages_install()
 
 	missing=$(packages_missing "$@")
 	[ -n "$missing" ] || return 0
-	echo "installing:" $missing
-	lists_update
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get "${apt_options[@]}" \
-		install -y --no-install-recommends $missing >/dev/null
+	! root_possible || { echo "installing:" $missing; apt_as_root update || :; }
+	apt_as_root install -y --no-install-recommends $missing
 }
 
 # package_dependency PACKAGE PATTERN: prints the first dependency of PACKAGE that matches.
