@@ -66,10 +66,10 @@ class Guest:
         """Runs a command line in the guest's shell; returns its exit status and what it said."""
         # The end of a command that took too long must not pass for that of a later one.
         self.commands += 1
-        mark = f"<{self.nonce} {self.commands} "
-        self.process.stdin.write(f"{{ {command}\n}} </dev/null; echo \"{mark}$?>\"\n".encode())
+        mark = f"{self.nonce}-{self.commands}"
+        self.process.stdin.write(f"{mark} {command}\n".encode())
         deadline = time.monotonic() + seconds
-        while not (end := re.search(rb"%s(\d+)>\n" % mark.encode(), self.unread)):
+        while not (end := re.search(rb"<%s (\d+)>\n" % mark.encode(), self.unread)):
             self.read_some(deadline - time.monotonic())
         output, self.unread = self.unread[:end.start()], self.unread[end.end():]
         return int(end[1]), output.decode(errors="replace")
@@ -77,17 +77,18 @@ class Guest:
     def boot(self, seconds=BOOT_DEADLINE):
         """Waits for the shell; returns the version of the guest's kernel."""
         deadline = time.monotonic() + seconds
-        while b"built-in shell" not in self.unread:
+        while b"the guest is up" not in self.unread:
             self.read_some(deadline - time.monotonic())
-        self.run("PS2=; set +m; dmesg -n 1", deadline - time.monotonic())
-        return self.run("uname -r")[1].strip()
+        self.unread = b""
+        return self.run("dmesg -n 1; uname -r", deadline - time.monotonic())[1].strip()
 
     def interact(self, terminal=0):
         """Joins a terminal to the guest's shell until that ends or Ctrl-] is pressed."""
         columns, rows = os.get_terminal_size(terminal)
         console = self.process.stdout.fileno()
-        self.process.stdin.write(b"stty sane; stty rows %d cols %d; PS1='guest# '\n" %
-                                 (rows or 25, columns or 80))
+        shell = (f"stty sane; stty rows {rows or 25} cols {columns or 80}; export PS1='guest# '; "
+                 "setsid cttyhack sh; poweroff -f")
+        self.process.stdin.write(f"- {{ {shell}; }} </dev/ttyS0\n".encode())
         before = termios.tcgetattr(terminal)
         tty.setraw(terminal)
         try:
