@@ -1,11 +1,14 @@
 """Timeouts, limits and switches of the command line, each reached."""
 
 import json
+import socket
 
 from lab.checks import check, equal, eventually, raises, within
 from lab.frames import Link
 from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR, SILENT_ADDR
 from lab.servers import TcpServer, echo, receive_all, udp_echo
+
+IP_RECVERR = 11  # linux/in.h; the socket module lacks it
 
 
 def check_tcp(lab, addr, port):
@@ -136,7 +139,13 @@ def test_no_udp(lab):
     """--no-udp refuses UDP, and TCP works."""
     lab.start("--no-udp")
     port, peers = udp_server(lab)
-    lab.guest.udp_socket().sendto(b"x", (SERVER_ADDR, port))
+    sock = lab.guest.udp_socket()
+    sock.connect((SERVER_ADDR, port))
+    sock.setsockopt(socket.SOL_IP, IP_RECVERR, 1)
+    sock.send(b"x")
+    with within(5), raises(OSError, "recv"):
+        sock.recv(100)
+        raise AssertionError("a datagram came")
     check_tcp(lab, SERVER_ADDR, TcpServer(lab, lab.server.tcp_listen(), echo).port)
     equal(peers, [], "datagrams")
 
