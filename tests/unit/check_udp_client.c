@@ -61,7 +61,8 @@ static void want_write(struct udp_client_sock *s, bool want)
 
 static int client_says(struct listener *l, uint32_t addr, uint16_t port, const char *text)
 {
-	struct endpoint client = { addr_ip4(addr), port }, to = { addr_ip4(0x0a00020f), guest.port };
+	struct endpoint client = { addr_ip4(addr), port },
+			to = { addr_ip4(0x0a00020f), guest.port };
 	struct addr local = addr_ip4(OURS);
 
 	return udp_from_client(&g.env, &l->sock, &client, &local, &to, text, strlen(text));
