@@ -85,6 +85,7 @@ def test_nonsense_length(lab):
     """A length that no frame has ends this client with one line of the log, not the daemon."""
     for length in (FRAME_MAX + 100, 1 << 24, 0xffffffff):
         daemon, link = linked(lab)
+        link.alive()
         before = len(daemon.log().splitlines())
         link.send_raw(struct.pack("!I", length) + bytes(100))
         link.expect_closed()
