@@ -157,6 +157,22 @@ bool tcp_check_done(struct env *env, struct tcp_conn *c)
 	return true;
 }
 
+/* The pending connect is decided. */
+static void host_connected(struct env *env, struct tcp_conn *c)
+{
+	int rc = c->host_ops->connected(c->host);
+
+	if (rc == -EINPROGRESS)
+		return;
+	if (rc) {
+		tcp_abort(env, c, tcp_reason_of(-rc));
+		return;
+	}
+	c->host_ops->local(c->host, &c->flow.host);
+	tcp_set_state(env, c, TCP_SYN_RECEIVED);
+	tcp_send_syn(env, c);
+}
+
 /* The host side's open failed at once. */
 static enum drop refuse_open(struct env *env, struct tcp_conn *c, int err)
 {
@@ -174,6 +190,7 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 	struct flow_key key = { .guest = p->src, .peer = p->dst, .guest_port = p->tcp.sport,
 				.peer_port = p->tcp.dport, .proto = FLOW_TCP };
 	struct endpoint dst = { p->dst, p->tcp.dport };
+	bool service;
 	int err = 0;
 	struct tcp_conn *c = create(env, &key, FLOW_OUT, TCP_CONNECTING, &err);
 
@@ -182,7 +199,8 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 		return err == -ENOSPC ? DROP_FLOW_LIMIT : DROP_MEMORY;
 	}
 	tcp_take_syn(env, c, &p->tcp);
-	if (t->service && t->service->serves(env, &dst)) {
+	service = t->service && t->service->serves(env, &dst);
+	if (service) {
 		c->flow.peer = dst;
 		c->host_ops = t->service->ops;
 		c->host = t->service->open(env, c);
@@ -195,6 +213,8 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 	if (!c->host)
 		return refuse_open(env, c, err);
 	tcp_timer_update(env, c);
+	if (service)
+		host_connected(env, c); /* nobody tells of it */
 	return DROP_NONE;
 }
 
@@ -311,22 +331,6 @@ bool tcp_run_ready(struct env *env)
 void tcp_room(struct env *env)
 {
 	run_turns(env, &env->tcp->roomless);
-}
-
-/* The pending connect is decided. */
-static void host_connected(struct env *env, struct tcp_conn *c)
-{
-	int rc = c->host_ops->connected(c->host);
-
-	if (rc == -EINPROGRESS)
-		return;
-	if (rc) {
-		tcp_abort(env, c, tcp_reason_of(-rc));
-		return;
-	}
-	c->host_ops->local(c->host, &c->flow.host);
-	tcp_set_state(env, c, TCP_SYN_RECEIVED);
-	tcp_send_syn(env, c);
 }
 
 void tcp_from_host(struct env *env, struct tcp_conn *c, unsigned events)
