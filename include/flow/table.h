@@ -18,6 +18,12 @@ struct flow_closed {
 	enum flow_close_reason reason;
 };
 
+/* A place in the order of ids. */
+struct flow_ref {
+	uint64_t id;
+	struct flow *flow; /* NULL: it ended */
+};
+
 struct flow_table {
 	struct hash_key key;
 	struct flow **slots;
@@ -26,7 +32,9 @@ struct flow_table {
 	size_t max;	/* flows at most */
 	size_t by_proto[N_FLOW_PROTOS];
 	uint64_t next_id;
-	struct list all; /* oldest first */
+	struct list all;       /* oldest first */
+	struct flow_ref *refs; /* by id, with holes */
+	size_t n_refs, cap_refs;
 	struct flow_closed closed[FLOW_CLOSED_KEPT];
 	uint64_t n_closed; /* ever; the newest is closed[(n_closed - 1) % FLOW_CLOSED_KEPT] */
 	uint64_t by_reason[N_FLOW_CLOSE_REASONS];
@@ -41,8 +49,12 @@ void flow_table_free(struct flow_table *t);
 /* NULL if there is none. */
 struct flow *flow_table_lookup(const struct flow_table *t, const struct flow_key *key);
 
-/* By user-visible id; walks the table. */
+/* By user-visible id; NULL if there is none. */
 struct flow *flow_table_by_id(const struct flow_table *t, uint64_t id);
+
+/* The open flow with the lowest id above `id`; NULL at the end.  Flows may come and go between
+ * two calls: a walk over many wake-ups meets every flow that lives through it once. */
+struct flow *flow_table_next(const struct flow_table *t, uint64_t id);
 
 /* Puts a flow whose class, key and dir are set under its key and gives it its id.  0, -ENOMEM,
  * -ENOSPC at the limit, -EEXIST when the key is taken. */

@@ -23,7 +23,9 @@ int flow_table_init(struct flow_table *t, size_t max)
 void flow_table_free(struct flow_table *t)
 {
 	free(t->slots);
+	free(t->refs);
 	t->slots = NULL;
+	t->refs = NULL;
 }
 
 static size_t find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
@@ -41,17 +43,61 @@ struct flow *flow_table_lookup(const struct flow_table *t, const struct flow_key
 	return t->slots[find(t, key, hash_bytes(&t->key, key, sizeof(*key)))];
 }
 
+/* Index of the first reference with an id of at least `id`; n_refs if there is none. */
+static size_t find_ref(const struct flow_table *t, uint64_t id)
+{
+	size_t low = 0, high = t->n_refs;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (t->refs[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 struct flow *flow_table_by_id(const struct flow_table *t, uint64_t id)
 {
-	struct list *pos, *tmp;
+	size_t i = find_ref(t, id);
 
-	list_for_each(pos, tmp, &t->all) {
-		struct flow *f = container_of(pos, struct flow, all);
+	return i < t->n_refs && t->refs[i].id == id ? t->refs[i].flow : NULL;
+}
 
-		if (f->id == id)
-			return f;
-	}
+struct flow *flow_table_next(const struct flow_table *t, uint64_t id)
+{
+	if (id == UINT64_MAX)
+		return NULL;
+	for (size_t i = find_ref(t, id + 1); i < t->n_refs; i++)
+		if (t->refs[i].flow)
+			return t->refs[i].flow;
 	return NULL;
+}
+
+/* Makes room for one more reference: closes the holes when they are the better half, else
+ * doubles the array, so that either is paid for by as many insertions. */
+static int reserve_ref(struct flow_table *t)
+{
+	struct flow_ref *refs;
+	size_t n = 0, cap = t->cap_refs ? t->cap_refs * 2 : SLOTS_MIN;
+
+	if (t->n_refs < t->cap_refs)
+		return 0;
+	if (t->cap_refs && t->n <= t->cap_refs / 2) {
+		for (size_t i = 0; i < t->n_refs; i++)
+			if (t->refs[i].flow)
+				t->refs[n++] = t->refs[i];
+		t->n_refs = n;
+		return 0;
+	}
+	refs = realloc(t->refs, cap * sizeof(*refs));
+	if (!refs)
+		return -ENOMEM;
+	t->refs = refs;
+	t->cap_refs = cap;
+	return 0;
 }
 
 static int grow(struct flow_table *t)
@@ -76,7 +122,7 @@ int flow_table_insert(struct flow_table *t, struct flow *f, uint64_t now_ns)
 
 	if (t->n >= t->max)
 		return -ENOSPC;
-	if ((t->n + 1) * 2 > t->n_slots && grow(t))
+	if (((t->n + 1) * 2 > t->n_slots && grow(t)) || reserve_ref(t))
 		return -ENOMEM;
 	f->hash = hash_bytes(&t->key, &f->key, sizeof(f->key));
 	i = find(t, &f->key, f->hash);
@@ -86,6 +132,7 @@ int flow_table_insert(struct flow_table *t, struct flow *f, uint64_t now_ns)
 	f->id = t->next_id++;
 	f->created_ns = f->used_ns = now_ns;
 	list_append(&t->all, &f->all);
+	t->refs[t->n_refs++] = (struct flow_ref){ f->id, f };
 	t->n++;
 	t->by_proto[f->key.proto]++;
 	return 0;
@@ -115,6 +162,7 @@ void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_rea
 	assert(!timer_armed(&f->timer));
 	close_gap(t, find(t, &f->key, f->hash));
 	list_remove(&f->all);
+	t->refs[find_ref(t, f->id)].flow = NULL;
 	t->n--;
 	t->by_proto[f->key.proto]--;
 	t->by_reason[reason]++;

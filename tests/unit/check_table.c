@@ -29,7 +29,8 @@ START_TEST(insert_lookup_remove)
 	for (unsigned i = 0; i < N; i += 3)
 		flow_table_remove(&table, &flows[i], FLOW_CLOSED_IDLE, N);
 	for (unsigned i = 0; i < N; i++)
-		ck_assert_ptr_eq(flow_table_lookup(&table, &flows[i].key), i % 3 ? &flows[i] : NULL);
+		ck_assert_ptr_eq(flow_table_lookup(&table, &flows[i].key),
+				 i % 3 ? &flows[i] : NULL);
 	for (unsigned i = 0; i < N; i++)
 		if (i % 3)
 			flow_table_remove(&table, &flows[i], FLOW_CLOSED_FINISHED, N);
@@ -62,4 +63,48 @@ START_TEST(limit_and_duplicates)
 }
 END_TEST
 
-SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates)
+/* A walk by id, with flows that come and go meanwhile. */
+START_TEST(walk_by_id)
+{
+	enum { N = 2000, ROUNDS = 20 };
+	struct flow *flows = calloc(N, sizeof(*flows));
+	struct flow *f;
+	unsigned n = 0;
+
+	ck_assert_int_eq(flow_table_init(&table, N), 0);
+	ck_assert_ptr_null(flow_table_next(&table, 0));
+	for (unsigned i = 0; i < N; i++) {
+		flows[i] = make(i);
+		ck_assert_int_eq(flow_table_insert(&table, &flows[i], 0), 0);
+	}
+	/* flow 0 stays; all others end and come again with new ids */
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 1; i < N; i++)
+			flow_table_remove(&table, &flows[i], FLOW_CLOSED_IDLE, 0);
+		for (unsigned i = 1; i < N; i++)
+			ck_assert_int_eq(flow_table_insert(&table, &flows[i], 0), 0);
+	}
+	ck_assert_uint_le(table.cap_refs, 2 * N + 256); /* the holes were closed */
+	ck_assert_ptr_eq(flow_table_by_id(&table, 1), &flows[0]);
+	ck_assert_ptr_null(flow_table_by_id(&table, 2));
+	ck_assert_ptr_eq(flow_table_by_id(&table, flows[N - 1].id), &flows[N - 1]);
+	for (f = flow_table_next(&table, 0); f; f = flow_table_next(&table, f->id)) {
+		ck_assert_ptr_eq(f, &flows[n]);
+		n++;
+		if (f ==
+		    &flows[1]) { /* ends while the walk stands on it, and so does the next */
+			flow_table_remove(&table, &flows[1], FLOW_CLOSED_IDLE, 0);
+			flow_table_remove(&table, &flows[2], FLOW_CLOSED_IDLE, 0);
+			n++;
+		}
+	}
+	ck_assert_uint_eq(n, N);
+	ck_assert_ptr_null(flow_table_next(&table, UINT64_MAX));
+	while ((f = flow_table_next(&table, 0)))
+		flow_table_remove(&table, f, FLOW_CLOSED_SHUTDOWN, 0);
+	flow_table_free(&table);
+	free(flows);
+}
+END_TEST
+
+SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates, walk_by_id)
