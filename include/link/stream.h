@@ -35,4 +35,7 @@ void stream_link_flush(struct stream_link *l);
  * -ENAMETOOLONG, or the system's -errno. */
 int unix_listen(const char *path, int backlog);
 
+/* As unix_listen(), with mode 0600: for what only we and root may talk to. */
+int unix_listen_private(const char *path, int backlog);
+
 #endif

@@ -45,7 +45,7 @@ static int bind_fresh(int fd, const struct sockaddr_un *a)
 	return bind(fd, (const struct sockaddr *)a, sizeof(*a)) ? -errno : 0;
 }
 
-int unix_listen(const char *path, int backlog)
+static int listen_at(const char *path, mode_t mode, int backlog)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd, rc;
@@ -56,7 +56,9 @@ int unix_listen(const char *path, int backlog)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	rc = bind_fresh(fd, &a);
+	/* the file gets the mode of the socket, less the umask: never open to others for a
+	 * moment */
+	rc = fchmod(fd, mode) ? -errno : bind_fresh(fd, &a);
 	if (!rc && listen(fd, backlog))
 		rc = -errno;
 	if (rc) {
@@ -64,4 +66,14 @@ int unix_listen(const char *path, int backlog)
 		return rc;
 	}
 	return fd;
+}
+
+int unix_listen(const char *path, int backlog)
+{
+	return listen_at(path, S_IRWXU | S_IRWXG | S_IRWXO, backlog);
+}
+
+int unix_listen_private(const char *path, int backlog)
+{
+	return listen_at(path, S_IRUSR | S_IWUSR, backlog);
 }

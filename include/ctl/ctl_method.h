@@ -1,0 +1,77 @@
+/* ctl/ctl_method.h: the methods of the protocol, and a call of one.
+ *
+ * A handler knows neither JSON nor sockets: it gets its arguments as a checked struct and fills
+ * its result.  What only looks gets a const environment; a connection that may only look has no
+ * other way to it.
+ */
+#ifndef CTL_CTL_METHOD_H
+#define CTL_CTL_METHOD_H
+
+#include "ctl/ctl_json.h"
+#include "proto/env.h"
+
+/* Facts about the control service itself, for query-status. */
+struct ctl_info {
+	uint64_t start_ns;
+	unsigned n_clients;
+};
+
+/* What can be changed. */
+struct ctl_target {
+	struct env *env;
+	void (*quit)(void *quit_ctx); /* ends the loop */
+	void *quit_ctx;
+};
+
+struct ctl_call {
+	const struct ctl_method *method; /* NULL: no call is under way */
+	const struct ctl_info *info;
+	const void *args;    /* as the method's table says */
+	struct ctl_doc *doc; /* the request, and memory for what results point to */
+	bool started;	     /* a list: the handler was called before */
+	uint64_t cursor;     /* the handler's own, from 0: where a list goes on */
+	uint64_t n_items;    /* a list: elements given so far */
+	char error[CTL_ERROR_MAX];
+};
+
+/* Besides 0 or -errno, with the reason in call->error. */
+enum ctl_outcome {
+	CTL_DONE,    /* the result is filled; a list has ended, and `result` is not used */
+	CTL_ITEM,    /* a list: `result` is its next element, and there may be more */
+	CTL_CONTINUE /* a list: nothing to show yet, call again */
+};
+
+typedef int ctl_look_fn(struct ctl_call *call, const struct env *env, void *result);
+typedef int ctl_change_fn(struct ctl_call *call, const struct ctl_target *target, void *result);
+
+struct ctl_method {
+	const char *name;
+	const struct ctl_message *args, *result;
+	ctl_look_fn *look;     /* either this */
+	ctl_change_fn *change; /* or this */
+	bool list; /* returns an array: the handler is called once an element; fails only at
+		      first */
+};
+
+/* NULL if there is none. */
+const struct ctl_method *ctl_method_find(const char *name);
+
+/* In the order of the table; NULL behind the last. */
+const struct ctl_method *ctl_method_at(uint64_t i);
+
+/* Stores the text in call->error; returns `err`, to be returned on. */
+int ctl_fail(struct ctl_call *call, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The handlers, each group in a file of its own. */
+ctl_look_fn ctl_qmp_capabilities, ctl_qmp_query_version, ctl_qmp_query_commands;
+ctl_look_fn ctl_status_query;
+ctl_look_fn ctl_flows_query;
+ctl_change_fn ctl_flows_close;
+ctl_look_fn ctl_stats_query;
+ctl_change_fn ctl_quit;
+
+/* What the greeting and query-version say of us. */
+struct ctl_version ctl_qmp_version(void);
+
+#endif

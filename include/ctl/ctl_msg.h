@@ -1,0 +1,228 @@
+/* ctl/ctl_msg.h: what the control socket carries: requests, arguments and results as plain
+ * structs, each with a table of its members.
+ *
+ * The daemon and posternctl share them.  The JSON codec, the checks of arguments and the
+ * options of posternctl all follow from the tables.
+ */
+#ifndef CTL_CTL_MSG_H
+#define CTL_CTL_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define CTL_UINT_MAX  ((uint64_t)1 << 53) /* integers up to here survive every JSON parser */
+#define CTL_ERROR_MAX 256		  /* text of an error, with its terminating zero */
+
+/* What a member is in JSON, and in the struct. */
+enum ctl_kind {
+	CTL_BOOL,   /* true or false: bool */
+	CTL_UINT,   /* integer: uint64_t */
+	CTL_PORT,   /* integer 0..65535: uint16_t */
+	CTL_TEXT,   /* string: const char * */
+	CTL_CHOICE, /* string, one of `names`: unsigned, its index */
+	CTL_ADDR,   /* string: struct addr */
+	CTL_MAC,    /* string: struct mac */
+	CTL_OBJECT, /* object: a struct that `object` describes */
+	CTL_VALUE   /* anything: const struct ctl_value *; only to be decoded */
+};
+
+/* A member. */
+struct ctl_field {
+	const char *name;
+	enum ctl_kind kind;
+	bool list;     /* an array of such: struct ctl_list */
+	uint32_t has;  /* optional: its bit in the struct's first member, a uint32_t; 0: always
+			  there */
+	size_t offset; /* in the struct */
+	uint64_t min, max;		  /* CTL_UINT; a max of 0 is CTL_UINT_MAX */
+	const char *const *names;	  /* CTL_CHOICE; NULL ends them */
+	const struct ctl_message *object; /* CTL_OBJECT */
+	const char *help;		  /* arguments: what it is for */
+};
+
+struct ctl_list {
+	const void *items;
+	size_t n;
+};
+
+/* A struct. */
+struct ctl_message {
+	size_t size;
+	const struct ctl_field *fields;
+	unsigned n_fields;
+};
+
+extern const char *const ctl_proto_names[];  /* by enum flow_proto */
+extern const char *const ctl_dir_names[];    /* by enum flow_dir */
+extern const char *const ctl_source_names[]; /* by enum net_source */
+
+/* The frame of the protocol. */
+
+struct ctl_nothing { /* no arguments, no result */
+	char none;
+};
+
+struct ctl_release {
+	uint64_t major, minor, micro;
+};
+
+struct ctl_version {
+	struct ctl_release release;
+	const char *package;
+};
+
+struct ctl_hello {
+	struct ctl_version version;
+	struct ctl_list capabilities; /* const char * */
+};
+
+struct ctl_greeting {
+	struct ctl_hello hello;
+};
+
+struct ctl_value; /* a JSON value of a parsed document, see ctl/ctl_json.h */
+
+struct ctl_request {
+#define CTL_REQUEST_HAS_ARGUMENTS 0x1u
+#define CTL_REQUEST_HAS_ID	  0x2u
+	uint32_t has;
+	const char *execute;
+	const struct ctl_value *arguments, *id;
+};
+
+struct ctl_error {
+	const char *class, *desc;
+};
+
+struct ctl_reply {
+#define CTL_REPLY_HAS_RETURN 0x1u
+#define CTL_REPLY_HAS_ERROR  0x2u
+	uint32_t has;
+	const struct ctl_value *value;
+	struct ctl_error error;
+};
+
+struct ctl_capabilities {
+#define CTL_CAPABILITIES_HAS_ENABLE 0x1u
+	uint32_t has;
+	struct ctl_list enable; /* const char * */
+};
+
+struct ctl_command {
+	const char *name;
+};
+
+/* query-status */
+
+struct ctl_guest {
+#define CTL_GUEST_HAS_MAC  0x1u
+#define CTL_GUEST_HAS_ADDR 0x2u
+#define CTL_GUEST_HAS_SEEN 0x4u
+	uint32_t has;
+	bool connected;
+	struct mac mac;
+	struct addr addr;
+	uint64_t idle_ms; /* since its last frame */
+};
+
+struct ctl_network {
+#define CTL_NETWORK_HAS_INTERFACE 0x1u
+#define CTL_NETWORK_HAS_HOSTNAME  0x2u
+#define CTL_NETWORK_HAS_FQDN	  0x4u
+#define CTL_NETWORK_HAS_LOOPBACK  0x8u
+	uint32_t has;
+	struct addr address, gateway;
+	uint64_t prefix_len;
+	unsigned address_source; /* enum net_source, likewise the others */
+	const char *interface;
+	struct mac mac;
+	uint64_t mtu;
+	unsigned mtu_source;
+	struct ctl_list dns; /* struct addr */
+	unsigned dns_source;
+	struct ctl_list search; /* const char * */
+	const char *hostname, *fqdn;
+	struct addr loopback; /* the guest's name for the host's loopback */
+};
+
+struct ctl_flow_count {
+	uint64_t open, max, tcp, udp, icmp;
+};
+
+struct ctl_client_count {
+	uint64_t clients, max;
+};
+
+struct ctl_status {
+	const char *version;
+	uint64_t pid, uptime_ms;
+	struct ctl_guest guest;
+	struct ctl_network network;
+	struct ctl_flow_count flows;
+	struct ctl_client_count control;
+};
+
+/* query-flows, flow-close */
+
+#define CTL_FLOWS_LIMIT_DEFAULT 1000
+#define CTL_FLOWS_LIMIT_MAX	10000
+
+struct ctl_flow_query {
+#define CTL_FLOW_QUERY_HAS_PROTO  0x01u
+#define CTL_FLOW_QUERY_HAS_DIR	  0x02u
+#define CTL_FLOW_QUERY_HAS_STATE  0x04u
+#define CTL_FLOW_QUERY_HAS_ADDR	  0x08u
+#define CTL_FLOW_QUERY_HAS_PORT	  0x10u
+#define CTL_FLOW_QUERY_HAS_CLOSED 0x20u
+#define CTL_FLOW_QUERY_HAS_AFTER  0x40u
+#define CTL_FLOW_QUERY_HAS_LIMIT  0x80u
+	uint32_t has;
+	unsigned proto, dir;
+	const char *state;
+	const char *addr; /* address or prefix */
+	uint16_t port;
+	bool closed;
+	uint64_t after, limit;
+};
+
+struct ctl_flow {
+#define CTL_FLOW_HAS_HOST    0x01u
+#define CTL_FLOW_HAS_DEST    0x02u
+#define CTL_FLOW_HAS_IDLE    0x04u
+#define CTL_FLOW_HAS_TIMEOUT 0x08u
+#define CTL_FLOW_HAS_REASON  0x10u
+#define CTL_FLOW_HAS_CLOSED  0x20u
+	uint32_t has;
+	uint64_t id;
+	unsigned proto, dir;
+	const char *state;
+	struct endpoint guest;
+	struct endpoint dest; /* what the guest calls the peer, where that is another address */
+	struct endpoint host, peer;
+	uint64_t bytes_out, bytes_in, packets_out, packets_in;
+	uint64_t age_ms, idle_ms, timeout_ms;
+	const char *reason;
+	uint64_t closed_ms; /* since it ended */
+};
+
+struct ctl_flow_id {
+	uint64_t id;
+};
+
+/* query-stats */
+
+struct ctl_counter {
+	const char *name;
+	uint64_t value;
+	const char *description;
+};
+
+extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_greeting_message,
+	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
+	ctl_command_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
+	ctl_flow_id_message, ctl_counter_message;
+
+#endif

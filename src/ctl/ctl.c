@@ -1,0 +1,134 @@
+/* ctl/ctl.c: binding, accepting, and how many clients there may be. */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl_priv.h"
+
+#define ACCEPTS_PER_TURN 8
+
+static bool is_allowed(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
+	       (cred.uid == geteuid() || cred.uid == 0);
+}
+
+static void admit(struct ctl_listener *l, int fd)
+{
+	static struct log_limit limit;
+	struct ctl *c = l->ctl;
+	const char *refusal = NULL;
+
+	if (!is_allowed(fd))
+		refusal = "only root and the daemon's own user may connect";
+	else if (c->info.n_clients >= c->target.env->conf->limits.control_clients)
+		refusal = "there are too many control clients";
+	if (refusal)
+		log_warn_limited(&limit, c->target.env->now_ns, CTL, "client refused: %s",
+				 refusal);
+	if (ctl_conn_open(c, fd, l->authority, refusal))
+		log_warn_limited(&limit, c->target.env->now_ns, CTL,
+				 "client refused: no memory");
+}
+
+static void pause_accept(struct ctl *c)
+{
+	static struct log_limit limit;
+	struct env *env = c->target.env;
+
+	log_warn_limited(&limit, env->now_ns, CTL, "no clients accepted for now: %s",
+			 strerror(errno));
+	if (timerq_set(&env->timers, &c->resume, env->now_ns + CTL_RESUME_NS))
+		return;
+	for (unsigned i = 0; i < c->n_listeners; i++)
+		watch_stop(&c->listeners[i].watch);
+}
+
+static void resume_accept(struct ctl *c)
+{
+	timerq_cancel(&c->target.env->timers, &c->resume);
+	for (unsigned i = 0; i < c->n_listeners; i++)
+		watch_set(&c->listeners[i].watch, LOOP_READ);
+}
+
+static void resume_due(struct timer *t, void *ctx)
+{
+	resume_accept(container_of(t, struct ctl, resume));
+}
+
+void ctl_conn_ended(struct ctl *c)
+{
+	c->info.n_clients--;
+	if (timer_armed(&c->resume))
+		resume_accept(c);
+}
+
+static void listener_event(struct watch *w, unsigned events)
+{
+	struct ctl_listener *l = container_of(w, struct ctl_listener, watch);
+
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			admit(l, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accept(l->ctl);
+		return;
+	}
+}
+
+int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority)
+{
+	struct ctl_listener *l = &c->listeners[c->n_listeners];
+
+	if (c->n_listeners == sizeof(c->listeners) / sizeof(c->listeners[0])) {
+		close(fd);
+		return -ENOSPC;
+	}
+	c->n_listeners++;
+	l->ctl = c;
+	l->fd = fd;
+	l->authority = authority;
+	watch_init(&l->watch, c->loop, fd, listener_event);
+	watch_set(&l->watch, LOOP_READ);
+	return 0;
+}
+
+struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx), void *quit_ctx)
+{
+	struct ctl *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->loop = loop;
+	c->target = (struct ctl_target){ env, quit, quit_ctx };
+	c->info.start_ns = env->now_ns;
+	c->resume.fire = resume_due;
+	list_init(&c->conns);
+	return c;
+}
+
+void ctl_free(struct ctl *c)
+{
+	if (!c)
+		return;
+	while (!list_empty(&c->conns))
+		ctl_conn_end(c->conns.next);
+	timerq_cancel(&c->target.env->timers, &c->resume);
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		watch_stop(&c->listeners[i].watch);
+		close(c->listeners[i].fd);
+	}
+	free(c);
+}

@@ -1,0 +1,159 @@
+/* ctl/ctl_conn.c: the socket of one control client.
+ *
+ * Reads while the session has room and nothing of its output waits beyond CTL_BACKLOG_STOP;
+ * asks for writability while output waits or work is left, so that each turn of the loop does a
+ * portion and a client that does not read gets none.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl_priv.h"
+
+#define READ_BYTES 4096 /* a turn: 64 clients that send all they can take 256 KiB of it */
+
+struct ctl_conn {
+	struct list link;
+	struct ctl *ctl;
+	struct ctl_session session;
+	struct watch watch;
+	struct timer stall; /* armed while output waits; moves on whenever some is taken */
+	int fd;
+	bool eof; /* the client will send no more */
+};
+
+static void conn_end(struct ctl_conn *conn)
+{
+	struct ctl *c = conn->ctl;
+
+	timerq_cancel(&c->target.env->timers, &conn->stall);
+	watch_stop(&conn->watch);
+	close(conn->fd);
+	ctl_session_free(&conn->session);
+	list_remove(&conn->link);
+	free(conn);
+	ctl_conn_ended(c);
+}
+
+void ctl_conn_end(struct list *link)
+{
+	conn_end(container_of(link, struct ctl_conn, link));
+}
+
+static void stalled(struct timer *t, void *ctx)
+{
+	struct ctl_conn *conn = container_of(t, struct ctl_conn, stall);
+
+	log_info(CTL, "a client that does not read is disconnected");
+	conn_end(conn);
+}
+
+/* 0, or -errno when the connection is broken. */
+static int conn_read(struct ctl_conn *conn)
+{
+	char text[READ_BYTES];
+	size_t room = ctl_session_room(&conn->session);
+	ssize_t n;
+
+	if (!room)
+		return 0;
+	n = recv(conn->fd, text, room < sizeof(text) ? room : sizeof(text), MSG_DONTWAIT);
+	if (n > 0)
+		ctl_session_input(&conn->session, text, (size_t)n);
+	else if (!n)
+		conn->eof = true;
+	else if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+/* Likewise. */
+static int conn_write(struct ctl_conn *conn)
+{
+	struct ctl_buf *out = &conn->session.out;
+	struct timerq *timers = &conn->ctl->target.env->timers;
+	size_t len = ctl_buf_len(out);
+	ssize_t n;
+
+	if (out->failed)
+		return -ENOBUFS;
+	if (!len)
+		return 0;
+	n = send(conn->fd, ctl_buf_text(out), len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return -errno;
+	if (n > 0)
+		ctl_buf_consume(out, (size_t)n);
+	if (!ctl_buf_len(out))
+		timerq_cancel(timers, &conn->stall);
+	else if (n > 0 || !timer_armed(&conn->stall))
+		return timerq_set(timers, &conn->stall,
+				  conn->ctl->target.env->now_ns + CTL_STALL_NS);
+	return 0;
+}
+
+/* Whether nothing will happen here any more. */
+static bool conn_is_over(const struct ctl_conn *conn)
+{
+	const struct ctl_session *s = &conn->session;
+
+	return !ctl_buf_len(&s->out) && (s->hangup || (conn->eof && !s->pending));
+}
+
+static unsigned conn_wants(const struct ctl_conn *conn)
+{
+	const struct ctl_session *s = &conn->session;
+	unsigned events = 0;
+
+	if (ctl_buf_len(&s->out) || (s->pending && !s->hangup))
+		events |= LOOP_WRITE;
+	if (!conn->eof && ctl_session_room(s) && ctl_buf_len(&s->out) < CTL_BACKLOG_STOP)
+		events |= LOOP_READ;
+	return events;
+}
+
+static void conn_serve(struct ctl_conn *conn, unsigned events)
+{
+	int err = 0;
+
+	if (events & LOOP_READ)
+		err = conn_read(conn);
+	if (!err && conn->session.pending)
+		ctl_session_work(&conn->session, CTL_WORK_PER_TURN / conn->ctl->info.n_clients);
+	if (!err)
+		err = conn_write(conn);
+	if (err)
+		log_debug(CTL, "client lost: error %d", -err);
+	if (err || conn_is_over(conn))
+		conn_end(conn);
+	else
+		watch_set(&conn->watch, conn_wants(conn));
+}
+
+static void conn_event(struct watch *w, unsigned events)
+{
+	conn_serve(container_of(w, struct ctl_conn, watch), events);
+}
+
+int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const char *refusal)
+{
+	struct ctl_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn) {
+		close(fd);
+		return -ENOMEM;
+	}
+	conn->ctl = c;
+	conn->fd = fd;
+	conn->stall.fire = stalled;
+	ctl_session_init(&conn->session, &c->target, &c->info, authority);
+	if (refusal)
+		ctl_session_refuse(&conn->session, refusal);
+	watch_init(&conn->watch, c->loop, fd, conn_event);
+	list_append(&c->conns, &conn->link);
+	c->info.n_clients++;
+	conn_serve(conn, 0);
+	return 0;
+}

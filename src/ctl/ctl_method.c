@@ -1,0 +1,69 @@
+/* ctl/ctl_method.c: the table of methods. */
+#include "ctl/ctl_method.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct ctl_method methods[] = {
+	{ .name = "qmp_capabilities",
+	  .args = &ctl_capabilities_message,
+	  .result = &ctl_nothing_message,
+	  .look = ctl_qmp_capabilities },
+	{ .name = "query-version",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_version_message,
+	  .look = ctl_qmp_query_version },
+	{ .name = "query-commands",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_command_message,
+	  .look = ctl_qmp_query_commands,
+	  .list = true },
+	{ .name = "query-status",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_status_message,
+	  .look = ctl_status_query },
+	{ .name = "query-flows",
+	  .args = &ctl_flow_query_message,
+	  .result = &ctl_flow_message,
+	  .look = ctl_flows_query,
+	  .list = true },
+	{ .name = "query-stats",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_counter_message,
+	  .look = ctl_stats_query,
+	  .list = true },
+	{ .name = "flow-close",
+	  .args = &ctl_flow_id_message,
+	  .result = &ctl_nothing_message,
+	  .change = ctl_flows_close },
+	{ .name = "quit",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_nothing_message,
+	  .change = ctl_quit },
+};
+
+const struct ctl_method *ctl_method_at(uint64_t i)
+{
+	return i < sizeof(methods) / sizeof(methods[0]) ? &methods[i] : NULL;
+}
+
+const struct ctl_method *ctl_method_find(const char *name)
+{
+	const struct ctl_method *m;
+
+	for (uint64_t i = 0; (m = ctl_method_at(i)); i++)
+		if (!strcmp(m->name, name))
+			return m;
+	return NULL;
+}
+
+int ctl_fail(struct ctl_call *call, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(call->error, sizeof(call->error), fmt, ap);
+	va_end(ap);
+	return err;
+}

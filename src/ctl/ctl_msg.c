@@ -1,0 +1,196 @@
+/* ctl/ctl_msg.c: the tables of ctl/ctl_msg.h. */
+#include "ctl/ctl_msg.h"
+
+#define MEMBER(type, member, json, what, ...)                                                  \
+	{                                                                                      \
+		.name = (json), .kind = (what), .offset = offsetof(struct type, member),       \
+		__VA_ARGS__                                                                    \
+	}
+#define MESSAGE(type)                                                                          \
+	const struct ctl_message type##_message = { sizeof(struct type), type##_fields,        \
+						    sizeof(type##_fields) /                    \
+							    sizeof(type##_fields[0]) }
+
+const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
+const char *const ctl_dir_names[] = { "out", "in", NULL };
+const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
+
+const struct ctl_message ctl_nothing_message = { .size = sizeof(struct ctl_nothing) };
+
+/* QMP clients look for the release under QEMU's name. */
+static const struct ctl_field ctl_release_fields[] = {
+	MEMBER(ctl_release, major, "major", CTL_UINT),
+	MEMBER(ctl_release, minor, "minor", CTL_UINT),
+	MEMBER(ctl_release, micro, "micro", CTL_UINT),
+};
+static MESSAGE(ctl_release);
+
+static const struct ctl_field ctl_version_fields[] = {
+	MEMBER(ctl_version, release, "qemu", CTL_OBJECT, .object = &ctl_release_message),
+	MEMBER(ctl_version, package, "package", CTL_TEXT),
+};
+MESSAGE(ctl_version);
+
+static const struct ctl_field ctl_hello_fields[] = {
+	MEMBER(ctl_hello, version, "version", CTL_OBJECT, .object = &ctl_version_message),
+	MEMBER(ctl_hello, capabilities, "capabilities", CTL_TEXT, .list = true),
+};
+static MESSAGE(ctl_hello);
+
+static const struct ctl_field ctl_greeting_fields[] = {
+	MEMBER(ctl_greeting, hello, "QMP", CTL_OBJECT, .object = &ctl_hello_message),
+};
+MESSAGE(ctl_greeting);
+
+static const struct ctl_field ctl_request_fields[] = {
+	MEMBER(ctl_request, execute, "execute", CTL_TEXT),
+	MEMBER(ctl_request, arguments, "arguments", CTL_VALUE,
+	       .has = CTL_REQUEST_HAS_ARGUMENTS),
+	MEMBER(ctl_request, id, "id", CTL_VALUE, .has = CTL_REQUEST_HAS_ID),
+};
+MESSAGE(ctl_request);
+
+static const struct ctl_field ctl_error_fields[] = {
+	MEMBER(ctl_error, class, "class", CTL_TEXT),
+	MEMBER(ctl_error, desc, "desc", CTL_TEXT),
+};
+MESSAGE(ctl_error);
+
+static const struct ctl_field ctl_reply_fields[] = {
+	MEMBER(ctl_reply, value, "return", CTL_VALUE, .has = CTL_REPLY_HAS_RETURN),
+	MEMBER(ctl_reply, error, "error", CTL_OBJECT, .object = &ctl_error_message,
+	       .has = CTL_REPLY_HAS_ERROR),
+};
+MESSAGE(ctl_reply);
+
+static const struct ctl_field ctl_capabilities_fields[] = {
+	MEMBER(ctl_capabilities, enable, "enable", CTL_TEXT, .list = true,
+	       .has = CTL_CAPABILITIES_HAS_ENABLE),
+};
+MESSAGE(ctl_capabilities);
+
+static const struct ctl_field ctl_command_fields[] = {
+	MEMBER(ctl_command, name, "name", CTL_TEXT),
+};
+MESSAGE(ctl_command);
+
+/* query-status */
+
+static const struct ctl_field ctl_guest_fields[] = {
+	MEMBER(ctl_guest, connected, "connected", CTL_BOOL),
+	MEMBER(ctl_guest, mac, "mac", CTL_MAC, .has = CTL_GUEST_HAS_MAC),
+	MEMBER(ctl_guest, addr, "addr", CTL_ADDR, .has = CTL_GUEST_HAS_ADDR),
+	MEMBER(ctl_guest, idle_ms, "idle_ms", CTL_UINT, .has = CTL_GUEST_HAS_SEEN),
+};
+static MESSAGE(ctl_guest);
+
+static const struct ctl_field ctl_network_fields[] = {
+	MEMBER(ctl_network, address, "address", CTL_ADDR),
+	MEMBER(ctl_network, prefix_len, "prefix_len", CTL_UINT),
+	MEMBER(ctl_network, gateway, "gateway", CTL_ADDR),
+	MEMBER(ctl_network, address_source, "address_source", CTL_CHOICE,
+	       .names = ctl_source_names),
+	MEMBER(ctl_network, interface, "interface", CTL_TEXT, .has = CTL_NETWORK_HAS_INTERFACE),
+	MEMBER(ctl_network, mac, "mac", CTL_MAC),
+	MEMBER(ctl_network, mtu, "mtu", CTL_UINT),
+	MEMBER(ctl_network, mtu_source, "mtu_source", CTL_CHOICE, .names = ctl_source_names),
+	MEMBER(ctl_network, dns, "dns", CTL_ADDR, .list = true),
+	MEMBER(ctl_network, dns_source, "dns_source", CTL_CHOICE, .names = ctl_source_names),
+	MEMBER(ctl_network, search, "search", CTL_TEXT, .list = true),
+	MEMBER(ctl_network, hostname, "hostname", CTL_TEXT, .has = CTL_NETWORK_HAS_HOSTNAME),
+	MEMBER(ctl_network, fqdn, "fqdn", CTL_TEXT, .has = CTL_NETWORK_HAS_FQDN),
+	MEMBER(ctl_network, loopback, "loopback", CTL_ADDR, .has = CTL_NETWORK_HAS_LOOPBACK),
+};
+static MESSAGE(ctl_network);
+
+static const struct ctl_field ctl_flow_count_fields[] = {
+	MEMBER(ctl_flow_count, open, "open", CTL_UINT),
+	MEMBER(ctl_flow_count, max, "max", CTL_UINT),
+	MEMBER(ctl_flow_count, tcp, "tcp", CTL_UINT),
+	MEMBER(ctl_flow_count, udp, "udp", CTL_UINT),
+	MEMBER(ctl_flow_count, icmp, "icmp", CTL_UINT),
+};
+static MESSAGE(ctl_flow_count);
+
+static const struct ctl_field ctl_client_count_fields[] = {
+	MEMBER(ctl_client_count, clients, "clients", CTL_UINT),
+	MEMBER(ctl_client_count, max, "max", CTL_UINT),
+};
+static MESSAGE(ctl_client_count);
+
+static const struct ctl_field ctl_status_fields[] = {
+	MEMBER(ctl_status, version, "version", CTL_TEXT),
+	MEMBER(ctl_status, pid, "pid", CTL_UINT),
+	MEMBER(ctl_status, uptime_ms, "uptime_ms", CTL_UINT),
+	MEMBER(ctl_status, guest, "guest", CTL_OBJECT, .object = &ctl_guest_message),
+	MEMBER(ctl_status, network, "network", CTL_OBJECT, .object = &ctl_network_message),
+	MEMBER(ctl_status, flows, "flows", CTL_OBJECT, .object = &ctl_flow_count_message),
+	MEMBER(ctl_status, control, "control", CTL_OBJECT, .object = &ctl_client_count_message),
+};
+MESSAGE(ctl_status);
+
+/* query-flows, flow-close */
+
+static const struct ctl_field ctl_flow_query_fields[] = {
+	MEMBER(ctl_flow_query, proto, "proto", CTL_CHOICE, .names = ctl_proto_names,
+	       .has = CTL_FLOW_QUERY_HAS_PROTO, .help = "only this protocol"),
+	MEMBER(ctl_flow_query, dir, "dir", CTL_CHOICE, .names = ctl_dir_names,
+	       .has = CTL_FLOW_QUERY_HAS_DIR,
+	       .help = "opened by the guest, or through a forward"),
+	MEMBER(ctl_flow_query, state, "state", CTL_TEXT, .has = CTL_FLOW_QUERY_HAS_STATE,
+	       .help = "only this state"),
+	MEMBER(ctl_flow_query, addr, "addr", CTL_TEXT, .has = CTL_FLOW_QUERY_HAS_ADDR,
+	       .help = "an end with this address, or in this prefix"),
+	MEMBER(ctl_flow_query, port, "port", CTL_PORT, .has = CTL_FLOW_QUERY_HAS_PORT,
+	       .help = "an end with this port"),
+	MEMBER(ctl_flow_query, closed, "closed", CTL_BOOL, .has = CTL_FLOW_QUERY_HAS_CLOSED,
+	       .help = "those that ended last, newest first"),
+	MEMBER(ctl_flow_query, after, "after", CTL_UINT, .has = CTL_FLOW_QUERY_HAS_AFTER,
+	       .help = "only ids above this one"),
+	MEMBER(ctl_flow_query, limit, "limit", CTL_UINT, .has = CTL_FLOW_QUERY_HAS_LIMIT,
+	       .min = 1, .max = CTL_FLOWS_LIMIT_MAX, .help = "as many at most"),
+};
+MESSAGE(ctl_flow_query);
+
+static const struct ctl_field endpoint_fields[] = {
+	MEMBER(endpoint, addr, "addr", CTL_ADDR),
+	MEMBER(endpoint, port, "port", CTL_PORT),
+};
+static MESSAGE(endpoint);
+
+static const struct ctl_field ctl_flow_fields[] = {
+	MEMBER(ctl_flow, id, "id", CTL_UINT),
+	MEMBER(ctl_flow, proto, "proto", CTL_CHOICE, .names = ctl_proto_names),
+	MEMBER(ctl_flow, dir, "dir", CTL_CHOICE, .names = ctl_dir_names),
+	MEMBER(ctl_flow, state, "state", CTL_TEXT),
+	MEMBER(ctl_flow, guest, "guest", CTL_OBJECT, .object = &endpoint_message),
+	MEMBER(ctl_flow, dest, "dest", CTL_OBJECT, .object = &endpoint_message,
+	       .has = CTL_FLOW_HAS_DEST),
+	MEMBER(ctl_flow, host, "host", CTL_OBJECT, .object = &endpoint_message,
+	       .has = CTL_FLOW_HAS_HOST),
+	MEMBER(ctl_flow, peer, "peer", CTL_OBJECT, .object = &endpoint_message),
+	MEMBER(ctl_flow, bytes_out, "bytes_out", CTL_UINT),
+	MEMBER(ctl_flow, bytes_in, "bytes_in", CTL_UINT),
+	MEMBER(ctl_flow, packets_out, "packets_out", CTL_UINT),
+	MEMBER(ctl_flow, packets_in, "packets_in", CTL_UINT),
+	MEMBER(ctl_flow, age_ms, "age_ms", CTL_UINT),
+	MEMBER(ctl_flow, idle_ms, "idle_ms", CTL_UINT, .has = CTL_FLOW_HAS_IDLE),
+	MEMBER(ctl_flow, timeout_ms, "timeout_ms", CTL_UINT, .has = CTL_FLOW_HAS_TIMEOUT),
+	MEMBER(ctl_flow, reason, "reason", CTL_TEXT, .has = CTL_FLOW_HAS_REASON),
+	MEMBER(ctl_flow, closed_ms, "closed_ms", CTL_UINT, .has = CTL_FLOW_HAS_CLOSED),
+};
+MESSAGE(ctl_flow);
+
+static const struct ctl_field ctl_flow_id_fields[] = {
+	MEMBER(ctl_flow_id, id, "id", CTL_UINT, .min = 1, .help = "as query-flows shows it"),
+};
+MESSAGE(ctl_flow_id);
+
+/* query-stats */
+
+static const struct ctl_field ctl_counter_fields[] = {
+	MEMBER(ctl_counter, name, "name", CTL_TEXT),
+	MEMBER(ctl_counter, value, "value", CTL_UINT),
+	MEMBER(ctl_counter, description, "description", CTL_TEXT),
+};
+MESSAGE(ctl_counter);

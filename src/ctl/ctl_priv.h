@@ -1,0 +1,38 @@
+/* ctl/ctl_priv.h: what ctl.c and ctl_conn.c share. */
+#ifndef CTL_CTL_PRIV_H
+#define CTL_CTL_PRIV_H
+
+#include "base/list.h"
+#include "ctl/ctl.h"
+
+#define CTL_STALL_NS  (30 * NS_PER_SEC) /* a client that takes nothing of what waits for it */
+#define CTL_RESUME_NS NS_PER_SEC	/* until accept() is tried again without descriptors */
+
+struct ctl_listener {
+	struct ctl *ctl;
+	struct watch watch;
+	int fd;
+	enum ctl_authority authority;
+};
+
+struct ctl {
+	struct loop *loop;
+	struct ctl_target target;
+	struct ctl_info info;
+	struct list conns;
+	struct ctl_listener listeners[2];
+	unsigned n_listeners;
+	struct timer resume; /* armed while accept() is paused */
+};
+
+/* Takes over `fd`, a connected non-blocking socket, also on failure, and greets the client.
+ * With a `refusal`, that is all it is told before the connection ends.  0 or -ENOMEM. */
+int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const char *refusal);
+
+/* Ends the client whose link in ctl.conns this is. */
+void ctl_conn_end(struct list *link);
+
+/* A client has gone, and its descriptor with it. */
+void ctl_conn_ended(struct ctl *c);
+
+#endif

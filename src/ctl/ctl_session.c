@@ -1,0 +1,235 @@
+/* ctl/ctl_session.c: greeting, negotiation, requests and replies. */
+#include "ctl/ctl_session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a step costs, in units of about a quarter of a microsecond. */
+enum {
+	COST_REQUEST = 64,
+	COST_REQUEST_BYTES = 64 /* per unit */,
+	COST_ITEM = 32,
+	COST_CONTINUE = 1
+};
+
+static const char generic_error[] = "GenericError", not_found[] = "CommandNotFound";
+
+void ctl_session_init(struct ctl_session *s, const struct ctl_target *target,
+		      const struct ctl_info *info, enum ctl_authority authority)
+{
+	struct ctl_greeting greeting = { .hello = { .version = ctl_qmp_version() } };
+
+	*s = (struct ctl_session){ .target = target,
+				   .info = info,
+				   .authority = authority,
+				   .in = ctl_buf_init(CTL_REQUEST_MAX),
+				   .out = ctl_buf_init(CTL_BACKLOG_MAX) };
+	ctl_json_print(&s->out, &ctl_greeting_message, &greeting);
+	ctl_buf_puts(&s->out, "\r\n");
+}
+
+static void end_call(struct ctl_session *s)
+{
+	ctl_doc_free(s->call.doc);
+	memset(&s->call, 0, sizeof(s->call));
+	s->result = NULL;
+}
+
+void ctl_session_free(struct ctl_session *s)
+{
+	end_call(s);
+	ctl_buf_free(&s->in);
+	ctl_buf_free(&s->out);
+}
+
+size_t ctl_session_room(const struct ctl_session *s)
+{
+	return s->hangup ? 0 : CTL_REQUEST_MAX - ctl_buf_len(&s->in);
+}
+
+void ctl_session_input(struct ctl_session *s, const char *text, size_t len)
+{
+	assert(len <= ctl_session_room(s));
+	ctl_buf_append(&s->in, text, len);
+	s->pending = true;
+}
+
+static void print_id(struct ctl_session *s)
+{
+	if (!(s->request.has & CTL_REQUEST_HAS_ID))
+		return;
+	ctl_buf_puts(&s->out, ", \"id\": ");
+	ctl_doc_echo(s->call.doc, s->request.id, &s->out);
+}
+
+/* Ends the call, if there is one, with an error. */
+static void reply_error(struct ctl_session *s, const char *class, const char *desc)
+{
+	struct ctl_error error = { class, desc };
+
+	ctl_buf_puts(&s->out, "{\"error\": ");
+	ctl_json_print(&s->out, &ctl_error_message, &error);
+	print_id(s);
+	ctl_buf_puts(&s->out, "}\r\n");
+	end_call(s);
+}
+
+void ctl_session_refuse(struct ctl_session *s, const char *desc)
+{
+	end_call(s);
+	s->request = (struct ctl_request){ 0 };
+	reply_error(s, generic_error, desc);
+	s->hangup = true;
+}
+
+/* Begins the call of a request whose envelope is in order; the class of the error if it may not
+ * be, with the text in call->error. */
+static const char *admit(struct ctl_session *s)
+{
+	const struct ctl_method *m = ctl_method_find(s->request.execute);
+	bool negotiates = m && m->look == ctl_qmp_capabilities;
+	struct ctl_call *call = &s->call;
+
+	if (!s->negotiated && !negotiates)
+		ctl_fail(call, 0, "'qmp_capabilities' must come before all other commands");
+	else if (s->negotiated && negotiates)
+		ctl_fail(call, 0, "'qmp_capabilities' was done already");
+	else if (!m)
+		ctl_fail(call, 0, "command '%.60s' is not known", s->request.execute);
+	else
+		call->method = m;
+	if (!call->method)
+		return not_found;
+	if (m->change && s->authority != CTL_MAY_CHANGE) {
+		ctl_fail(call, 0, "'%s' changes something; this socket may only look", m->name);
+		return generic_error;
+	}
+	return NULL;
+}
+
+/* Checks the arguments whole, before the handler sees any of them. */
+static int prepare(struct ctl_session *s)
+{
+	struct ctl_call *call = &s->call;
+	const struct ctl_message *m = call->method->args;
+	void *args = ctl_doc_alloc(call->doc, m->size);
+
+	s->result = ctl_doc_alloc(call->doc, call->method->result->size);
+	if (!args || !s->result)
+		return ctl_fail(call, -ENOMEM, "no memory");
+	call->args = args;
+	call->info = s->info;
+	return ctl_doc_decode(call->doc, s->request.arguments, m, args, "argument",
+			      call->error);
+}
+
+static void start_call(struct ctl_session *s, const char *text, size_t len)
+{
+	struct ctl_call *call = &s->call;
+	const char *class = generic_error;
+
+	s->request = (struct ctl_request){ 0 };
+	call->doc = ctl_doc_parse(text, len, call->error);
+	if (call->doc &&
+	    !ctl_doc_decode(call->doc, ctl_doc_root(call->doc), &ctl_request_message,
+			    &s->request, "request member", call->error)) {
+		class = admit(s);
+		if (!class && !prepare(s))
+			return;
+	}
+	reply_error(s, class ? class : generic_error, call->error);
+}
+
+static void print_item(struct ctl_session *s)
+{
+	ctl_buf_puts(&s->out, s->call.n_items++ ? ", " : "{\"return\": [");
+	ctl_json_print(&s->out, s->call.method->result, s->result);
+}
+
+static void reply(struct ctl_session *s)
+{
+	const struct ctl_method *m = s->call.method;
+
+	if (!m->list) {
+		ctl_buf_puts(&s->out, "{\"return\": ");
+		ctl_json_print(&s->out, m->result, s->result);
+	} else {
+		ctl_buf_puts(&s->out, s->call.n_items ? "]" : "{\"return\": []");
+	}
+	print_id(s);
+	ctl_buf_puts(&s->out, "}\r\n");
+	if (m->look == ctl_qmp_capabilities)
+		s->negotiated = true;
+	end_call(s);
+}
+
+/* Goes on with the call; the cost. */
+static unsigned continue_call(struct ctl_session *s)
+{
+	struct ctl_call *call = &s->call;
+	const struct ctl_method *m = call->method;
+	int outcome;
+
+	memset(s->result, 0, m->result->size);
+	outcome = m->look ? m->look(call, s->target->env, s->result)
+			  : m->change(call, s->target, s->result);
+	call->started = true;
+	switch (outcome) {
+	case CTL_DONE:
+		reply(s);
+		return COST_ITEM;
+	case CTL_ITEM:
+		print_item(s);
+		return COST_ITEM;
+	case CTL_CONTINUE:
+		return COST_CONTINUE;
+	default:
+		assert(!call->n_items && "a list fails only at first");
+		reply_error(s, generic_error, call->error);
+		return COST_ITEM;
+	}
+}
+
+/* Takes the next request off the input and begins its call; the cost, 0 when there is none. */
+static unsigned next_request(struct ctl_session *s)
+{
+	size_t used;
+
+	ctl_buf_consume(&s->in,
+			ctl_frame_skip(&s->frame, ctl_buf_text(&s->in), ctl_buf_len(&s->in)));
+	switch (ctl_frame_scan(&s->frame, ctl_buf_text(&s->in), ctl_buf_len(&s->in), &used)) {
+	case CTL_FRAME_MORE:
+		if (!ctl_session_room(s))
+			ctl_session_refuse(s, "the request is too large");
+		return 0;
+	case CTL_FRAME_OBJECT:
+		start_call(s, ctl_buf_text(&s->in), used);
+		break;
+	case CTL_FRAME_GARBAGE:
+		s->request = (struct ctl_request){ 0 };
+		reply_error(s, generic_error, "a request must be a JSON object");
+		break;
+	case CTL_FRAME_TOO_DEEP:
+		ctl_session_refuse(s, "the request is nested too deeply");
+		break;
+	}
+	ctl_buf_consume(&s->in, used);
+	return COST_REQUEST + (unsigned)used / COST_REQUEST_BYTES;
+}
+
+void ctl_session_work(struct ctl_session *s, unsigned units)
+{
+	unsigned spent = 0, cost;
+
+	do {
+		if (s->hangup || ctl_buf_len(&s->out) >= CTL_BACKLOG_STOP)
+			return;
+		cost = s->call.method ? continue_call(s) : next_request(s);
+		spent += cost;
+	} while (cost && spent < units);
+	if (!cost)
+		s->pending = false;
+}

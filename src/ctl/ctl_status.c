@@ -1,0 +1,69 @@
+/* ctl/ctl_status.c: query-status. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "ctl/ctl_method.h"
+
+static struct ctl_guest guest_status(const struct env *env)
+{
+	const struct guest *g = &env->guest;
+
+	return (struct ctl_guest){
+		.has = (g->mac_known ? CTL_GUEST_HAS_MAC : 0) |
+		       (g->addr_known ? CTL_GUEST_HAS_ADDR : 0) |
+		       (g->seen_ns ? CTL_GUEST_HAS_SEEN : 0),
+		.connected = g->connected,
+		.mac = g->mac,
+		.addr = g->addr,
+		.idle_ms = (env->now_ns - g->seen_ns) / NS_PER_MS,
+	};
+}
+
+static int network_status(struct ctl_call *call, const struct net *net, struct ctl_network *n)
+{
+	const char **search = ctl_doc_alloc(call->doc, net->n_search * sizeof(*search));
+
+	if (!search)
+		return ctl_fail(call, -ENOMEM, "no memory");
+	for (unsigned i = 0; i < net->n_search; i++)
+		search[i] = net->search[i];
+	*n = (struct ctl_network){
+		.has = (net->interface[0] ? CTL_NETWORK_HAS_INTERFACE : 0) |
+		       (net->hostname[0] ? CTL_NETWORK_HAS_HOSTNAME : 0) |
+		       (net->fqdn[0] ? CTL_NETWORK_HAS_FQDN : 0) |
+		       (net->map_loopback_set ? CTL_NETWORK_HAS_LOOPBACK : 0),
+		.address = net->guest,
+		.prefix_len = net->prefix_len,
+		.gateway = net->gateway,
+		.address_source = net->address_source,
+		.interface = net->interface,
+		.mac = net->mac,
+		.mtu = net->mtu,
+		.mtu_source = net->mtu_source,
+		.dns = { net->dns, net->n_dns },
+		.dns_source = net->dns_source,
+		.search = { search, net->n_search },
+		.hostname = net->hostname,
+		.fqdn = net->fqdn,
+		.loopback = net->map_loopback,
+	};
+	return 0;
+}
+
+int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
+{
+	struct ctl_status *s = result;
+
+	s->version = POSTERN_VERSION;
+	s->pid = (uint64_t)getpid();
+	s->uptime_ms = (env->now_ns - call->info->start_ns) / NS_PER_MS;
+	s->guest = guest_status(env);
+	s->flows = (struct ctl_flow_count){ .open = env->flows.n,
+					    .max = env->flows.max,
+					    .tcp = env->flows.by_proto[FLOW_TCP],
+					    .udp = env->flows.by_proto[FLOW_UDP],
+					    .icmp = env->flows.by_proto[FLOW_ICMP] };
+	s->control = (struct ctl_client_count){ call->info->n_clients,
+						env->conf->limits.control_clients };
+	return network_status(call, env->net, &s->network);
+}

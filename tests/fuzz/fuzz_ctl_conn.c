@@ -1,0 +1,73 @@
+/* A control client's whole stream: framing, dispatch, handlers; replies must be lines of JSON.
+ */
+#include "ctl/ctl_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "lib/fake_flow.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct conf conf = { .limits = { .control_clients = 64 } };
+static struct net net = { .prefix_len = 24, .mtu = 1500 };
+static struct env env = { .conf = &conf, .net = &net };
+static struct ctl_session session;
+
+static void quit(void *ctx)
+{
+}
+
+static void no_log(enum log_level level, enum log_unit unit, const char *line)
+{
+}
+
+static void take_lines(void)
+{
+	const char *end;
+
+	while ((end = memchr(ctl_buf_text(&session.out), '\n', ctl_buf_len(&session.out)))) {
+		size_t len = (size_t)(end + 1 - ctl_buf_text(&session.out));
+		char error[CTL_ERROR_MAX];
+		struct ctl_doc *doc = ctl_doc_parse(ctl_buf_text(&session.out), len, error);
+
+		if (!doc || end[-1] != '\r')
+			abort();
+		ctl_doc_free(doc);
+		ctl_buf_consume(&session.out, len);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ctl_target target = { &env, quit, NULL };
+	struct ctl_info info = { .n_clients = 1 };
+	size_t step;
+
+	if (!size)
+		return 0;
+	log_set_sink(no_log);
+	if (flow_table_init(&env.flows, 64))
+		abort();
+	for (uint16_t port = 1; port <= 40; port++)
+		fake_flow_open(&env, port);
+	ctl_session_init(&session, &target, &info, data[0] & 1 ? CTL_MAY_CHANGE : CTL_MAY_LOOK);
+	session.negotiated = data[0] & 2;
+	step = (size_t)(data[0] >> 2) + 1;
+	for (data++, size--; size && !session.hangup; data += step, size -= step) {
+		if (step > size)
+			step = size;
+		ctl_session_input(&session, (const char *)data, step);
+		while (session.pending && !session.hangup) {
+			ctl_session_work(&session, 64);
+			take_lines();
+		}
+	}
+	if (session.out.failed)
+		abort();
+	ctl_session_free(&session);
+	fake_flow_close_all(&env);
+	flow_table_free(&env.flows);
+	return 0;
+}
