@@ -69,7 +69,13 @@ ctl_look_fn ctl_status_query;
 ctl_look_fn ctl_flows_query;
 ctl_change_fn ctl_flows_close;
 ctl_look_fn ctl_stats_query;
+ctl_look_fn ctl_leases_query;
+ctl_look_fn ctl_dns_query;
 ctl_change_fn ctl_quit;
+
+/* A list of `n` texts of `size` bytes each, as results have it; false without memory. */
+bool ctl_list_texts(struct ctl_call *call, const char *texts, size_t size, size_t n,
+		    struct ctl_list *list);
 
 /* What the greeting and query-version say of us. */
 struct ctl_version ctl_qmp_version(void);

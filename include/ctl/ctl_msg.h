@@ -220,9 +220,63 @@ struct ctl_counter {
 	const char *description;
 };
 
+/* query-leases */
+
+struct ctl_lease {
+#define CTL_LEASE_HAS_CLIENT_ID 0x1u
+#define CTL_LEASE_HAS_HOSTNAME	0x2u
+#define CTL_LEASE_HAS_END	0x4u
+	uint32_t has;
+	struct addr address;
+	struct mac mac;
+	const char *client_id; /* hexadecimal */
+	const char *hostname;
+	const char *state;
+	uint64_t age_ms, granted_ms;		  /* since the first and the last grant */
+	uint64_t renew_ms, rebind_ms, expires_ms; /* until then; 0: now or before */
+	uint64_t grants;
+};
+
+/* query-dns */
+
+struct ctl_dns_server {
+#define CTL_DNS_SERVER_HAS_ERROR   0x1u
+#define CTL_DNS_SERVER_HAS_AVOIDED 0x2u
+	uint32_t has;
+	struct addr addr;
+	uint64_t queries, answers, timeouts, failures;
+	uint64_t avoided_ms; /* asked last for so long */
+	const char *last_error;
+	uint64_t last_error_ms; /* since */
+};
+
+struct ctl_dns_cache {
+	uint64_t entries, max_entries, bytes, max_bytes;
+};
+
+struct ctl_dns_pending {
+	uint64_t queries, max;
+};
+
+struct ctl_dns_record {
+	const char *name;
+	struct addr addr;
+};
+
+struct ctl_dns {
+	bool relay;		     /* whether we answer; else the members below are empty */
+	struct ctl_list relay_addrs; /* struct addr: where */
+	struct ctl_list search;	     /* const char * */
+	unsigned source;	     /* enum net_source: of what the guest is told */
+	struct ctl_list servers;
+	struct ctl_dns_cache cache;
+	struct ctl_dns_pending pending;
+	struct ctl_list records;
+};
+
 extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_greeting_message,
 	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
 	ctl_command_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
-	ctl_flow_id_message, ctl_counter_message;
+	ctl_flow_id_message, ctl_counter_message, ctl_lease_message, ctl_dns_message;
 
 #endif

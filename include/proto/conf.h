@@ -56,7 +56,7 @@ struct conf {
 
 	/* process */
 	bool foreground, quiet, debug;
-	const char *pid_path, *log_path, *control_path;
+	const char *pid_path, *log_path, *control_path, *status_path;
 	unsigned log_size; /* bytes that the log file may take; 1048576 */
 
 	/* what the guest gets; *_set says that the command line fixed it */

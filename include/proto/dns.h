@@ -69,7 +69,7 @@ void dns_from_host(struct env *env, struct dns_try *try, int err, const uint8_t 
 /* The guest's client left: nobody waits for answers any more. */
 void dns_guest_down(struct env *env);
 
-void dns_get_status(struct env *env, struct dns_status *s);
+void dns_get_status(const struct env *env, struct dns_status *s);
 
 /* Answers one query, now or later, through client->answer().  DROP_DNS for one that is
  * malformed: it is told so (FORMERR) where it can be. */

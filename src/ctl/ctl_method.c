@@ -33,6 +33,15 @@ static const struct ctl_method methods[] = {
 	  .result = &ctl_counter_message,
 	  .look = ctl_stats_query,
 	  .list = true },
+	{ .name = "query-leases",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_lease_message,
+	  .look = ctl_leases_query,
+	  .list = true },
+	{ .name = "query-dns",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_dns_message,
+	  .look = ctl_dns_query },
 	{ .name = "flow-close",
 	  .args = &ctl_flow_id_message,
 	  .result = &ctl_nothing_message,
@@ -66,4 +75,15 @@ int ctl_fail(struct ctl_call *call, int err, const char *fmt, ...)
 	vsnprintf(call->error, sizeof(call->error), fmt, ap);
 	va_end(ap);
 	return err;
+}
+
+bool ctl_list_texts(struct ctl_call *call, const char *texts, size_t size, size_t n,
+		    struct ctl_list *list)
+{
+	const char **items = ctl_doc_alloc(call->doc, n * sizeof(*items));
+
+	for (size_t i = 0; items && i < n; i++)
+		items[i] = texts + i * size;
+	*list = (struct ctl_list){ items, n };
+	return items;
 }

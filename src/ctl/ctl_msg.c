@@ -194,3 +194,71 @@ static const struct ctl_field ctl_counter_fields[] = {
 	MEMBER(ctl_counter, description, "description", CTL_TEXT),
 };
 MESSAGE(ctl_counter);
+
+/* query-leases */
+
+static const struct ctl_field ctl_lease_fields[] = {
+	MEMBER(ctl_lease, address, "address", CTL_ADDR),
+	MEMBER(ctl_lease, mac, "mac", CTL_MAC),
+	MEMBER(ctl_lease, client_id, "client_id", CTL_TEXT, .has = CTL_LEASE_HAS_CLIENT_ID),
+	MEMBER(ctl_lease, hostname, "hostname", CTL_TEXT, .has = CTL_LEASE_HAS_HOSTNAME),
+	MEMBER(ctl_lease, state, "state", CTL_TEXT),
+	MEMBER(ctl_lease, age_ms, "age_ms", CTL_UINT),
+	MEMBER(ctl_lease, granted_ms, "granted_ms", CTL_UINT),
+	MEMBER(ctl_lease, renew_ms, "renew_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
+	MEMBER(ctl_lease, rebind_ms, "rebind_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
+	MEMBER(ctl_lease, expires_ms, "expires_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
+	MEMBER(ctl_lease, grants, "grants", CTL_UINT),
+};
+MESSAGE(ctl_lease);
+
+/* query-dns */
+
+static const struct ctl_field ctl_dns_server_fields[] = {
+	MEMBER(ctl_dns_server, addr, "addr", CTL_ADDR),
+	MEMBER(ctl_dns_server, queries, "queries", CTL_UINT),
+	MEMBER(ctl_dns_server, answers, "answers", CTL_UINT),
+	MEMBER(ctl_dns_server, timeouts, "timeouts", CTL_UINT),
+	MEMBER(ctl_dns_server, failures, "failures", CTL_UINT),
+	MEMBER(ctl_dns_server, avoided_ms, "avoided_ms", CTL_UINT,
+	       .has = CTL_DNS_SERVER_HAS_AVOIDED),
+	MEMBER(ctl_dns_server, last_error, "last_error", CTL_TEXT,
+	       .has = CTL_DNS_SERVER_HAS_ERROR),
+	MEMBER(ctl_dns_server, last_error_ms, "last_error_ms", CTL_UINT,
+	       .has = CTL_DNS_SERVER_HAS_ERROR),
+};
+static MESSAGE(ctl_dns_server);
+
+static const struct ctl_field ctl_dns_cache_fields[] = {
+	MEMBER(ctl_dns_cache, entries, "entries", CTL_UINT),
+	MEMBER(ctl_dns_cache, max_entries, "max_entries", CTL_UINT),
+	MEMBER(ctl_dns_cache, bytes, "bytes", CTL_UINT),
+	MEMBER(ctl_dns_cache, max_bytes, "max_bytes", CTL_UINT),
+};
+static MESSAGE(ctl_dns_cache);
+
+static const struct ctl_field ctl_dns_pending_fields[] = {
+	MEMBER(ctl_dns_pending, queries, "queries", CTL_UINT),
+	MEMBER(ctl_dns_pending, max, "max", CTL_UINT),
+};
+static MESSAGE(ctl_dns_pending);
+
+static const struct ctl_field ctl_dns_record_fields[] = {
+	MEMBER(ctl_dns_record, name, "name", CTL_TEXT),
+	MEMBER(ctl_dns_record, addr, "addr", CTL_ADDR),
+};
+static MESSAGE(ctl_dns_record);
+
+static const struct ctl_field ctl_dns_fields[] = {
+	MEMBER(ctl_dns, relay, "relay", CTL_BOOL),
+	MEMBER(ctl_dns, relay_addrs, "relay_addrs", CTL_ADDR, .list = true),
+	MEMBER(ctl_dns, search, "search", CTL_TEXT, .list = true),
+	MEMBER(ctl_dns, source, "source", CTL_CHOICE, .names = ctl_source_names),
+	MEMBER(ctl_dns, servers, "servers", CTL_OBJECT, .list = true,
+	       .object = &ctl_dns_server_message),
+	MEMBER(ctl_dns, cache, "cache", CTL_OBJECT, .object = &ctl_dns_cache_message),
+	MEMBER(ctl_dns, pending, "pending", CTL_OBJECT, .object = &ctl_dns_pending_message),
+	MEMBER(ctl_dns, records, "records", CTL_OBJECT, .list = true,
+	       .object = &ctl_dns_record_message),
+};
+MESSAGE(ctl_dns);

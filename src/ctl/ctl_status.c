@@ -21,12 +21,6 @@ static struct ctl_guest guest_status(const struct env *env)
 
 static int network_status(struct ctl_call *call, const struct net *net, struct ctl_network *n)
 {
-	const char **search = ctl_doc_alloc(call->doc, net->n_search * sizeof(*search));
-
-	if (!search)
-		return ctl_fail(call, -ENOMEM, "no memory");
-	for (unsigned i = 0; i < net->n_search; i++)
-		search[i] = net->search[i];
 	*n = (struct ctl_network){
 		.has = (net->interface[0] ? CTL_NETWORK_HAS_INTERFACE : 0) |
 		       (net->hostname[0] ? CTL_NETWORK_HAS_HOSTNAME : 0) |
@@ -42,12 +36,14 @@ static int network_status(struct ctl_call *call, const struct net *net, struct c
 		.mtu_source = net->mtu_source,
 		.dns = { net->dns, net->n_dns },
 		.dns_source = net->dns_source,
-		.search = { search, net->n_search },
 		.hostname = net->hostname,
 		.fqdn = net->fqdn,
 		.loopback = net->map_loopback,
 	};
-	return 0;
+	if (!ctl_list_texts(call, net->search[0], sizeof(net->search[0]), net->n_search,
+			    &n->search))
+		return ctl_fail(call, -ENOMEM, "no memory");
+	return CTL_DONE;
 }
 
 int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)

@@ -143,6 +143,7 @@ static const struct daemon_part parts[] = {
 	{ part_net_start, part_net_stop },
 	{ part_link_start, part_link_stop },
 	{ part_services_start, part_services_stop },
+	{ part_ctl_start, part_ctl_stop },
 	{ ready_start, ready_stop },
 };
 

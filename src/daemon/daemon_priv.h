@@ -10,6 +10,7 @@
 #include "host/udp_sock.h"
 #include "proto/env.h"
 
+struct ctl;
 struct edge_set;
 struct stream_link;
 
@@ -25,6 +26,8 @@ struct daemon {
 	struct dns_sock_host dns_socks;
 	struct edge_set *edges; /* of TCP connections' sockets */
 	struct resolv_watch resolvers;
+	struct ctl *ctl;
+	struct own_file control_file, status_file;
 	struct pid_file pid_file;
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
 };
@@ -47,5 +50,9 @@ void part_link_stop(struct daemon *d);
 /* daemon/part_services.c: what answers the guest. */
 int part_services_start(struct daemon *d);
 void part_services_stop(struct daemon *d);
+
+/* daemon/part_ctl.c: the control sockets. */
+int part_ctl_start(struct daemon *d);
+void part_ctl_stop(struct daemon *d);
 
 #endif

@@ -252,12 +252,11 @@ static void add_record(struct dns_status *s, const char *name, const struct addr
 	r->addr = *addr;
 }
 
-void dns_get_status(struct env *env, struct dns_status *s)
+void dns_get_status(const struct env *env, struct dns_status *s)
 {
-	struct dns *d = env->dns;
+	const struct dns *d = env->dns;
 	struct addr host = dns_static_host(env->net);
 
-	follow_servers(env);
 	*s = (struct dns_status){ .source = env->net->dns_source,
 				  .servers = d->servers,
 				  .cache_entries = d->cache.n,
@@ -266,6 +265,7 @@ void dns_get_status(struct env *env, struct dns_status *s)
 				  .cache_bytes_max = d->cache.bytes_max,
 				  .pending = d->lookups.n_waiting,
 				  .pending_max = d->lookups.max };
+	dns_servers_follow(&s->servers, env->net); /* as the next query will */
 	for (unsigned i = 0; i < env->conf->n_records; i++)
 		add_record(s, env->conf->records[i].name, &env->conf->records[i].addr);
 	add_record(s, "host.internal", &host);

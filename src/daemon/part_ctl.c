@@ -1,0 +1,71 @@
+/* daemon/part_ctl.c: the control sockets: one to change things, one to look only. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl/ctl.h"
+#include "daemon_priv.h"
+#include "link/stream.h"
+
+#define BACKLOG 64
+
+static void quit(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	loop_stop(d->loop);
+}
+
+static int listen_at(struct daemon *d, const char *path, enum ctl_authority authority,
+		     struct own_file *file)
+{
+	int rc, fd = unix_listen_private(path, BACKLOG);
+
+	if (fd < 0)
+		return fd;
+	rc = own_file_remember(file, path);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return ctl_listen(d->ctl, fd, authority);
+}
+
+static int open_socket(struct daemon *d, const char *path, enum ctl_authority authority,
+		       struct own_file *file)
+{
+	int rc = path ? listen_at(d, path, authority, file) : 0;
+
+	if (rc == -EADDRINUSE)
+		log_error(CTL, "control socket '%s' is in use by another process", path);
+	else if (rc == -EEXIST)
+		log_error(CTL, "'%s' exists and is not a socket", path);
+	else if (rc)
+		log_error(CTL, "cannot listen on '%s': %s", path, strerror(-rc));
+	return rc;
+}
+
+int part_ctl_start(struct daemon *d)
+{
+	int rc;
+
+	d->control_file = d->status_file = OWN_FILE_NONE;
+	d->ctl = ctl_new(&d->env, d->loop, quit, d);
+	if (!d->ctl) {
+		log_error(CTL, "out of memory");
+		return -ENOMEM;
+	}
+	rc = open_socket(d, d->conf.control_path, CTL_MAY_CHANGE, &d->control_file);
+	if (!rc)
+		rc = open_socket(d, d->conf.status_path, CTL_MAY_LOOK, &d->status_file);
+	if (rc)
+		part_ctl_stop(d);
+	return rc;
+}
+
+void part_ctl_stop(struct daemon *d)
+{
+	own_file_remove(&d->control_file);
+	own_file_remove(&d->status_file);
+	ctl_free(d->ctl);
+}
