@@ -23,6 +23,8 @@ struct dns_ops {
 	 * call. 0 and the socket, or -errno. */
 	int (*open)(void *host, struct dns_try *try, const struct endpoint *server, bool tcp,
 		    const uint8_t *msg, size_t len, void **sockp);
+	/* Sends the message again (UDP only).  0 or -errno. */
+	int (*resend)(void *sock, const uint8_t *msg, size_t len);
 	void (*close)(void *sock);
 };
 

@@ -2,7 +2,8 @@
  *
  * Clients that ask the same wait for the same lookup.  It asks one server after the other: the
  * next when one is silent for its time, refuses (SERVFAIL, REFUSED), or cannot be reached;
- * whoever answers first is heard, also those asked before.  Each try has a socket and
+ * whoever answers first is heard, also those asked before.  Half way through a server's time
+ * the datagram is sent again, as it may have been lost.  Each try has a socket and
  * an id of its own, so that a forger has to guess both (RFC 5452).
  */
 #ifndef PROTO_DNS_LOOKUP_H
@@ -21,6 +22,8 @@ struct dns_try {
 	void *sock; /* NULL: closed */
 	struct addr server;
 	uint16_t id;
+	bool resent; /* UDP: once, half way */
+	uint64_t sent_ns;
 };
 
 struct dns_waiter {

@@ -16,6 +16,7 @@ struct dns_server {
 	uint64_t timeouts; /* no answer in time; it may have come later */
 	uint64_t failures; /* SERVFAIL, REFUSED, or the socket broke */
 	unsigned silent;   /* timeouts since the last answer */
+	uint64_t answered_ns;
 	uint64_t avoid_until_ns;
 	char last_error[DNS_SERVER_ERROR_MAX]; /* "": none yet */
 	uint64_t last_error_ns;
@@ -38,11 +39,12 @@ unsigned dns_servers_order(const struct dns_servers *s, uint64_t now_ns,
 
 /* What became of a query to `addr`; no-ops for a server not in the list. */
 void dns_server_sent(struct dns_servers *s, const struct addr *addr);
-void dns_server_answered(struct dns_servers *s, const struct addr *addr);
+void dns_server_answered(struct dns_servers *s, const struct addr *addr, uint64_t now_ns);
 void dns_server_failed(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
 		       const char *error);
-/* `tcp`: the server may be well and only lack TCP, so that its place in the order stays. */
-void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
-			  bool tcp);
+/* The query was sent at `sent_ns`.  The server's place in the order stays if it answered
+ * another one since then, or over TCP, which it may lack. */
+void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t sent_ns,
+			  uint64_t now_ns, bool tcp);
 
 #endif

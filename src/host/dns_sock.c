@@ -147,12 +147,17 @@ static int open_fd(const struct net *net, const struct endpoint *server, bool tc
 	return err;
 }
 
+static int send_datagram(void *sock, const uint8_t *msg, size_t len)
+{
+	struct dns_sock *s = sock;
+
+	return send(s->watch.fd, msg, len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static int begin_udp(struct dns_sock *s, const uint8_t *msg, size_t len)
 {
-	if (send(s->watch.fd, msg, len, MSG_NOSIGNAL) < 0)
-		return -errno;
 	watch_set(&s->watch, LOOP_READ);
-	return 0;
+	return send_datagram(s, msg, len);
 }
 
 static int begin_tcp(struct dns_sock *s, const uint8_t *msg, size_t len)
@@ -193,4 +198,6 @@ static int open_sock(void *host, struct dns_try *try, const struct endpoint *ser
 	return 0;
 }
 
-const struct dns_ops dns_sock_ops = { .open = open_sock, .close = close_sock };
+const struct dns_ops dns_sock_ops = { .open = open_sock,
+				      .resend = send_datagram,
+				      .close = close_sock };

@@ -86,6 +86,21 @@ static void finish(struct dns_lookup *k, const uint8_t *msg, size_t len)
 	end(k);
 }
 
+/* The message for one server: with its id, and in the client's upper and lower case. */
+static void make_message(const struct dns_lookup *k, const struct dns_try *try, uint8_t *msg)
+{
+	memcpy(msg, k->msg, k->len);
+	dns_answer_patch(msg, k->len, try->id, k->question, k->query.question_len);
+}
+
+static void note_sent(const struct dns_try *try)
+{
+	struct dns_lookups *l = try->lookup->in;
+
+	l->env->stats.dns_upstream_sent++;
+	dns_server_sent(l->servers, &try->server);
+}
+
 /* Sends the query to the next server; 0 or -errno. */
 static int open_try(struct dns_lookup *k)
 {
@@ -96,17 +111,16 @@ static int open_try(struct dns_lookup *k)
 	int err;
 
 	k->n_tries++;
-	*try = (struct dns_try){ .lookup = k, .server = server.addr };
+	*try = (struct dns_try){ .lookup = k,
+				 .server = server.addr,
+				 .sent_ns = l->env->now_ns };
 	if (getrandom(&try->id, sizeof(try->id), GRND_NONBLOCK) != sizeof(try->id))
 		return -EAGAIN;
-	memcpy(msg, k->msg, k->len);
-	dns_answer_patch(msg, k->len, try->id, k->question, k->query.question_len);
+	make_message(k, try, msg);
 	err = l->ops->open(l->host, try, &server, k->tcp, msg, k->len, &try->sock);
-	if (err)
-		return err;
-	l->env->stats.dns_upstream_sent++;
-	dns_server_sent(l->servers, &server.addr);
-	return 0;
+	if (!err)
+		note_sent(try);
+	return err;
 }
 
 static void note_failure(struct dns_try *try, const char *error)
@@ -117,16 +131,21 @@ static void note_failure(struct dns_try *try, const char *error)
 	dns_server_failed(l->servers, &try->server, l->env->now_ns, error);
 }
 
+static uint64_t patience_ns(const struct dns_lookup *k)
+{
+	return k->in->env->conf->timeouts.dns_query * NS_PER_SEC;
+}
+
 /* Asks the next server that can be sent to; false when none is left. */
 static bool ask_next(struct dns_lookup *k)
 {
 	struct env *env = k->in->env;
-	uint64_t patience_ns = env->conf->timeouts.dns_query * NS_PER_SEC;
+	uint64_t first_ns = patience_ns(k) / (k->tcp ? 1 : 2);
 
 	while (k->n_tries < k->n_servers) {
 		int err = open_try(k);
 
-		if (!err && !timerq_set(&env->timers, &k->timer, env->now_ns + patience_ns))
+		if (!err && !timerq_set(&env->timers, &k->timer, env->now_ns + first_ns))
 			return true;
 		note_failure(&k->tries[k->n_tries - 1], strerror(err ? -err : ENOMEM));
 	}
@@ -137,17 +156,6 @@ static void go_on(struct dns_lookup *k)
 {
 	if (!ask_next(k))
 		finish(k, k->refusal, k->refusal_len);
-}
-
-static void timed_out(struct timer *t, void *ctx)
-{
-	struct dns_lookup *k = container_of(t, struct dns_lookup, timer);
-	struct dns_lookups *l = k->in;
-
-	l->env->stats.dns_upstream_timeouts++;
-	dns_server_timed_out(l->servers, &k->tries[k->n_tries - 1].server, l->env->now_ns,
-			     k->tcp);
-	go_on(k); /* the silent server's socket stays open: its answer may yet come */
 }
 
 /* The server of this try is of no use; those asked since are not hurried. */
@@ -164,6 +172,39 @@ void dns_try_failed(struct dns_try *try, int err)
 {
 	note_failure(try, strerror(err));
 	give_up(try);
+}
+
+/* The datagram, or its answer, may have been lost. */
+static void send_again(struct dns_try *try)
+{
+	struct dns_lookup *k = try->lookup;
+	uint8_t msg[DNS_QUERY_MAX];
+	int err;
+
+	try->resent = true;
+	make_message(k, try, msg);
+	err = k->in->ops->resend(try->sock, msg, k->len);
+	if (!err)
+		err = timerq_set(&k->in->env->timers, &k->timer, try->sent_ns + patience_ns(k));
+	if (err)
+		dns_try_failed(try, -err);
+	else
+		note_sent(try);
+}
+
+static void timer_fired(struct timer *t, void *ctx)
+{
+	struct dns_lookup *k = container_of(t, struct dns_lookup, timer);
+	struct dns_try *try = &k->tries[k->n_tries - 1];
+	struct dns_lookups *l = k->in;
+
+	if (!k->tcp && !try->resent) {
+		send_again(try);
+		return;
+	}
+	l->env->stats.dns_upstream_timeouts++;
+	dns_server_timed_out(l->servers, &try->server, try->sent_ns, l->env->now_ns, k->tcp);
+	go_on(k); /* the silent server's socket stays open: its answer may yet come */
 }
 
 static void keep_refusal(struct dns_lookup *k, const uint8_t *msg, size_t len)
@@ -199,7 +240,7 @@ void dns_try_answered(struct dns_try *try, const uint8_t *msg, size_t len)
 		return;
 	}
 	k->in->env->stats.dns_upstream_answers++;
-	dns_server_answered(k->in->servers, &try->server);
+	dns_server_answered(k->in->servers, &try->server, k->in->env->now_ns);
 	rcode = DNS_RCODE(dns_answer_flags(msg));
 	if (rcode != DNS_SERVFAIL && rcode != DNS_REFUSED) {
 		finish(k, msg, len);
@@ -241,7 +282,7 @@ static struct dns_lookup *begin(struct dns_lookups *l, const struct dns_query *q
 	if (!k)
 		return NULL;
 	k->in = l;
-	k->timer.fire = timed_out;
+	k->timer.fire = timer_fired;
 	k->query = *q;
 	memcpy(k->question, q->question, q->question_len);
 	k->query.question = k->question;

@@ -64,7 +64,7 @@ void dns_server_sent(struct dns_servers *s, const struct addr *addr)
 		server->sent++;
 }
 
-void dns_server_answered(struct dns_servers *s, const struct addr *addr)
+void dns_server_answered(struct dns_servers *s, const struct addr *addr, uint64_t now_ns)
 {
 	struct dns_server *server = dns_servers_find(s, addr);
 	char text[ADDR_STR_MAX];
@@ -75,6 +75,7 @@ void dns_server_answered(struct dns_servers *s, const struct addr *addr)
 		log_info(DNS, "name server %s answers again", addr_print(addr, text));
 	server->answers++;
 	server->silent = 0;
+	server->answered_ns = now_ns;
 	server->avoid_until_ns = 0;
 }
 
@@ -97,8 +98,8 @@ void dns_server_failed(struct dns_servers *s, const struct addr *addr, uint64_t 
 	log_debug(DNS, "name server %s: %s", addr_print(addr, text), error);
 }
 
-void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
-			  bool tcp)
+void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t sent_ns,
+			  uint64_t now_ns, bool tcp)
 {
 	struct dns_server *server = dns_servers_find(s, addr);
 	char text[ADDR_STR_MAX];
@@ -107,7 +108,8 @@ void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64
 		return;
 	server->timeouts++;
 	note_error(server, now_ns, tcp ? "no answer over TCP" : "no answer");
-	if (tcp || ++server->silent < SILENT_MAX)
+	if (tcp || (server->answers && server->answered_ns >= sent_ns) ||
+	    ++server->silent < SILENT_MAX)
 		return;
 	if (server->silent == SILENT_MAX)
 		log_warn(DNS, "name server %s does not answer", addr_print(addr, text));

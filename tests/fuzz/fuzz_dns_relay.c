@@ -68,6 +68,11 @@ static int open_sock(void *host, struct dns_try *try, const struct endpoint *ser
 	return -EMFILE;
 }
 
+static int resend(void *sock, const uint8_t *msg, size_t len)
+{
+	return len % 16 ? 0 : -ECONNREFUSED;
+}
+
 static void close_sock(void *sock)
 {
 	struct sock *s = sock;
@@ -181,7 +186,7 @@ static void discard(enum log_level level, enum log_unit unit, const char *line)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct guest_ops guest_ops = { reserve, commit };
-	static const struct dns_ops dns_ops = { open_sock, close_sock };
+	static const struct dns_ops dns_ops = { open_sock, resend, close_sock };
 	static const struct conf conf = { .timeouts.dns_query = 2,
 					  .limits = { .dns_cache = 4, .dns_pending = 12 },
 					  .n_records = 1,

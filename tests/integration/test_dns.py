@@ -302,6 +302,18 @@ def test_many_questions(lab):
     check(not wrong, f"{len(wrong)} wrong answers: {dict(list(wrong.items())[:5])}")
 
 
+def test_equal_questions(lab):
+    """Equal questions at the same time go to the name server once, and all get their answer."""
+    upstream = lab.name_server()
+    lab.start()
+    sock = lab.guest.udp_socket(timeout=10)
+    for number in range(20):
+        sock.sendto(query("www.lab.example", qid=number), (DNS_ADDR, 53))
+    ids = {struct.unpack_from("!H", sock.recv(4096))[0] for _ in range(20)}
+    equal(ids, set(range(20)), "ids of the answers")
+    equal(upstream.count("www.lab.example."), 1, "questions to the name server")
+
+
 # Names without a name server.
 
 def test_built_in_names(lab):

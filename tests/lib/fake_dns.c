@@ -25,6 +25,17 @@ static int fake_open(void *host, struct dns_try *try, const struct endpoint *ser
 	return 0;
 }
 
+static int fake_resend(void *sock, const uint8_t *msg, size_t len)
+{
+	struct fake_dns_try *t = container_of(sock, struct fake_dns_try, try);
+
+	ck_assert(!t->tcp);
+	ck_assert_uint_eq(len, t->len);
+	ck_assert_int_eq(memcmp(msg, t->msg, len), 0);
+	t->n_resent++;
+	return 0;
+}
+
 static void fake_close(void *sock)
 {
 	struct dns_try **try = sock;
@@ -33,7 +44,9 @@ static void fake_close(void *sock)
 	*try = NULL;
 }
 
-const struct dns_ops fake_dns_ops = { .open = fake_open, .close = fake_close };
+const struct dns_ops fake_dns_ops = { .open = fake_open,
+				      .resend = fake_resend,
+				      .close = fake_close };
 
 size_t dns_make_query(uint8_t *msg, uint16_t id, const char *name, uint16_t type)
 {

@@ -55,7 +55,10 @@ START_TEST(next_server_after_silence)
 
 	client_start(3);
 	len = client_ask(1, "www.example.org");
-	fake_guest_advance(&g, 2 * NS_PER_SEC - 1);
+	fake_guest_advance(&g, NS_PER_SEC - 1);
+	ck_assert_uint_eq(up.tries[0].n_resent, 0);
+	fake_guest_advance(&g, NS_PER_SEC);
+	ck_assert_uint_eq(up.tries[0].n_resent, 1); /* half way: it may have been lost */
 	ck_assert_uint_eq(up.n, 1);
 	fake_guest_advance(&g, 1);
 	ck_assert_uint_eq(up.n, 2);
@@ -193,6 +196,26 @@ START_TEST(silent_server_is_asked_last_for_a_while)
 }
 END_TEST
 
+START_TEST(lost_datagrams_are_no_silence)
+{
+	char name[] = "lost0.example";
+
+	client_start(2);
+	for (unsigned i = 0; i < 5; i++) {
+		name[4] = (char)('0' + i);
+		client_ask(1, name);
+	}
+	client_ask(1, "www.example");
+	fake_guest_advance(&g, NS_PER_SEC);
+	fake_dns_answer(&up, 5, &good); /* so the server is there */
+	ck_assert(client_answered());
+	fake_guest_advance(&g, NS_PER_SEC);
+	client_ask(1, "another.example");
+	ck_assert(addr_eq(&up.tries[up.n - 1].server.addr, &g.net.upstreams[0]));
+	client_finish();
+}
+END_TEST
+
 START_TEST(equal_questions_are_joined)
 {
 	uint16_t ports = 0;
@@ -326,5 +349,6 @@ END_TEST
 SUITE_MAIN("dns_lookup", ids_are_drawn, forgeries_are_ignored, next_server_after_silence,
 	   nobody_answers, next_server_after_refusal, late_refusal_changes_nothing,
 	   next_server_after_socket_error, no_server, silent_server_is_asked_last_for_a_while,
-	   equal_questions_are_joined, other_options_are_not_joined, waiters_are_bounded,
-	   queries_under_way_are_bounded, servers_change, guest_leaves)
+	   lost_datagrams_are_no_silence, equal_questions_are_joined,
+	   other_options_are_not_joined, waiters_are_bounded, queries_under_way_are_bounded,
+	   servers_change, guest_leaves)

@@ -137,6 +137,26 @@ START_TEST(udp_exchange)
 }
 END_TEST
 
+START_TEST(udp_again)
+{
+	struct sockaddr_in client[2];
+	socklen_t len = sizeof(client[0]);
+	char buf[64];
+
+	setup(SOCK_DGRAM);
+	ck_assert_int_eq(open_sock(false, "question"), 0);
+	ck_assert_int_eq(dns_sock_ops.resend(sock, (const uint8_t *)"question", 8), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(recvfrom(fd_server, buf, sizeof(buf), 0,
+					  (struct sockaddr *)&client[i], &len),
+				 8);
+		ck_assert_int_eq(memcmp(buf, "question", 8), 0);
+	}
+	ck_assert_int_eq(memcmp(&client[0], &client[1], len), 0); /* from the same port */
+	finish();
+}
+END_TEST
+
 START_TEST(udp_from_others_is_not_heard)
 {
 	struct sockaddr_in client;
@@ -346,6 +366,6 @@ START_TEST(no_descriptor_is_left)
 }
 END_TEST
 
-SUITE_MAIN("dns_sock", udp_exchange, udp_from_others_is_not_heard, udp_refused,
+SUITE_MAIN("dns_sock", udp_exchange, udp_again, udp_from_others_is_not_heard, udp_refused,
 	   udp_ports_differ, largest_datagram, tcp_exchange, tcp_byte_at_a_time,
 	   tcp_largest_answer, tcp_cut_off, tcp_refused, no_descriptor_is_left)
