@@ -1,7 +1,7 @@
 /* proto/net.h: the network as the guest sees it, and how its addresses map to the host's.
  *
- * Computed from the command line and the host's state; replaced as a whole when the host's
- * addresses or resolv.conf change.
+ * Computed from the command line and the host's state at the start; resolvers and search list
+ * follow resolv.conf.
  */
 #ifndef PROTO_NET_H
 #define PROTO_NET_H

@@ -48,6 +48,8 @@ static int attach(struct daemon *d)
 	return 0;
 }
 
+/* The umask decides who may connect: QEMU may run as another user than we, so that is for who
+ * starts us to say. */
 static int listen_at(struct daemon *d, const char *path)
 {
 	int rc, fd = unix_listen(path, BACKLOG);
