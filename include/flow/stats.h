@@ -56,6 +56,11 @@
 	X(udp_paused, "udp.paused", "times that a full link kept a UDP socket from being read")   \
 	X(udp_preempted, "udp.preempted", "UDP flows ended early to make room")                   \
 	X(udp_errors, "udp.errors-out", "ICMP errors about UDP to the guest")                     \
+	X(forward_clients, "forward.clients", "TCP clients of forwards")                          \
+	X(forward_refused, "forward.refused", "TCP clients of forwards reset at once")            \
+	X(forward_pauses, "forward.pauses", "times that clients had to wait for descriptors")     \
+	X(forward_datagrams, "forward.datagrams", "UDP datagrams of forwards' clients")           \
+	X(forward_lost, "forward.lost", "UDP datagrams of forwards' clients lost")                \
 	X(icmp_requests, "icmp.requests", "ICMP echo requests from the guest")                    \
 	X(icmp_replies, "icmp.replies", "ICMP echo replies of the network to the guest")          \
 	X(icmp_own_replies, "icmp.own-replies", "ICMP echo replies of our own to the guest")      \

@@ -28,6 +28,9 @@ void sock_local(int fd, struct endpoint *e);
 /* Sets an option of type int; -errno on failure. */
 int sock_set(int fd, int level, int option, int value);
 
+/* Makes room for bursts of datagrams, as far as the host allows. */
+void sock_set_udp_buffer(int fd);
+
 /* Binds to `port` (0: any) at the address and the interface that outbound traffic is to leave
  * from. These do not concern peers on the loopback interface.  0 or -errno. */
 int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port);

@@ -33,6 +33,7 @@ struct guest_ops {
 /* What we know of the guest from what it sent. */
 struct guest {
 	bool connected;	 /* a client is on the link */
+	uint64_t changed_ns; /* when one came or left; 0: never */
 	bool mac_known;
 	struct mac mac;	 /* broadcast until known */
 	bool addr_known;

@@ -68,6 +68,9 @@ struct udp_client_sock {
 void udp_client_sock_init(struct udp_client_sock *s, const struct udp_client_ops *ops,
 			  uint16_t port);
 
+/* Whether the link takes a datagram now; if not, ops->room() will be called. */
+bool udp_client_room(struct env *env, struct udp_client_sock *s);
+
 /* Hands the guest a datagram that `client` sent to `local` of socket `via`; the guest sees the
  * client's address as net_to_guest() maps it.  0; -ENOBUFS: the link is full, try the same
  * datagram again after ops->room(); else the datagram is lost: -ENETDOWN (no guest on the

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <linux/errqueue.h>
 
+#define UDP_RECEIVE_BUFFER (4 << 20) /* a burst of 1,000 full-sized datagrams as it counts */
+
 /* The kernel hands out the lowest free number, so the number tells how many are taken. */
 static bool in_reserve(int fd)
 {
@@ -68,6 +70,12 @@ void sock_local(int fd, struct endpoint *e)
 int sock_set(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value)) ? -errno : 0;
+}
+
+void sock_set_udp_buffer(int fd)
+{
+	if (sock_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_RECEIVE_BUFFER))
+		sock_set(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
 }
 
 int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port)

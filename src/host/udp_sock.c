@@ -14,8 +14,6 @@
 #include "base/list.h"
 #include "host/sock.h"
 
-#define RECEIVE_BUFFER                                                                         \
-	(4 << 20) /* a burst of 1,000 full-sized datagrams, as the kernel counts */
 #define BATCH 64
 
 struct udp_sock {
@@ -42,8 +40,7 @@ static void set_options(int fd)
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* SO_SNDBUF stays as it is: a larger one would only overflow the device's queue, while
 	 * what does not fit is kept by the flow */
-	if (sock_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER))
-		sock_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	sock_set_udp_buffer(fd);
 }
 
 /* Talks to `peer` from `port`.  With REUSEADDR a socket can end up connected to itself; that

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/forward_conf.h"
+
 static int refuse(char *reason, size_t reason_max, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -112,6 +114,17 @@ static int check_dns(const struct conf *c, char *reason, size_t reason_max)
 	return 0;
 }
 
+static int check_forwards(const struct conf *c, char *reason, size_t reason_max)
+{
+	const struct forward_ports any = { 0 };
+	char error[FORWARD_ERROR_MAX];
+	struct forward_batch b;
+
+	if (!forward_conf_read(c, &any, &b, error))
+		return 0;
+	return refuse(reason, reason_max, "%s", error);
+}
+
 int conf_validate(const struct conf *c, char *reason, size_t reason_max)
 {
 	int rc = check_paths(c, reason, reason_max);
@@ -122,6 +135,8 @@ int conf_validate(const struct conf *c, char *reason, size_t reason_max)
 		rc = check_own_address(c, reason, reason_max);
 	if (!rc)
 		rc = check_dns(c, reason, reason_max);
+	if (!rc)
+		rc = check_forwards(c, reason, reason_max);
 	return rc;
 }
 

@@ -174,6 +174,7 @@ void demux_room(struct env *env)
 void demux_guest_up(struct env *env)
 {
 	env->guest.connected = true;
+	env->guest.changed_ns = env->now_ns;
 	arp_announce(env);
 	demux_room(env); /* there was none without a link */
 }
@@ -182,7 +183,7 @@ void demux_guest_down(struct env *env)
 {
 	struct list *pos, *tmp;
 
-	env->guest = (struct guest){ .connected = false };
+	env->guest = (struct guest){ .connected = false, .changed_ns = env->now_ns };
 	if (env->dns)
 		dns_guest_down(env);
 	if (env->reassembly)

@@ -42,6 +42,15 @@ static struct udp_flow *find_or_open(struct env *env, struct udp_client_sock *vi
 	return f;
 }
 
+bool udp_client_room(struct env *env, struct udp_client_sock *s)
+{
+	if (!env->udp->full)
+		return true;
+	list_remove(&s->waiting);
+	list_append(&env->udp->waiting, &s->waiting);
+	return false;
+}
+
 int udp_from_client(struct env *env, struct udp_client_sock *via, const struct endpoint *client,
 		    const struct addr *local, const struct endpoint *guest, const void *data,
 		    size_t len)
@@ -56,20 +65,15 @@ int udp_from_client(struct env *env, struct udp_client_sock *via, const struct e
 
 	if (!env->guest.connected)
 		return -ENETDOWN;
-	if (env->udp->full) {
-		list_remove(&via->waiting);
-		list_append(&env->udp->waiting, &via->waiting);
+	if (!udp_client_room(env, via))
 		return -ENOBUFS;
-	}
 	f = find_or_open(env, via, &key, &err);
 	if (!f)
 		return -err;
 	if (f->via)
 		set_client(f, via, client, local);
-	if (udp_to_guest(env, f, data, len) != -ENOBUFS)
+	if (udp_to_guest(env, f, data, len) != -ENOBUFS || udp_client_room(env, via))
 		return 0;
-	list_remove(&via->waiting);
-	list_append(&env->udp->waiting, &via->waiting);
 	return -ENOBUFS;
 }
 

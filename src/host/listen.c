@@ -1,0 +1,116 @@
+/* host/listen.c: sockets of port forwards: opening and closing. */
+#include "host/listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/listen_priv.h"
+#include "host/sock.h"
+#include "host/tcp_sock.h"
+
+#define SYSCTL "/proc/sys/net/ipv4/"
+
+struct listen *listen_new(struct env *env, struct loop *loop, struct edge_set *edges)
+{
+	struct listen *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	*l = (struct listen){ .env = env, .loop = loop, .edges = edges };
+	list_init(&l->paused);
+	return l;
+}
+
+void listen_free(struct listen *l)
+{
+	if (!l)
+		return;
+	timerq_cancel(&l->env->timers, &l->resume);
+	free(l->rx);
+	free(l);
+}
+
+/* Reads up to two numbers; leaves those that are not there as they are. */
+static void read_sysctl(const char *path, uint16_t *first, uint16_t *second)
+{
+	FILE *f = fopen(path, "re");
+	unsigned a, b;
+	int n;
+
+	if (!f)
+		return;
+	n = fscanf(f, "%u %u", &a, &b);
+	fclose(f);
+	if (n >= 1 && a <= UINT16_MAX)
+		*first = (uint16_t)a;
+	if (n == 2 && second && b <= UINT16_MAX)
+		*second = (uint16_t)b;
+}
+
+void listen_read_ports(struct forward_ports *ports)
+{
+	*ports = (struct forward_ports){ 32768, 60999, 1024 };
+	read_sysctl(SYSCTL "ip_local_port_range", &ports->local_first, &ports->local_last);
+	read_sysctl(SYSCTL "ip_unprivileged_port_start", &ports->unprivileged_first, NULL);
+}
+
+/* 0 or -errno.  A UDP socket shares its port with those of flows that the guest opens from the
+ * same one, but with nobody who was there before. */
+static int bind_and_listen(int fd, const struct forward_rule *rule, int type, uint16_t port)
+{
+	struct endpoint own = { rule->addr, port };
+	struct sockaddr_storage sa;
+	unsigned len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+
+	if (rule->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, rule->interface,
+					     (socklen_t)strlen(rule->interface)))
+		return -errno;
+	if (type == SOCK_STREAM) {
+		sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		tcp_sock_set_options(fd);
+	}
+	if (bind(fd, (struct sockaddr *)&sa, len))
+		return -errno;
+	if (type == SOCK_STREAM)
+		return listen(fd, SOMAXCONN) ? -errno : 0;
+	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	sock_set_udp_buffer(fd);
+	return sock_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+static void *listen_open(void *host, struct forward *f, uint16_t *port, int *err)
+{
+	int type = f->rule.proto == FLOW_TCP ? SOCK_STREAM : SOCK_DGRAM, rc;
+	int fd = sock_open(AF_INET, type, 0);
+	struct endpoint own;
+	void *listener;
+
+	rc = fd < 0 ? fd : bind_and_listen(fd, &f->rule, type, *port);
+	if (rc) {
+		if (fd >= 0)
+			close(fd);
+		*err = -rc;
+		return NULL;
+	}
+	sock_local(fd, &own);
+	*port = own.port;
+	listener = type == SOCK_STREAM ? (void *)tcp_listener_new(host, f, fd, own.port)
+				       : (void *)udp_listener_new(host, f, fd, own.port);
+	if (!listener)
+		*err = ENOMEM;
+	return listener;
+}
+
+static void listen_close(const struct forward *f, void *socket)
+{
+	if (f->rule.proto == FLOW_TCP)
+		tcp_listener_free(socket);
+	else
+		udp_listener_free(socket);
+}
+
+const struct forward_host_ops listen_ops = { .open = listen_open, .close = listen_close };

@@ -1,0 +1,319 @@
+/* proto/forward.c: the table of port forwards: opening, closing, conflicts. */
+#include "proto/forward.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "proto/forward_conf.h"
+
+/* What the kernel needs for an idle socket, in bytes; measured on Linux 6.18. */
+#define TCP_SOCKET_COST	  4100
+#define UDP_SOCKET_COST	  2800
+#define COST_WORTH_SAYING (16u << 20)
+
+struct forwards {
+	struct env *env;
+	const struct forward_host_ops *ops;
+	void *host;
+	struct forward_ports ports;
+	struct list rules; /* in the order of their ids */
+	unsigned n_rules;
+	uint64_t next_id;
+	uint64_t start_ns;
+};
+
+struct forwards *forwards_new(struct env *env, const struct forward_host_ops *ops, void *host,
+			      const struct forward_ports *ports)
+{
+	struct forwards *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	*fs = (struct forwards){ .env = env,
+				 .ops = ops,
+				 .host = host,
+				 .ports = *ports,
+				 .next_id = 1,
+				 .start_ns = env->now_ns };
+	list_init(&fs->rules);
+	return fs;
+}
+
+static struct forward *forward_of(struct list *l)
+{
+	return container_of(l, struct forward, link);
+}
+
+static void close_rule(struct forwards *fs, struct forward *f)
+{
+	list_remove(&f->link);
+	fs->n_rules--;
+	for (unsigned i = 0; i < forward_rule_n_ports(&f->rule); i++)
+		if (f->sockets[i])
+			fs->ops->close(f, f->sockets[i]);
+	free(f->sockets);
+	free(f);
+}
+
+void forwards_free(struct forwards *fs)
+{
+	if (!fs)
+		return;
+	while (!list_empty(&fs->rules))
+		close_rule(fs, forward_of(fs->rules.next));
+	free(fs);
+}
+
+__attribute__((format(printf, 3, 4))) static int fail(int err, char *error, const char *fmt,
+						      ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(error, FORWARD_ERROR_MAX, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* Whether both would have the kernel listen at the same place, were their ports the same. */
+static bool overlap(const struct forward_rule *a, const struct forward_rule *b)
+{
+	return a->proto == b->proto &&
+	       (addr_eq(&a->addr, &b->addr) || addr_is_unspecified(&a->addr) ||
+		addr_is_unspecified(&b->addr)) &&
+	       (!a->interface[0] || !b->interface[0] || !strcmp(a->interface, b->interface));
+}
+
+/* Which rule has that port open where `r` wants it. */
+static const struct forward *owner(const struct forwards *fs, const struct forward_rule *r,
+				   uint16_t port)
+{
+	for (const struct list *l = fs->rules.next; l != &fs->rules; l = l->next) {
+		const struct forward *f = container_of(l, struct forward, link);
+
+		if (overlap(&f->rule, r) && port >= f->rule.first && port <= f->rule.last &&
+		    f->sockets[port - f->rule.first])
+			return f;
+	}
+	return NULL;
+}
+
+static int explain(const struct forwards *fs, const struct forward *f, uint16_t port, int err,
+		   char *error)
+{
+	struct forward_rule one = f->rule;
+	char text[FORWARD_STR_MAX];
+
+	one.first = one.last = port;
+	forward_rule_print_host(&one, text);
+	if (err == EACCES && port < fs->ports.unprivileged_first)
+		return fail(-err, error,
+			    "%s: %s; ports below %u are reserved, see the sysctl "
+			    "net.ipv4.ip_unprivileged_port_start",
+			    text, strerror(err), fs->ports.unprivileged_first);
+	if (err == EMFILE)
+		return fail(-err, error,
+			    "%s: %s; the limit of open files does not allow for %u ports", text,
+			    strerror(err), forward_rule_n_ports(&f->rule));
+	return fail(-err, error, "%s: %s", text, strerror(err));
+}
+
+/* Best effort is about ports that others have, not about what the daemon itself lacks. */
+static bool may_leave_out(const struct forward *f, int err)
+{
+	return f->rule.best_effort && err != EMFILE && err != ENFILE && err != ENOMEM &&
+	       err != ENOBUFS && err != ENODEV;
+}
+
+static int open_port(struct forwards *fs, struct forward *f, unsigned i, char *error)
+{
+	uint16_t port = (uint16_t)(f->rule.first + i), wanted = port;
+	const struct forward *other = port ? owner(fs, &f->rule, port) : NULL;
+	char text[FORWARD_STR_MAX];
+	int err = 0;
+
+	if (other && f->rule.best_effort)
+		return 0;
+	if (other)
+		return fail(-EADDRINUSE, error, "port %u is forwarded already: %s", port,
+			    forward_rule_print(&other->rule, text));
+	f->sockets[i] = fs->ops->open(fs->host, f, &port, &err);
+	if (f->sockets[i]) {
+		f->n_open++;
+		if (!wanted)
+			f->rule.first = f->rule.last = port;
+		return 0;
+	}
+	if (!may_leave_out(f, err))
+		return explain(fs, f, port, err, error);
+	if (!f->n_failed++) {
+		f->failed_port = port;
+		f->failed_error = err;
+	}
+	return 0;
+}
+
+static int open_rule(struct forwards *fs, const struct forward_rule *rule, char *error)
+{
+	unsigned n = forward_rule_n_ports(rule);
+	struct forward *f = calloc(1, sizeof(*f));
+	void **sockets = calloc(n, sizeof(*sockets));
+	int rc = 0;
+
+	if (!f || !sockets) {
+		free(f);
+		free(sockets);
+		return fail(-ENOMEM, error, "out of memory");
+	}
+	*f = (struct forward){
+		.rule = *rule, .sockets = sockets, .id = fs->next_id++, .picked = !rule->first
+	};
+	list_append(&fs->rules, &f->link);
+	fs->n_rules++;
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = open_port(fs, f, i, error);
+	return rc;
+}
+
+/* Best-effort rules without a single port between them are a failure. */
+static int check_opened(const struct forwards *fs, uint64_t first_id, char *error)
+{
+	const struct forward *failed = NULL;
+
+	for (const struct forward *f = forwards_next(fs, first_id - 1); f;
+	     f = forwards_next(fs, f->id)) {
+		if (f->rule.best_effort && f->n_open)
+			return 0;
+		if (f->n_failed && !failed)
+			failed = f;
+	}
+	return failed ? explain(fs, failed, failed->failed_port, failed->failed_error, error)
+		      : 0;
+}
+
+static void report(const struct forwards *fs, uint64_t first_id)
+{
+	unsigned long cost = 0, n = 0;
+	char text[FORWARD_STR_MAX];
+
+	for (const struct forward *f = forwards_next(fs, first_id - 1); f;
+	     f = forwards_next(fs, f->id)) {
+		forward_rule_print(&f->rule, text);
+		if (f->n_failed)
+			log_info(FORWARD, "%s: %u ports open, %u not; port %u: %s", text,
+				 f->n_open, f->n_failed, f->failed_port,
+				 strerror(f->failed_error));
+		else
+			log_info(FORWARD, "%s", text);
+		n += f->n_open;
+		cost += f->n_open *
+			(f->rule.proto == FLOW_TCP ? TCP_SOCKET_COST : UDP_SOCKET_COST);
+	}
+	if (cost >= COST_WORTH_SAYING)
+		log_info(FORWARD,
+			 "%lu ports are open, which costs about %lu MB of kernel memory", n,
+			 cost >> 20);
+}
+
+/* Opens all or nothing; those that must be had first, so that best effort makes way for them.
+ */
+static int open_batch(struct forwards *fs, const struct forward_batch *b, char *error)
+{
+	uint64_t first_id = fs->next_id;
+	const struct forward *f;
+	int rc = 0;
+
+	if (fs->n_rules + (unsigned)b->n > FORWARD_RULES_MAX)
+		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
+	for (int best_effort = 0; best_effort < 2; best_effort++)
+		for (int i = 0; i < b->n && !rc; i++)
+			if (b->rules[i].best_effort == best_effort)
+				rc = open_rule(fs, &b->rules[i], error);
+	if (!rc)
+		rc = check_opened(fs, first_id, error);
+	if (!rc)
+		report(fs, first_id);
+	else
+		while ((f = forwards_next(fs, first_id - 1)))
+			forwards_remove(fs, f->id);
+	return rc;
+}
+
+int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX])
+{
+	const struct conf *c = fs->env->conf;
+	struct forward_batch *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b)
+		return fail(-ENOMEM, error, "out of memory");
+	if (c->no_tcp && c->n_tcp_forwards)
+		log_warn(FORWARD, "-t has no effect: TCP is off");
+	if (c->no_udp && c->n_udp_forwards)
+		log_warn(FORWARD, "-u has no effect: UDP is off");
+	rc = forward_conf_read(c, &fs->ports, b, error);
+	if (!rc)
+		rc = open_batch(fs, b, error);
+	free(b);
+	return rc;
+}
+
+int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
+		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX])
+{
+	struct forward_batch *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b)
+		return fail(-ENOMEM, error, "out of memory");
+	*first_id = fs->next_id;
+	rc = forward_spec_parse(spec, proto, &fs->ports, b->rules, error);
+	if (rc > 0) {
+		b->n = rc;
+		rc = open_batch(fs, b, error);
+		if (!rc)
+			rc = b->n;
+	}
+	free(b);
+	return rc;
+}
+
+int forwards_remove(struct forwards *fs, uint64_t id)
+{
+	struct list *pos, *tmp;
+	char text[FORWARD_STR_MAX];
+
+	list_for_each(pos, tmp, &fs->rules)
+	{
+		struct forward *f = forward_of(pos);
+
+		if (f->id != id)
+			continue;
+		log_debug(FORWARD, "closed: %s", forward_rule_print(&f->rule, text));
+		close_rule(fs, f);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+bool forwards_wait(const struct forwards *fs)
+{
+	const struct guest *g = &fs->env->guest;
+	uint64_t since = g->changed_ns > fs->start_ns ? g->changed_ns : fs->start_ns;
+
+	return !g->connected && fs->env->now_ns < since + FORWARD_PATIENCE_NS;
+}
+
+const struct forward *forwards_next(const struct forwards *fs, uint64_t id)
+{
+	for (const struct list *l = fs->rules.next; l != &fs->rules; l = l->next) {
+		const struct forward *f = container_of(l, struct forward, link);
+
+		if (f->id > id)
+			return f;
+	}
+	return NULL;
+}
