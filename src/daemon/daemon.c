@@ -141,9 +141,10 @@ static const struct daemon_part parts[] = {
 	{ loop_start, loop_end },
 	{ flows_start, flows_stop },
 	{ part_net_start, part_net_stop },
-	{ part_link_start, part_link_stop },
 	{ part_services_start, part_services_stop },
+	{ part_forwards_start, part_forwards_stop },
 	{ part_ctl_start, part_ctl_stop },
+	{ part_link_start, part_link_stop },
 	{ ready_start, ready_stop },
 };
 

@@ -12,6 +12,7 @@
 
 struct ctl;
 struct edge_set;
+struct listen;
 struct stream_link;
 
 struct daemon {
@@ -25,6 +26,7 @@ struct daemon {
 	struct icmp_socks icmp_socks;
 	struct dns_sock_host dns_socks;
 	struct edge_set *edges; /* of TCP connections' sockets */
+	struct listen *listen;	/* sockets of port forwards */
 	struct resolv_watch resolvers;
 	struct ctl *ctl;
 	struct own_file control_file, status_file;
@@ -54,5 +56,9 @@ void part_services_stop(struct daemon *d);
 /* daemon/part_ctl.c: the control sockets. */
 int part_ctl_start(struct daemon *d);
 void part_ctl_stop(struct daemon *d);
+
+/* daemon/part_forwards.c: what comes to the guest unasked. */
+int part_forwards_start(struct daemon *d);
+void part_forwards_stop(struct daemon *d);
 
 #endif

@@ -2,7 +2,7 @@
 
 import socket
 
-from lab.checks import check, contains, equal, eventually, raises, within
+from lab.checks import check, contains, deadline, equal, eventually, raises, within
 from lab.lab import GUEST_MAC, HOST_ADDR, ROUTER_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, pattern, receive_all, udp_echo
 
@@ -154,13 +154,12 @@ def test_guest_refuses(lab):
 
 
 def test_udp_guest_refuses(lab):
-    """When nobody listens in the guest, a UDP client is told too."""
+    """A guest's port unreachable ends the flow; the forward goes on for others."""
     lab.start("-u", "2222:22")
-    sock = lab.server.udp_socket()
-    sock.connect((HOST_ADDR, 2222))
-    sock.send(b"anybody there?")
-    with within(3), raises(ConnectionRefusedError, "recv"):
-        sock.recv(100)
+    with lab.server.udp_socket() as sock:
+        sock.sendto(b"anybody there?", (HOST_ADDR, 2222))
+    guest_udp_echo(lab, 22)
+    check_udp(lab.server, 2222)
 
 
 def test_guest_not_booted(lab):
@@ -183,6 +182,21 @@ def test_guest_not_addressed(lab):
         guest_echo(lab, 22)
         lab.guest.configure()
         equal(receive_all(sock, 5), b"early", "the echo")
+
+
+@deadline(90)
+def test_no_guest(lab):
+    """Without a guest on the link for a while, a client is reset at once."""
+    lab.daemon().start("-t", "2222:22")
+
+    def is_reset():
+        with lab.host.tcp_connect("127.0.0.1", 2222, timeout=60) as sock:
+            with raises(ConnectionResetError, "recv"):
+                sock.recv(1)
+        return True
+    is_reset()
+    with within(2, "the reset"):
+        is_reset()
 
 
 def test_reset_passes(lab):
