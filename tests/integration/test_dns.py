@@ -121,6 +121,64 @@ def test_tcp_byte_at_a_time(lab):
     check(socket.inet_aton(SERVER_ADDR) in reply, "the address is missing")
 
 
+def tcp_replies(sock, count):
+    """Messages from a TCP connection, by id."""
+    found = {}
+    for _ in range(count):
+        length, = struct.unpack("!H", receive_all(sock, 2))
+        message = receive_all(sock, length)
+        found[struct.unpack_from("!H", message)[0]] = message
+    return found
+
+
+def test_largest_answer(lab):
+    """An answer of almost 64 KiB arrives whole by TCP, from the name server and from the cache."""
+    upstream = lab.name_server(
+        zone="".join(f'big.lab.example. 60 TXT "{i:03d}{"y" * 250}"\n' for i in range(244)))
+    lab.start()
+    for _ in range(2):
+        got = answers(lab, "+tcp", "big.lab.example", "TXT")
+        equal(len(set(got)), 244, "different strings")
+        equal({len(line) for line in got}, {255}, "lengths of the strings")
+    equal(upstream.count("big.lab.example."), 1, "questions to the name server")
+
+
+def test_tcp_pipeline(lab):
+    """200 questions written at once on one TCP connection are all answered."""
+    lab.name_server(zone="".join(f"p{i}.lab.example. 60 A 198.51.100.{i}\n" for i in range(200)))
+    lab.start()
+    messages = [query(f"p{i}.lab.example", qid=i) for i in range(200)]
+    with lab.guest.tcp_connect(DNS_ADDR, 53, timeout=30) as sock:
+        sock.sendall(b"".join(struct.pack("!H", len(m)) + m for m in messages))
+        found = tcp_replies(sock, 200)
+    wrong = [i for i in range(200) if found[i][-4:] != socket.inet_aton(f"198.51.100.{i}")]
+    check(not wrong, f"wrong answers: {wrong[:10]}")
+
+
+def test_tcp_half_close(lab):
+    """A client that ends its half after its question gets the answer, then the end."""
+    lab.name_server()
+    lab.start()
+    message = query("www.lab.example")
+    with lab.guest.tcp_connect(DNS_ADDR, 53) as sock:
+        sock.sendall(struct.pack("!H", len(message)) + message)
+        sock.shutdown(socket.SHUT_WR)
+        check(socket.inet_aton(SERVER_ADDR) in tcp_replies(sock, 1)[0x1234], "no address")
+        equal(sock.recv(1), b"", "what follows the answer")
+
+
+def test_tcp_clients_are_bounded(lab):
+    """Of many idle TCP connections the oldest end, so that new ones are served."""
+    lab.name_server()
+    lab.start()
+    idle = [lab.guest.tcp_connect(DNS_ADDR, 53) for _ in range(64)]
+    equal(answers(lab, "+tcp", "www.lab.example"), [SERVER_ADDR], "the answer to one more")
+    equal(idle[0].recv(1), b"", "what the oldest one receives")
+    message = query("www.lab.example")
+    idle[-1].sendall(struct.pack("!H", len(message)) + message)
+    check(socket.inet_aton(SERVER_ADDR) in tcp_replies(idle[-1], 1)[0x1234], "no address")
+
+
 # Resolvers.
 
 def test_dead_first_resolver(lab):
@@ -149,6 +207,21 @@ def test_nobody_answers(lab):
         output = dig(lab, "mute.lab.example")
     equal(status_of(output), "SERVFAIL", "status")
     contains(output, ";mute.lab.example.", "the question")
+
+
+def test_query_limit(lab):
+    """--max-dns-queries N: more at once are refused at once; --dns-timeout ends the others."""
+    lab.name_server(zone="".join(f"mute{i}.lab.example. 0 SILENT\n" for i in range(8)))
+    lab.start("--max-dns-queries", "5", "--dns-timeout", "3")
+    sock = lab.guest.udp_socket(timeout=15)
+    for number in range(8):
+        sock.sendto(query(f"mute{number}.lab.example", qid=number), (DNS_ADDR, 53))
+    with within(2, "the refusals"):
+        first = [sock.recv(4096) for _ in range(3)]
+    rest = [sock.recv(4096) for _ in range(5)]
+    equal([struct.unpack_from("!H", m)[0] for m in first], [5, 6, 7], "ids refused at once")
+    equal(sorted(struct.unpack_from("!H", m)[0] for m in rest), [0, 1, 2, 3, 4], "other ids")
+    equal({m[3] & 15 for m in first + rest}, {2}, "codes (SERVFAIL)")
 
 
 def test_silent_name_delays_nobody(lab):
@@ -228,6 +301,16 @@ def test_cache_negative(lab):
     for _ in range(2):
         equal(status_of(dig(lab, "nothing.lab.example")), "NXDOMAIN", "status")
     equal(upstream.count("nothing.lab.example."), 1, "questions to the name server")
+
+
+def test_cache_limit(lab):
+    """--max-dns-cache N keeps the N answers used last."""
+    upstream = lab.name_server()
+    lab.start("--max-dns-cache", "2")
+    for name in ("www", "alias", "evil", "www", "evil"):
+        dig(lab, f"{name}.lab.example")
+    equal([upstream.count(f"{name}.lab.example.") for name in ("www", "alias", "evil")], [2, 1, 1],
+          "questions to the name server")
 
 
 def test_failure_not_cached(lab):
