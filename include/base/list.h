@@ -43,6 +43,29 @@ static inline void list_remove(struct list *l)
 	list_init(l);
 }
 
+/* Moves all of `from` into `head`, which is initialised here. */
+static inline void list_take(struct list *head, struct list *from)
+{
+	list_init(head);
+	if (list_empty(from))
+		return;
+	*head = *from;
+	head->next->prev = head->prev->next = head;
+	list_init(from);
+}
+
+/* Moves all of `from` to the front of `head`. */
+static inline void list_prepend_all(struct list *head, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->prev->next = head->next;
+	head->next->prev = from->prev;
+	head->next = from->next;
+	from->next->prev = head;
+	list_init(from);
+}
+
 /* The current member may be removed while walking, no other. */
 #define list_for_each(pos, tmp, head) \
 	for ((pos) = (head)->next, (tmp) = (pos)->next; (pos) != (head); \

@@ -90,6 +90,8 @@ struct tcp_conn {
 	uint64_t rtx_deadline_ns;   /* retransmission or window probe; TIMERQ_NEVER: none */
 	uint64_t ack_limit_ns;	    /* no further ACK of pure ACKs before (RFC 5961 7) */
 
+	uint32_t epoch;		    /* when data of the guest came last; see struct tcp */
+
 	/* this batch */
 	struct list batch; /* of connections that were touched */
 	int first_piece, last_piece; /* indexes in struct tcp, -1: none */
@@ -117,6 +119,12 @@ struct tcp {
 
 	struct list ready;    /* turn ended for fairness */
 	struct list roomless; /* the link was full */
+	bool room_failed;     /* ... and is so now: set by tcp_wait_for_room() */
+
+	/* How many connections brought data lately, for their share of memory: counted in
+	 * epochs of a fixed length. */
+	uint64_t epoch_end_ns;
+	uint32_t epoch, n_active, n_active_before;
 };
 
 /* state.c */
@@ -166,6 +174,8 @@ void tcp_host_failed(struct env *env, struct tcp_conn *c, int err);
 uint16_t tcp_window_advertise(struct env *env, struct tcp_conn *c);
 /* The same for a segment with SYN, whose window is never scaled (RFC 7323 2.2). */
 uint16_t tcp_window_first(struct env *env, struct tcp_conn *c);
+/* The guest sent data on this connection: it counts as active. */
+void tcp_window_used(struct env *env, struct tcp_conn *c);
 /* Whether so much room has returned that the guest must be told. */
 bool tcp_window_opened(struct env *env, const struct tcp_conn *c);
 

@@ -8,7 +8,7 @@
 #include "proto/tcp/conn.h"
 
 /* Bytes of the guests' data that wait for host sockets, in all connections together. */
-#define QUEUE_MEMORY (256u << 20)
+#define QUEUE_MEMORY (128u << 20)
 
 static const struct flow_class tcp_flow_class;
 
@@ -300,26 +300,26 @@ void tcp_batch_end(struct env *env)
 	t->n_pieces = 0;
 }
 
-/* The connections that stand in `waiting` now have a turn each; others that join meanwhile
- * wait for the next round. */
+static void take_turn(struct env *env, struct tcp_conn *c)
+{
+	list_remove(&c->turn);
+	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+		tcp_send_syn(env, c);
+	else
+		settle(env, c);
+}
+
+/* The connections that stand in `waiting` now have a turn each, until the link is full; others
+ * that join meanwhile wait for the next round. */
 static void run_turns(struct env *env, struct list *waiting)
 {
 	struct list now;
 
-	if (list_empty(waiting))
-		return;
-	now = *waiting;
-	now.next->prev = now.prev->next = &now;
-	list_init(waiting);
-	while (!list_empty(&now)) {
-		struct tcp_conn *c = container_of(now.next, struct tcp_conn, turn);
-
-		list_remove(&c->turn);
-		if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
-			tcp_send_syn(env, c);
-		else
-			settle(env, c);
-	}
+	env->tcp->room_failed = false;
+	list_take(&now, waiting);
+	while (!list_empty(&now) && !env->tcp->room_failed)
+		take_turn(env, container_of(now.next, struct tcp_conn, turn));
+	list_prepend_all(waiting, &now);
 }
 
 bool tcp_run_ready(struct env *env)

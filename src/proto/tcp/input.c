@@ -298,7 +298,9 @@ enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p)
 		c->fin_seen = true;
 		c->fin_seq = a.seq + a.len;
 	}
-	if (a.len && tcp_receives(c) && !c->fin_received)
-		tcp_deliver(env, c, a.seq, a.data, a.len);
+	if (!a.len || !tcp_receives(c) || c->fin_received)
+		return DROP_NONE;
+	tcp_window_used(env, c);
+	tcp_deliver(env, c, a.seq, a.data, a.len);
 	return DROP_NONE;
 }

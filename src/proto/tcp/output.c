@@ -114,6 +114,7 @@ void tcp_send_syn(struct env *env, struct tcp_conn *c)
 
 void tcp_wait_for_room(struct env *env, struct tcp_conn *c)
 {
+	env->tcp->room_failed = true;
 	if (!list_linked(&c->turn))
 		list_append(&env->tcp->roomless, &c->turn);
 }

@@ -7,19 +7,38 @@
  * promised is still accepted. */
 #include "proto/tcp/conn.h"
 
-#define WINDOW_MIN 65536u
-#define SLACK	   4096u
+#define SLACK	 4096u
+#define SPAN_MIN 16384u
+#define SPAN_MAX (TCP_RECVQ_MAX - SLACK)
+/* What active connections may hold together; a promise given stands when others join, so that
+ * in the worst case about three times as much is held. */
+#define SHARED_BYTES (16u << 20)
+#define EPOCH_NS     (100 * NS_PER_MS)
 
-/* How far beyond the host's place the edge may lie: less when memory gets scarce. */
-static uint32_t span(const struct env *env, const struct tcp_conn *c)
+void tcp_window_used(struct env *env, struct tcp_conn *c)
 {
-	const struct tcp_chunk_pool *pool = &env->tcp->pool;
-	uint32_t max = TCP_RECVQ_MAX - SLACK;
-	size_t spare = (pool->n_max - pool->n_used) * TCP_CHUNK_SIZE / 8;
+	struct tcp *t = env->tcp;
 
-	if (spare < max)
-		max = spare > WINDOW_MIN ? (uint32_t)spare : WINDOW_MIN;
-	return max;
+	if (env->now_ns >= t->epoch_end_ns) {
+		t->n_active_before = env->now_ns < t->epoch_end_ns + EPOCH_NS ? t->n_active : 0;
+		t->n_active = 0;
+		t->epoch++;
+		t->epoch_end_ns = env->now_ns + EPOCH_NS;
+	}
+	if (c->epoch == t->epoch)
+		return;
+	c->epoch = t->epoch;
+	t->n_active++;
+}
+
+/* How far beyond the host's place the edge may lie: the connection's share of the memory. */
+static uint32_t span(const struct env *env)
+{
+	const struct tcp *t = env->tcp;
+	uint32_t n = t->n_active > t->n_active_before ? t->n_active : t->n_active_before,
+		 share = SHARED_BYTES / (n ? n : 1);
+
+	return share < SPAN_MIN ? SPAN_MIN : share > SPAN_MAX ? SPAN_MAX : share;
 }
 
 /* The right edge that we could promise now, as far as the window field reaches. */
@@ -27,13 +46,13 @@ static uint32_t edge(const struct env *env, const struct tcp_conn *c)
 {
 	uint32_t reach = c->rcv_nxt + ((uint32_t)UINT16_MAX << c->rcv_wscale);
 
-	return seq_max(seq_min(c->recvq.base + span(env, c), reach), c->rcv_adv);
+	return seq_max(seq_min(c->recvq.base + span(env), reach), c->rcv_adv);
 }
 
 /* Receiver's silly window avoidance: RFC 9293 3.8.6.2.2. */
 static uint32_t step(const struct env *env, const struct tcp_conn *c)
 {
-	uint32_t half = c->rcv_wscale ? span(env, c) / 2 : UINT16_MAX / 2;
+	uint32_t half = c->rcv_wscale ? span(env) / 2 : UINT16_MAX / 2;
 
 	return c->mss < half ? c->mss : half;
 }
@@ -62,6 +81,6 @@ bool tcp_window_opened(struct env *env, const struct tcp_conn *c)
 {
 	if (!tcp_receives(c) || c->fin_received)
 		return false;
-	return c->rcv_adv - c->rcv_nxt < span(env, c) / 2 &&
+	return c->rcv_adv - c->rcv_nxt < span(env) / 2 &&
 	       edge(env, c) - c->rcv_adv >= step(env, c);
 }
