@@ -170,7 +170,7 @@ bool udp_preempt(struct env *env)
 {
 	struct udp *u = env->udp;
 
-	if (list_empty(&u->unassured))
+	if (!u || list_empty(&u->unassured))
 		return false;
 	env->stats.udp_preempted++;
 	udp_flow_close(env, container_of(u->unassured.next, struct udp_flow, unassured),

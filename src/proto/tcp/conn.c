@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "proto/guest.h"
 #include "proto/tcp/conn.h"
+#include "proto/udp.h"
 
 /* Bytes of the guests' data that wait for host sockets, in all connections together. */
 #define QUEUE_MEMORY (128u << 20)
@@ -69,6 +70,8 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	list_init(&c->batch);
 	list_init(&c->turn);
 	*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
+	if (*err == -ENOSPC && udp_preempt(env))
+		*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
 	if (*err) {
 		env->stats.flow_refused++;
 		free(c);
@@ -173,15 +176,18 @@ static void host_connected(struct env *env, struct tcp_conn *c)
 	tcp_send_syn(env, c);
 }
 
+static bool is_scarce(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
+
 /* The host side's open failed at once. */
 static enum drop refuse_open(struct env *env, struct tcp_conn *c, int err)
 {
-	bool scarce = err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
-
-	if (scarce)
+	if (is_scarce(err))
 		env->stats.flow_refused++;
-	tcp_abort(env, c, scarce ? FLOW_CLOSED_HOST_ERROR : tcp_reason_of(err));
-	return scarce ? DROP_HOST_SOCKET : DROP_NONE;
+	tcp_abort(env, c, is_scarce(err) ? FLOW_CLOSED_HOST_ERROR : tcp_reason_of(err));
+	return is_scarce(err) ? DROP_HOST_SOCKET : DROP_NONE;
 }
 
 enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
@@ -209,6 +215,8 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 		c->flow.peer = (struct endpoint){ net_to_host(env->net, &p->dst), p->tcp.dport };
 		c->host_ops = t->dialer->ops;
 		c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
+		if (!c->host && is_scarce(err) && udp_preempt(env))
+			c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
 	}
 	if (!c->host)
 		return refuse_open(env, c, err);
