@@ -204,10 +204,10 @@ void stream_link_attach(struct stream_link *l, int fd)
 
 static void client_ended(struct stream_link *l, const char *why)
 {
+	log_info(LINK, "guest disconnected: %s", why);
 	watch_stop(&l->client);
 	close(l->fd);
 	l->fd = -1;
-	log_info(LINK, "guest disconnected: %s", why);
 	demux_guest_down(l->env);
 	if (l->one_off)
 		l->on_left(l->ctx);
