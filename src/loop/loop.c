@@ -22,6 +22,7 @@ struct loop {
 	ev_prepare prepare;
 	ev_check check;
 	ev_timer timer;
+	uint64_t armed_ns; /* the deadline it stands for */
 	struct timerq *timers;
 	void *timer_ctx;
 	ev_idle busy; /* active while there is work that waits for nothing */
@@ -43,7 +44,11 @@ uint64_t loop_clock_ns(void)
 
 static void timer_due(struct ev_loop *ev, ev_timer *timer, int revents)
 {
+	struct loop *l = timer->data;
+
 	/* on_check() has run what was due */
+	ev_timer_stop(ev, timer);
+	l->armed_ns = TIMERQ_NEVER;
 }
 
 static void poll_again(struct ev_loop *ev, ev_idle *busy, int revents)
@@ -55,6 +60,9 @@ static void arm_timer(struct loop *l)
 {
 	uint64_t next = timerq_next(l->timers), now;
 
+	if (next == l->armed_ns)
+		return;
+	l->armed_ns = next;
 	if (next == TIMERQ_NEVER) {
 		ev_timer_stop(l->ev, &l->timer);
 		return;
@@ -105,6 +113,7 @@ struct loop *loop_new(struct timerq *timers, void *timer_ctx)
 	ev_init(&l->check, on_check);
 	ev_set_priority(&l->check, EV_MAXPRI);
 	ev_init(&l->timer, timer_due);
+	l->armed_ns = TIMERQ_NEVER;
 	ev_init(&l->busy, poll_again);
 	ev_prepare_start(l->ev, &l->prepare);
 	ev_check_start(l->ev, &l->check);

@@ -64,16 +64,20 @@ struct tcp_conn {
 	bool sack_ok : 1;	/* the guest takes SACK blocks */
 	bool wscale_ok : 1;	/* window scaling was offered by the guest, or is offered to it */
 	bool host_end : 1;	/* the host side told of the end, which may stand behind bytes */
+	bool quick_ack : 1;	/* the ACK that is owed must not be delayed */
 	bool go_back : 1;	/* recovery from a timeout: everything in flight counts as lost */
 	bool recovering : 1;	/* until `recover` is acknowledged */
 	bool rtt_timed : 1;	/* rtt_seq is being timed */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t dupacks;
+	uint8_t pingpong;    /* exchanges of one small segment each way, in a row */
+	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
 
 	/* receive sequence space; recvq.base is the first byte that the host side has not got */
 	uint32_t irs, rcv_nxt;
 	uint32_t rcv_adv; /* right edge of the window as advertised */
+	uint32_t rcv_acked; /* the last ACK that was sent */
 	uint32_t fin_seq;
 	struct tcp_recvq recvq;
 
@@ -98,6 +102,8 @@ struct tcp_conn {
 	uint32_t n_acked;	     /* bytes acknowledged but not consumed yet */
 
 	struct list turn; /* waits for room in the link, or for its turn */
+	struct list delack; /* its ACK waits for data to ride on */
+	uint64_t delack_due_ns;
 };
 
 struct tcp_piece {
@@ -117,6 +123,8 @@ struct tcp {
 	struct list touched;
 	int n_touched;
 
+	struct list delacks;  /* by deadline */
+	struct timer delack_timer;
 	struct list ready;    /* turn ended for fairness */
 	struct list roomless; /* the link was full */
 	bool room_failed;     /* ... and is so now: set by tcp_wait_for_room() */
@@ -178,6 +186,14 @@ uint16_t tcp_window_first(struct env *env, struct tcp_conn *c);
 void tcp_window_used(struct env *env, struct tcp_conn *c);
 /* Whether so much room has returned that the guest must be told. */
 bool tcp_window_opened(struct env *env, const struct tcp_conn *c);
+
+/* delack.c: ACKs that ride on answers */
+/* Sends the ACK that is owed, or leaves it to the data that is about to answer. */
+void tcp_ack(struct env *env, struct tcp_conn *c);
+/* The guest sent a segment with data, or we did. */
+void tcp_delack_question(struct tcp_conn *c);
+void tcp_delack_answer(struct tcp_conn *c);
+void tcp_delack_timer_fired(struct timer *t, void *env);
 
 /* output.c: to the guest */
 /* A segment without payload; false when the link has no room for it. */

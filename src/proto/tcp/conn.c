@@ -25,6 +25,8 @@ struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer)
 	list_init(&t->touched);
 	list_init(&t->ready);
 	list_init(&t->roomless);
+	list_init(&t->delacks);
+	t->delack_timer.fire = tcp_delack_timer_fired;
 	env->tcp = t;
 	return t;
 }
@@ -69,6 +71,7 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	c->rtx_deadline_ns = TIMERQ_NEVER;
 	list_init(&c->batch);
 	list_init(&c->turn);
+	list_init(&c->delack);
 	*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
 	if (*err == -ENOSPC && udp_preempt(env))
 		*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
@@ -88,6 +91,7 @@ static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason 
 		env->tcp->n_touched--;
 	list_remove(&c->batch);
 	list_remove(&c->turn);
+	list_remove(&c->delack);
 	timerq_cancel(&env->timers, &c->flow.timer);
 	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
 	flow_table_remove(&env->flows, &c->flow, reason, env->now_ns);
@@ -290,8 +294,10 @@ static void settle(struct env *env, struct tcp_conn *c)
 		return;
 	if (!tcp_output(env, c) || !tcp_check_done(env, c))
 		return;
-	if (c->ack_now || tcp_window_opened(env, c))
+	if (tcp_window_opened(env, c))
 		tcp_send_ack(env, c);
+	else if (c->ack_now)
+		tcp_ack(env, c);
 }
 
 void tcp_batch_end(struct env *env)

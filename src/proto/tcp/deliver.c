@@ -126,7 +126,7 @@ static void take_fin(struct env *env, struct tcp_conn *c)
 {
 	c->fin_received = true;
 	c->rcv_nxt++;
-	c->ack_now = true;
+	c->ack_now = c->quick_ack = true;
 	switch ((enum tcp_state)c->state) {
 	case TCP_ESTABLISHED:
 		tcp_set_state(env, c, TCP_CLOSE_WAIT);

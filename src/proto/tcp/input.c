@@ -294,6 +294,7 @@ enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p)
 	tcp_touch(env, c);
 	if (p->payload_len || h->flags & TCP_FIN)
 		c->ack_now = true;
+	c->quick_ack |= p->payload_len != a.len; /* it may wait for this one */
 	if (a.fin && !c->fin_seen && tcp_receives(c)) {
 		c->fin_seen = true;
 		c->fin_seq = a.seq + a.len;
@@ -301,6 +302,7 @@ enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p)
 	if (!a.len || !tcp_receives(c) || c->fin_received)
 		return DROP_NONE;
 	tcp_window_used(env, c);
+	tcp_delack_question(c);
 	tcp_deliver(env, c, a.seq, a.data, a.len);
 	return DROP_NONE;
 }

@@ -9,6 +9,14 @@
 #define TURN_BYTES   (256u << 10) /* then others have their turn */
 #define ACK_SACK_MAX 4
 
+/* A segment with an ACK was sent. */
+static void acked(struct tcp_conn *c)
+{
+	c->ack_now = c->quick_ack = false;
+	c->rcv_acked = c->rcv_nxt;
+	list_remove(&c->delack);
+}
+
 /* Writes all headers of a segment whose payload already stands behind them. */
 static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t *frame,
 			    const struct tcp_hdr *h, size_t payload_len)
@@ -91,13 +99,14 @@ bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t
 		return false;
 	c->flow.packets_in++;
 	if (flags & TCP_ACK)
-		c->ack_now = false;
+		acked(c);
 	return true;
 }
 
 void tcp_send_ack(struct env *env, struct tcp_conn *c)
 {
-	c->ack_now = true;
+	c->ack_now = c->quick_ack = true;
+	list_remove(&c->delack);
 	if (!tcp_send_control(env, c, c->snd_nxt, TCP_ACK))
 		tcp_wait_for_room(env, c);
 }
@@ -137,7 +146,8 @@ static void send_segments(struct env *env, struct tcp_conn *c, uint32_t seq, uin
 			env->guest_ops->commit(env->link, n, frame_len);
 	}
 	c->flow.packets_in += (unsigned)n;
-	c->ack_now = false;
+	tcp_delack_answer(c);
+	acked(c);
 }
 
 ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_t len, bool *drained)
