@@ -1,0 +1,214 @@
+/* The window as a promise: the field, the edge that never moves back, when an update is due. */
+#include "proto/tcp/conn.h"
+
+#include "lib/fake_guest.h"
+#include "lib/fake_host.h"
+#include "lib/must.h"
+#include "lib/rng.h"
+#include "lib/suite.h"
+
+static struct fake_guest g;
+static struct tcp_conn c;
+
+/* What the guest makes of it: the edge as the segments told it. */
+static uint32_t told;
+
+static void begin(uint32_t rcv_nxt, uint8_t wscale)
+{
+	fake_guest_init(&g);
+	must(tcp_new(&g.env, &fake_dialer));
+	c = (struct tcp_conn){ .state = TCP_ESTABLISHED, .mss = 1460, .rcv_wscale = wscale };
+	c.rcv_nxt = c.rcv_adv = c.recvq.base = told = rcv_nxt;
+}
+
+static void end(void)
+{
+	tcp_recvq_clear(&c.recvq, &g.env.tcp->pool);
+	tcp_free(g.env.tcp);
+	fake_guest_free(&g);
+}
+
+/* A segment leaves; returns the window that it tells, in bytes. */
+static uint32_t advertise(void)
+{
+	uint32_t window = (uint32_t)tcp_window_advertise(&g.env, &c) << c.rcv_wscale;
+
+	told = c.rcv_nxt + window;
+	must(seq_le(told, c.rcv_adv));
+	return window;
+}
+
+/* The guest sends `n` bytes, of which the host side takes `taken`. */
+static void receive(uint32_t n, uint32_t taken)
+{
+	must(taken <= n + (c.rcv_nxt - c.recvq.base));
+	c.rcv_nxt += n;
+	c.recvq.base += taken;
+}
+
+START_TEST(of_a_syn)
+{
+	begin(0xfffffffe, 4);
+	ck_assert_uint_eq(tcp_window_first(&g.env, &c), 65535);
+	ck_assert_uint_eq(c.rcv_adv, 65533); /* no scaling here (RFC 7323 2.2) */
+	end();
+}
+END_TEST
+
+START_TEST(scaled)
+{
+	uint32_t window;
+
+	begin(0xffffff00, 4);
+	window = advertise();
+	ck_assert_uint_gt(window, 500000);
+	ck_assert_uint_le(window, TCP_RECVQ_MAX);
+	ck_assert_uint_eq(c.rcv_adv - c.rcv_nxt, window);
+	end();
+}
+END_TEST
+
+START_TEST(unscaled)
+{
+	begin(0xffffff00, 0);
+	ck_assert_uint_eq(advertise(), 65535);
+	receive(1, 1); /* a window that grows by less than a segment is not told */
+	ck_assert_uint_eq(advertise(), 65534);
+	receive(1458, 1458);
+	ck_assert_uint_eq(advertise(), 64076);
+	receive(1, 1);
+	ck_assert_uint_eq(advertise(), 65535);
+	end();
+}
+END_TEST
+
+START_TEST(host_takes_nothing)
+{
+	uint32_t edge, first;
+
+	begin(1000, 4);
+	first = advertise();
+	edge = told;
+	for (uint32_t n = 0; c.rcv_adv - c.rcv_nxt > 2000; n += 1460) {
+		receive(1460, 0);
+		advertise();
+		must(seq_ge(told, edge - 15)); /* as the window scale rounds */
+		must(c.rcv_adv - c.recvq.base <= TCP_RECVQ_MAX);
+		edge = seq_max(edge, told);
+	}
+	ck_assert(!tcp_window_opened(&g.env, &c)); /* nothing came back */
+	receive(c.rcv_adv - c.rcv_nxt, 0);
+	ck_assert_uint_eq(advertise(), 0);
+	ck_assert_uint_ge(c.rcv_nxt - c.recvq.base, first);
+	receive(0, 1459);
+	ck_assert(!tcp_window_opened(&g.env, &c)); /* silly (RFC 9293 3.8.6.2.2) */
+	ck_assert_uint_eq(advertise(), 0);
+	receive(0, 5000); /* the slack for rounding comes first */
+	ck_assert(tcp_window_opened(&g.env, &c));
+	ck_assert_uint_gt(advertise(), 0);
+	ck_assert(!tcp_window_opened(&g.env, &c));
+	end();
+}
+END_TEST
+
+START_TEST(no_update_while_much_is_open)
+{
+	begin(1000, 4);
+	advertise();
+	receive(100000, 100000);
+	ck_assert(!tcp_window_opened(&g.env, &c)); /* an ACK would say nothing that matters */
+	receive(200000, 200000);
+	ck_assert(tcp_window_opened(&g.env, &c));
+	c.fin_received = true; /* nothing comes any more */
+	ck_assert(!tcp_window_opened(&g.env, &c));
+	c.fin_received = false;
+	c.state = TCP_CLOSE_WAIT;
+	ck_assert(!tcp_window_opened(&g.env, &c));
+	end();
+}
+END_TEST
+
+START_TEST(large_segments_step)
+{
+	uint32_t n;
+
+	begin(1000, 0);
+	c.mss = 65480; /* half of the largest window is a step already */
+	while ((n = advertise()))
+		receive(n, 0);
+	receive(0, 32766);
+	ck_assert(!tcp_window_opened(&g.env, &c));
+	receive(0, 1);
+	ck_assert(tcp_window_opened(&g.env, &c));
+	ck_assert_uint_ge(advertise(), 32767);
+	end();
+}
+END_TEST
+
+/* With memory nearly gone each connection still gets 64 KiB, and old promises stand. */
+START_TEST(memory_gets_scarce)
+{
+	uint32_t edge;
+
+	begin(1000, 4);
+	advertise();
+	edge = c.rcv_adv;
+	g.env.tcp->pool.n_used = g.env.tcp->pool.n_max;
+	receive(400000, 0);
+	advertise();
+	ck_assert_uint_eq(c.rcv_adv, edge);
+	receive(0, 400000);
+	advertise();
+	ck_assert(seq_ge(c.rcv_adv, edge));
+	receive(c.rcv_adv - c.rcv_nxt, c.rcv_adv - c.rcv_nxt);
+	ck_assert(tcp_window_opened(&g.env, &c));
+	ck_assert_uint_eq(advertise(), 65536);
+	g.env.tcp->pool.n_used = g.env.tcp->pool.n_max - 100;
+	receive(65536, 65536);
+	ck_assert_uint_eq(advertise(), 100 * TCP_CHUNK_SIZE / 8);
+	g.env.tcp->pool.n_used = 0;
+	ck_assert_uint_gt(advertise(), 500000);
+	end();
+}
+END_TEST
+
+/* A guest that fills the window, a host side that takes what it likes. */
+static void run(uint64_t seed)
+{
+	struct rng rng = rng_init(seed);
+	uint32_t edge;
+
+	begin((uint32_t)(0u - rng_below(&rng, 3000000)), rng_chance(&rng, 500) ? 4 : 0);
+	c.mss = (uint16_t)(88 + rng_below(&rng, 65400));
+	advertise();
+	edge = c.rcv_adv;
+	for (int i = 0; i < 3000; i++) {
+		uint32_t room = seq_gt(told, c.rcv_nxt) ? told - c.rcv_nxt : 0;
+
+		receive((uint32_t)rng_below(&rng, room + 1), 0);
+		receive(0, (uint32_t)rng_below(&rng, c.rcv_nxt - c.recvq.base + 1));
+		g.env.tcp->pool.n_used = rng_below(&rng, g.env.tcp->pool.n_max + 1);
+		if (rng_chance(&rng, 500) || tcp_window_opened(&g.env, &c))
+			advertise();
+		must(seq_ge(c.rcv_adv, edge) && seq_ge(c.rcv_adv, c.rcv_nxt));
+		must(c.rcv_adv - c.recvq.base <= TCP_RECVQ_MAX);
+		edge = c.rcv_adv;
+	}
+	receive(0, c.rcv_nxt - c.recvq.base);
+	g.env.tcp->pool.n_used = 0;
+	if (tcp_window_opened(&g.env, &c))
+		advertise();
+	must(told - c.rcv_nxt >= c.mss / 2 || told - c.rcv_nxt >= 30000); /* never stuck */
+	end();
+}
+
+START_TEST(promise_is_kept)
+{
+	for (uint64_t seed = 1; seed <= 300; seed++)
+		run(seed);
+}
+END_TEST
+
+SUITE_MAIN("tcp_window", of_a_syn, scaled, unscaled, host_takes_nothing,
+	   no_update_while_much_is_open, large_segments_step, memory_gets_scarce,
+	   promise_is_kept)
