@@ -14,6 +14,7 @@
 #include "base/addr.h"
 
 #define CONF_DNS_MAX	8
+#define CONF_NTP_MAX	4
 #define CONF_SEARCH_MAX 6
 #define CONF_NAME_MAX	256 /* a domain name's text, with its terminating zero */
 #define CONF_INTERFACE_MAX 16 /* an interface's name, likewise (IFNAMSIZ) */
@@ -85,6 +86,9 @@ struct conf {
 	bool no_dns_relay, no_dhcp_dns, no_dhcp_search;
 	struct conf_dns_record records[CONF_RECORDS_MAX];
 	unsigned n_records;
+
+	struct addr ntp[CONF_NTP_MAX]; /* time servers told to the guest */
+	unsigned n_ntp;
 
 	/* protocols switched off */
 	bool no_tcp, no_udp, no_icmp, no_dhcp;

@@ -17,7 +17,6 @@
 #define NET_MTU_UNTOLD	1500 /* what a guest takes when it is told none */
 #define NET_UPSTREAMS_MAX 8
 #define NET_DNS_RELAY_MAX 32
-#define NET_NTP_MAX	  4
 
 /* Where a value came from, for people. */
 enum net_source { NET_FROM_FLAG, NET_FROM_HOST, NET_FROM_FALLBACK };
@@ -37,7 +36,7 @@ struct net {
 	unsigned n_dns;
 	char search[CONF_SEARCH_MAX][CONF_NAME_MAX];
 	unsigned n_search;
-	struct addr ntp[NET_NTP_MAX];
+	struct addr ntp[CONF_NTP_MAX];
 	unsigned n_ntp;
 	char hostname[CONF_NAME_MAX]; /* "": none; likewise the others */
 	char fqdn[CONF_NAME_MAX];

@@ -278,6 +278,8 @@ void netconf_make(const struct conf *c, const struct netinfo *host,
 		  const struct resolv_conf *rc, struct net *net)
 {
 	memset(net, 0, sizeof(*net));
+	net->n_ntp = c->n_ntp;
+	memcpy(net->ntp, c->ntp, sizeof(net->ntp));
 	make_addresses(c, host, net);
 	make_mapping(c, net);
 	net->mac = c->mac;

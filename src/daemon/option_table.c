@@ -203,6 +203,18 @@ static int set_dns(struct conf *c, const struct option_row *row, const char *val
 	return 0;
 }
 
+static int set_ntp(struct conf *c, const struct option_row *row, const char *value)
+{
+	bool set;
+
+	if (c->n_ntp == CONF_NTP_MAX)
+		return -E2BIG;
+	if (read_visible(value, &c->ntp[c->n_ntp], &set))
+		return -EINVAL;
+	c->n_ntp++;
+	return 0;
+}
+
 static int set_dns_forward(struct conf *c, const struct option_row *row, const char *value)
 {
 	return read_visible(value, &c->dns_forward, &c->dns_forward_set);
@@ -334,6 +346,8 @@ const struct option_row option_rows[] = {
 	  FIELD(hostname), .help = "host name" },
 	{ "fqdn", .argument = "NAME", .expects = "a host name", .set = set_name, FIELD(fqdn),
 	  .help = "host name with its domain" },
+	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = set_ntp,
+	  .help = "time server told by DHCP, up to four times" },
 	{ "no-dhcp", .help = "no DHCP server", FLAG(no_dhcp) },
 	{ "lease-time", SECONDS(dhcp_lease, "86400"), .help = "how long a DHCP lease lasts" },
 

@@ -266,7 +266,11 @@ START_TEST(the_rest)
 	ck_assert_str_eq(net.fqdn, "vm.a");
 	ck_assert(net.outbound_set);
 	ck_assert_str_eq(net.outbound_interface, "eth1");
+	make("--ntp 198.51.100.1 --ntp 198.51.100.2", USUAL, RESOLVERS);
+	ck_assert_uint_eq(net.n_ntp, 2);
+	ck_assert(net.ntp[1].b[15] == 2);
 	make("-S none", "- -", RESOLVERS);
+	ck_assert_uint_eq(net.n_ntp, 0);
 	ck_assert_uint_eq(net.n_search, 0);
 	ck_assert_int_eq(net.address_source, NET_FROM_FALLBACK);
 	ck_assert_str_eq(net.interface, "");
