@@ -36,9 +36,9 @@ static int try_open(struct icmp_sock *s, const struct net *net)
 	socklen_t len = endpoint_to_sockaddr(&s->peer, (struct sockaddr *)&sa);
 	int rc;
 
-	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
+	s->fd = sock_open(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
 	if (s->fd < 0)
-		return -errno;
+		return s->fd;
 	sock_set(s->fd, IPPROTO_IP, IP_RECVERR, 1);
 	sock_set(s->fd, IPPROTO_IP, IP_RECVTTL, 1);
 	sock_set(s->fd, IPPROTO_IP, IP_RECVTOS, 1);

@@ -67,9 +67,9 @@ static int try_open(struct udp_sock *s, const struct net *net, uint16_t port)
 {
 	int family = addr_is_ip4(&s->peer.addr) ? AF_INET : AF_INET6, rc;
 
-	s->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	s->fd = sock_open(family, SOCK_DGRAM, 0);
 	if (s->fd < 0)
-		return -errno;
+		return s->fd;
 	set_options(s->fd);
 	rc = bind_and_connect(s, net, port);
 	if (rc)
