@@ -182,7 +182,7 @@ static const struct ctl_field ctl_flow_fields[] = {
 MESSAGE(ctl_flow);
 
 static const struct ctl_field ctl_flow_id_fields[] = {
-	MEMBER(ctl_flow_id, id, "id", CTL_UINT, .min = 1, .help = "as query-flows shows it"),
+	MEMBER(ctl_flow_id, id, "id", CTL_UINT, .min = 1, .help = "the id of the flow"),
 };
 MESSAGE(ctl_flow_id);
 

@@ -1,0 +1,24 @@
+/* cli/args.h: the words of the command line: global options, a command, its arguments. */
+#ifndef CLI_ARGS_H
+#define CLI_ARGS_H
+
+#include "cli/command.h"
+
+struct args {
+	const char *socket; /* -s, or $POSTERN_CONTROL; NULL */
+	bool json, help, version;
+	const struct command *command; /* NULL: none was given */
+	void *values;		       /* of the command's arguments; to be freed */
+};
+
+/* 0, or -1 with what is wrong in `error`. */
+int args_parse(struct args *a, int argc, char **argv, char error[static CTL_ERROR_MAX]);
+void args_free(struct args *a);
+
+/* All commands. */
+void args_print_usage(FILE *out);
+
+/* One command with its arguments. */
+void args_print_command(FILE *out, const struct command *cmd);
+
+#endif

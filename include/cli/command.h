@@ -1,0 +1,41 @@
+/* cli/command.h: the commands of posternctl: a row each, in a file each.
+ *
+ * A row names the method that does the work and says how its result looks to people; arguments,
+ * help and JSON follow from the tables of ctl/ctl_msg.h.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "cli/client.h"
+#include "cli/out_text.h"
+
+struct command {
+	const char *words; /* "flow close" */
+	const char *help;
+	const char *method;
+	const struct ctl_message *args, *result;
+	const char *const *positional; /* names of arguments given without their name, in order;
+					* NULL ends them */
+	bool list;		       /* the result is an array of `result` */
+
+	/* As text: one result; NULL prints nothing. */
+	void (*show)(FILE *out, const void *result);
+	/* As text: an array. */
+	const struct column *columns;
+	void (*row)(struct table *t, const void *result);
+	/* Whether to call again for more of the array, with `args` changed for that.  `n`
+	 * elements came, the last of which is `last`.  NULL: never. */
+	bool (*more)(void *args, size_t n, const void *last);
+};
+
+/* In the order in which help shows them; NULL ends them. */
+extern const struct command *const commands[];
+
+extern const struct command cmd_dns, cmd_flow_close, cmd_flows, cmd_leases, cmd_quit, cmd_stats,
+	cmd_status;
+
+/* Calls the method and prints the result.  0, or -1 with the reason in `error`. */
+int command_run(const struct command *cmd, struct client *client, void *args, bool json,
+		FILE *out, char error[static CTL_ERROR_MAX]);
+
+#endif

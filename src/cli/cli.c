@@ -1,0 +1,60 @@
+/* cli/cli.c: one command, from the command line to the exit status. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+
+#include "cli/args.h"
+
+/* What daemon or system say may come from anywhere. */
+static void complain(const char *where, const char *error)
+{
+	char path[CTL_ERROR_MAX * 4], text[CTL_ERROR_MAX * 4];
+
+	fprintf(stderr, "posternctl: %s%s%s\n",
+		where ? text_escape(where, path, sizeof(path)) : "", where ? ": " : "",
+		text_escape(error, text, sizeof(text)));
+}
+
+static int run(const struct args *a)
+{
+	char error[CTL_ERROR_MAX];
+	struct client client;
+	int err;
+
+	if (client_open(&client, a->socket, error)) {
+		complain(a->socket, error);
+		return CLI_ERROR;
+	}
+	err = command_run(a->command, &client, a->values, a->json, stdout, error);
+	client_close(&client);
+	if (err)
+		complain(NULL, error);
+	if (fflush(stdout)) {
+		complain(NULL, "cannot write the result");
+		return CLI_ERROR;
+	}
+	return err ? CLI_ERROR : EXIT_SUCCESS;
+}
+
+int cli_main(int argc, char **argv)
+{
+	char error[CTL_ERROR_MAX];
+	struct args args;
+	int status = EXIT_SUCCESS;
+
+	if (args_parse(&args, argc, argv, error)) {
+		complain(NULL, error);
+		fputs("Try 'posternctl --help'.\n", stderr);
+		status = CLI_USAGE;
+	} else if (args.version) {
+		puts("posternctl " POSTERN_VERSION);
+	} else if (args.help && args.command) {
+		args_print_command(stdout, args.command);
+	} else if (args.help) {
+		args_print_usage(stdout);
+	} else {
+		status = run(&args);
+	}
+	args_free(&args);
+	return status;
+}

@@ -1,0 +1,85 @@
+/* cli/cmd_status.c: posternctl status. */
+#include <inttypes.h>
+
+#include "cli/command.h"
+
+static void show_guest(FILE *out, const struct ctl_guest *g)
+{
+	char mac[MAC_STR_MAX] = "", addr[ADDR_STR_MAX] = "", idle[TEXT_MAX] = "";
+
+	if (g->has & CTL_GUEST_HAS_MAC)
+		mac_print(&g->mac, mac);
+	if (g->has & CTL_GUEST_HAS_ADDR)
+		addr_print(&g->addr, addr);
+	if (g->has & CTL_GUEST_HAS_SEEN)
+		text_duration(g->idle_ms, idle);
+	fact_print(out, "Guest", "%s%s%s%s%s%s%s", g->connected ? "connected" : "not connected",
+		   *mac ? ", " : "", mac, *addr ? ", " : "", addr, *idle ? ", idle for " : "",
+		   idle);
+}
+
+/* Addresses of a list with blanks between them. */
+static const char *join_addrs(const struct ctl_list *list, char *buf, size_t max)
+{
+	const struct addr *addrs = list->items;
+	char text[ADDR_STR_MAX];
+	size_t at = 0;
+
+	snprintf(buf, max, "none");
+	for (size_t i = 0; i < list->n && at < max; i++)
+		at += (size_t)snprintf(buf + at, max - at, "%s%s", i ? " " : "",
+				       addr_print(&addrs[i], text));
+	return buf;
+}
+
+static void show_network(FILE *out, const struct ctl_network *n)
+{
+	char address[ADDR_STR_MAX], gateway[ADDR_STR_MAX], mac[MAC_STR_MAX], dns[256];
+	const char *const *search = n->search.items;
+
+	fact_print(out, "Address", "%s/%" PRIu64 " via %s (%s%s%s)",
+		   addr_print(&n->address, address), n->prefix_len,
+		   addr_print(&n->gateway, gateway), ctl_source_names[n->address_source],
+		   n->has & CTL_NETWORK_HAS_INTERFACE ? " " : "",
+		   n->has & CTL_NETWORK_HAS_INTERFACE ? n->interface : "");
+	fact_print(out, "Gateway MAC", "%s", mac_print(&n->mac, mac));
+	fact_print(out, "MTU", "%" PRIu64 " (%s)", n->mtu, ctl_source_names[n->mtu_source]);
+	fact_print(out, "DNS", "%s (%s)", join_addrs(&n->dns, dns, sizeof(dns)),
+		   ctl_source_names[n->dns_source]);
+	for (size_t i = 0; i < n->search.n; i++)
+		fact_print(out, i ? "" : "Search", "%s", search[i]);
+	if (n->has & CTL_NETWORK_HAS_HOSTNAME)
+		fact_print(out, "Host name", "%s", n->hostname);
+	if (n->has & CTL_NETWORK_HAS_FQDN)
+		fact_print(out, "FQDN", "%s", n->fqdn);
+	if (n->has & CTL_NETWORK_HAS_LOOPBACK)
+		fact_print(out, "Loopback", "%s is the host's",
+			   addr_print(&n->loopback, address));
+}
+
+static void show(FILE *out, const void *result)
+{
+	const struct ctl_status *s = result;
+	char up[TEXT_MAX];
+
+	fact_print(out, "Version", "%s", s->version);
+	fact_print(out, "Process", "%" PRIu64 ", up %s", s->pid,
+		   text_duration(s->uptime_ms, up));
+	show_guest(out, &s->guest);
+	show_network(out, &s->network);
+	fact_print(out, "Flows",
+		   "%" PRIu64 " of %" PRIu64 ": %" PRIu64 " tcp, %" PRIu64 " udp, %" PRIu64
+		   " icmp",
+		   s->flows.open, s->flows.max, s->flows.tcp, s->flows.udp, s->flows.icmp);
+	fact_print(out, "Clients", "%" PRIu64 " of %" PRIu64, s->control.clients,
+		   s->control.max);
+}
+
+const struct command cmd_status = {
+	.words = "status",
+	.help = "the daemon, its guest, and the network that the guest is given",
+	.method = "query-status",
+	.args = &ctl_nothing_message,
+	.result = &ctl_status_message,
+	.show = show,
+};

@@ -1,0 +1,277 @@
+/* posternctl: the command line, columns and escapes for people, JSON for programs. */
+#include "cli/args.h"
+#include "cli/out_json.h"
+
+#include <string.h>
+
+#include "lib/suite.h"
+
+static char out_text[1 << 16];
+static FILE *out;
+
+static FILE *open_out(void)
+{
+	memset(out_text, 0, sizeof(out_text));
+	out = fmemopen(out_text, sizeof(out_text) - 1, "w");
+	return out;
+}
+
+static const char *close_out(void)
+{
+	fclose(out);
+	return out_text;
+}
+
+START_TEST(escapes)
+{
+	char buf[64], small[6];
+
+	ck_assert_str_eq(text_escape("plain-Name_1.example", buf, sizeof(buf)),
+			 "plain-Name_1.example");
+	ck_assert_str_eq(text_escape("\x1b[31m\r\n\t\x7f", buf, sizeof(buf)),
+			 "\\x1b[31m\\x0d\\x0a\\x09\\x7f");
+	ck_assert_str_eq(text_escape("a\\b", buf, sizeof(buf)), "a\\\\b");
+	ck_assert_str_eq(text_escape("\xc3\xa9\xe2\x80\xae\xc2\x9b", buf, sizeof(buf)),
+			 "\\u{e9}\\u{202e}\\u{9b}");
+	ck_assert_str_eq(text_escape("\xff\xc3", buf, sizeof(buf)), "\\xff\\xc3");
+	ck_assert_str_eq(text_escape("abc\x1b", small, sizeof(small)),
+			 "abc"); /* no half of one */
+	ck_assert_str_eq(text_escape("abcdefgh", small, sizeof(small)), "abcde");
+}
+END_TEST
+
+START_TEST(bytes)
+{
+	char buf[TEXT_MAX];
+
+	ck_assert_str_eq(text_bytes(0, buf), "0");
+	ck_assert_str_eq(text_bytes(999, buf), "999");
+	ck_assert_str_eq(text_bytes(1000, buf), "1.0K");
+	ck_assert_str_eq(text_bytes(10 * 1024, buf), "10K");
+	ck_assert_str_eq(text_bytes(1023 * 1024, buf), "1.0M");
+	ck_assert_str_eq(text_bytes(1536 * 1024, buf), "1.5M");
+	ck_assert_str_eq(text_bytes(UINT64_MAX, buf), "16E");
+}
+END_TEST
+
+START_TEST(durations)
+{
+	char buf[TEXT_MAX];
+
+	ck_assert_str_eq(text_duration(0, buf), "0.0s");
+	ck_assert_str_eq(text_duration(9999, buf), "9.9s");
+	ck_assert_str_eq(text_duration(119999, buf), "119s");
+	ck_assert_str_eq(text_duration(125000, buf), "2m05s");
+	ck_assert_str_eq(text_duration(3 * 3600000 + 240000, buf), "3h04m");
+	ck_assert_str_eq(text_duration(50ull * 3600000, buf), "2d02h");
+}
+END_TEST
+
+START_TEST(columns)
+{
+	static const struct column heads[] = { { "ID", true },
+					       { "NAME", false },
+					       { "N", true },
+					       { "LAST", false },
+					       { NULL, false } };
+	struct table t = table_init(heads);
+
+	open_out();
+	table_cell(&t, "%d", 7);
+	table_cell(&t, "%s", "a\nb");
+	table_cell(&t, "%d", 1000);
+	table_cell(&t, "%s", "");
+	table_cell(&t, "%d", 123);
+	table_cell(&t, "%s", "");
+	table_cell(&t, "%d", 5);
+	table_cell(&t, "%s", "x");
+	table_print(&t, out);
+	table_cell(&t, "%d", 8); /* a later page keeps to the columns */
+	table_cell(&t, "%s", "c");
+	table_cell(&t, "%d", 1);
+	table_cell(&t, "%s", "y");
+	table_print(&t, out);
+	ck_assert_str_eq(close_out(), " ID  NAME       N  LAST\n"
+				      "  7  a\\x0ab  1000\n"
+				      "123             5  x\n"
+				      "  8  c          1  y\n");
+	table_free(&t);
+}
+END_TEST
+
+/* The elements of `replies` as one array. */
+static const char *array(bool pretty, const char *const replies[])
+{
+	struct json_out j = json_out_array(open_out(), pretty);
+	char error[CTL_ERROR_MAX];
+	struct ctl_reply r;
+
+	for (unsigned i = 0; replies[i]; i++) {
+		struct ctl_doc *doc = ctl_doc_parse(replies[i], strlen(replies[i]), error);
+
+		ck_assert_ptr_nonnull(doc);
+		ck_assert_int_eq(ctl_doc_decode(doc, ctl_doc_root(doc), &ctl_reply_message, &r,
+						NULL, error),
+				 0);
+		json_out_elements(&j, doc, r.value);
+		ctl_doc_free(doc);
+	}
+	json_out_array_end(&j);
+	return close_out();
+}
+
+START_TEST(json)
+{
+	static const char *const pages[] = {
+		"{\"return\": []}",
+		"{\"return\": [{\"a\":18446744073709551615,\"b\":[]}, {\"c\":\"{, :\\\"}\"}]}",
+		"{\"return\": [ 1.50,{}]}", NULL
+	};
+	static const char *const none[] = { "{\"return\": []}", NULL };
+
+	ck_assert_str_eq(array(false, pages), "[{\"a\": 18446744073709551615, \"b\": []}, "
+					      "{\"c\": \"{, :\\\"}\"}, 1.50, {}]\n");
+	ck_assert_str_eq(array(true, pages), "[\n"
+					     "    {\n"
+					     "        \"a\": 18446744073709551615,\n"
+					     "        \"b\": []\n"
+					     "    },\n"
+					     "    {\n"
+					     "        \"c\": \"{, :\\\"}\"\n"
+					     "    },\n"
+					     "    1.50,\n"
+					     "    {}\n"
+					     "]\n");
+	ck_assert_str_eq(array(false, none), "[]\n");
+	ck_assert_str_eq(array(true, none), "[]\n");
+}
+END_TEST
+
+static struct args args;
+static char error[CTL_ERROR_MAX];
+
+/* Words apart by blanks, after "-s x"; 0 or -1. */
+static int parse(const char *line)
+{
+	static char name[] = "posternctl", option[] = "-s", path[] = "x", copy[512];
+	char *argv[64] = { name, option, path };
+	int argc = 3;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	args_free(&args);
+	return args_parse(&args, argc, argv, error);
+}
+
+static void assert_refused(const char *line, const char *why)
+{
+	ck_assert_int_eq(parse(line), -1);
+	ck_assert_str_eq(error, why);
+	args_free(&args);
+}
+
+START_TEST(arguments)
+{
+	const struct ctl_flow_query *q;
+
+	ck_assert_int_eq(parse("status"), 0);
+	ck_assert_ptr_eq(args.command, &cmd_status);
+	ck_assert(!args.json);
+	ck_assert_int_eq(parse("--json flows --proto udp --port=53 --addr 10.0.0.0/8 --closed "
+			       "--limit 5"),
+			 0);
+	ck_assert_ptr_eq(args.command, &cmd_flows);
+	ck_assert(args.json);
+	q = args.values;
+	ck_assert_uint_eq(q->has, CTL_FLOW_QUERY_HAS_PROTO | CTL_FLOW_QUERY_HAS_PORT |
+					  CTL_FLOW_QUERY_HAS_ADDR | CTL_FLOW_QUERY_HAS_CLOSED |
+					  CTL_FLOW_QUERY_HAS_LIMIT);
+	ck_assert_uint_eq(q->proto, 1);
+	ck_assert_uint_eq(q->port, 53);
+	ck_assert_str_eq(q->addr, "10.0.0.0/8");
+	ck_assert(q->closed);
+	ck_assert_uint_eq(q->limit, 5);
+	ck_assert_int_eq(parse("flow close 12 --json"), 0);
+	ck_assert_ptr_eq(args.command, &cmd_flow_close);
+	ck_assert_uint_eq(((const struct ctl_flow_id *)args.values)->id, 12);
+	ck_assert_int_eq(parse("flow close --id 13"), 0);
+	ck_assert_uint_eq(((const struct ctl_flow_id *)args.values)->id, 13);
+	ck_assert_int_eq(parse("flows --help"), 0);
+	ck_assert(args.help);
+	args_free(&args);
+}
+END_TEST
+
+START_TEST(mistakes)
+{
+	assert_refused("", "which command?");
+	assert_refused("nonsense", "there is no command 'nonsense'");
+	assert_refused("--bad", "there is no command '--bad'");
+	assert_refused("flow", "'flow' needs another word, as in 'flow close'");
+	assert_refused("status surplus", "'status' does not take 'surplus'");
+	assert_refused("status --closed", "'status' has no option '--closed'");
+	assert_refused("flows --port", "--port needs a value");
+	assert_refused("flows --port x", "port must be a number from 0 to 65535, not 'x'");
+	assert_refused("flows --port -1", "port must be a number from 0 to 65535, not '-1'");
+	assert_refused("flows --port 65536",
+		       "port must be a number from 0 to 65535, not '65536'");
+	assert_refused("flows --limit 0", "limit must be a number from 1 to 10000, not '0'");
+	assert_refused("flows --limit 99999999999999999999999",
+		       "limit must be a number from 1 to 10000, not '99999999999999999999999'");
+	assert_refused("flows --proto sctp", "proto cannot be 'sctp'");
+	assert_refused("flows --closed=1", "--closed takes no value");
+	assert_refused("flows --port 1 --port 2", "port is given twice");
+	assert_refused("flow close", "'flow close' needs id");
+	assert_refused("flow close 1 2", "'flow close' does not take '2'");
+	assert_refused("status -s", "-s needs a path");
+}
+END_TEST
+
+START_TEST(no_socket)
+{
+	char name[] = "posternctl", command[] = "status", *argv[] = { name, command, NULL };
+
+	unsetenv("POSTERN_CONTROL");
+	ck_assert_int_eq(args_parse(&args, 2, argv, error), -1);
+	args_free(&args);
+	setenv("POSTERN_CONTROL", "/run/x", 1);
+	ck_assert_int_eq(args_parse(&args, 2, argv, error), 0);
+	ck_assert_str_eq(args.socket, "/run/x");
+	args_free(&args);
+	unsetenv("POSTERN_CONTROL");
+}
+END_TEST
+
+/* Every command's help names every argument, and every place is one. */
+START_TEST(help)
+{
+	const char *text;
+
+	args_print_usage(open_out());
+	close_out();
+	for (unsigned i = 0; commands[i]; i++)
+		ck_assert_ptr_nonnull(strstr(out_text, commands[i]->words));
+	for (unsigned i = 0; commands[i]; i++) {
+		const struct command *cmd = commands[i];
+
+		args_print_command(open_out(), cmd);
+		text = close_out();
+		for (unsigned k = 0; k < cmd->args->n_fields; k++) {
+			ck_assert_ptr_nonnull(cmd->args->fields[k].help);
+			ck_assert_ptr_nonnull(strstr(text, cmd->args->fields[k].help));
+		}
+		for (unsigned k = 0; cmd->positional && cmd->positional[k]; k++) {
+			bool found = false;
+
+			for (unsigned n = 0; n < cmd->args->n_fields; n++)
+				found |= !strcmp(cmd->args->fields[n].name, cmd->positional[k]);
+			ck_assert(found);
+		}
+	}
+}
+END_TEST
+
+SUITE_MAIN("cli", escapes, bytes, durations, columns, json, arguments, mistakes, no_socket,
+	   help)
