@@ -31,8 +31,8 @@ struct command {
 /* In the order in which help shows them; NULL ends them. */
 extern const struct command *const commands[];
 
-extern const struct command cmd_dns, cmd_flow_close, cmd_flows, cmd_leases, cmd_quit, cmd_stats,
-	cmd_status;
+extern const struct command cmd_dns, cmd_flow_close, cmd_flows, cmd_forward_add,
+	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_quit, cmd_stats, cmd_status;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */
 int command_run(const struct command *cmd, struct client *client, void *args, bool json,

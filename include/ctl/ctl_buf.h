@@ -12,7 +12,7 @@ struct ctl_buf {
 	bool failed;		/* something did not fit, or there was no memory; it stays so */
 };
 
-/* Holds at most `max` bytes; takes memory only while it holds text. */
+/* Holds at most `max` bytes; while it is empty, it takes no more than 4 KiB of memory. */
 static inline struct ctl_buf ctl_buf_init(size_t max)
 {
 	return (struct ctl_buf){ .max = max };

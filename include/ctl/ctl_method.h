@@ -69,6 +69,8 @@ ctl_look_fn ctl_status_query;
 ctl_look_fn ctl_flows_query;
 ctl_change_fn ctl_flows_close;
 ctl_look_fn ctl_stats_query;
+ctl_look_fn ctl_forwards_query;
+ctl_change_fn ctl_forwards_add, ctl_forwards_remove;
 ctl_look_fn ctl_leases_query;
 ctl_look_fn ctl_dns_query;
 ctl_change_fn ctl_quit;

@@ -55,9 +55,10 @@ struct ctl_message {
 	unsigned n_fields;
 };
 
-extern const char *const ctl_proto_names[];  /* by enum flow_proto */
-extern const char *const ctl_dir_names[];    /* by enum flow_dir */
-extern const char *const ctl_source_names[]; /* by enum net_source */
+extern const char *const ctl_proto_names[];	    /* by enum flow_proto */
+extern const char *const ctl_forward_proto_names[]; /* likewise: those that have ports */
+extern const char *const ctl_dir_names[];	    /* by enum flow_dir */
+extern const char *const ctl_source_names[];	    /* by enum net_source */
 
 /* The frame of the protocol. */
 
@@ -220,6 +221,43 @@ struct ctl_counter {
 	const char *description;
 };
 
+/* query-forwards, forward-add, forward-remove */
+
+struct ctl_forward {
+#define CTL_FORWARD_HAS_INTERFACE  0x1u
+#define CTL_FORWARD_HAS_GUEST_ADDR 0x2u
+#define CTL_FORWARD_HAS_FAILED	   0x4u
+	uint32_t has;
+	uint64_t id;
+	unsigned proto;
+	struct addr host_addr; /* unspecified: any */
+	const char *interface;
+	uint16_t host_port, host_port_last;
+	struct addr guest_addr; /* not there: the guest's, whatever it is */
+	uint16_t guest_port, guest_port_last;
+	bool best_effort;
+	uint64_t open_ports, failed_ports;
+	uint16_t failed_port; /* the first of them, and why */
+	const char *failed_reason;
+	uint64_t clients, refused; /* TCP clients, or UDP datagrams */
+};
+
+struct ctl_forward_add {
+	unsigned proto;
+	const char *spec;
+};
+
+/* Either the id, or what forward-add was given. */
+struct ctl_forward_remove {
+#define CTL_FORWARD_REMOVE_HAS_ID    0x1u
+#define CTL_FORWARD_REMOVE_HAS_PROTO 0x2u
+#define CTL_FORWARD_REMOVE_HAS_SPEC  0x4u
+	uint32_t has;
+	unsigned proto;
+	const char *spec;
+	uint64_t id;
+};
+
 /* query-leases */
 
 struct ctl_lease {
@@ -277,6 +315,7 @@ struct ctl_dns {
 extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_greeting_message,
 	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
 	ctl_command_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
-	ctl_flow_id_message, ctl_counter_message, ctl_lease_message, ctl_dns_message;
+	ctl_flow_id_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
+	ctl_forward_remove_message, ctl_lease_message, ctl_dns_message;
 
 #endif

@@ -60,6 +60,11 @@ int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
 /* Closes the sockets of a rule: no new clients, and the end of its UDP flows.  -ENOENT. */
 int forwards_remove(struct forwards *fs, uint64_t id);
 
+/* As forwards_remove(), for the rules that a SPEC makes: all of them or none.  How many; -ENOENT
+ * when one of them is not there, -EINVAL for the text, with the reason in `error`. */
+int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
+			 char error[static FORWARD_ERROR_MAX]);
+
 /* The rule with the smallest id larger than `id`; NULL if there is none. */
 const struct forward *forwards_next(const struct forwards *fs, uint64_t id);
 

@@ -6,8 +6,12 @@
 
 #include "cli/out_json.h"
 
-const struct command *const commands[] = { &cmd_status, &cmd_flows, &cmd_flow_close, &cmd_stats,
-					   &cmd_leases, &cmd_dns,   &cmd_quit,	     NULL };
+const struct command *const commands[] = {
+	&cmd_status,	     &cmd_flows,    &cmd_flow_close,
+	&cmd_stats,	     &cmd_forwards, &cmd_forward_add,
+	&cmd_forward_remove, &cmd_leases,   &cmd_dns,
+	&cmd_quit,	     NULL,
+};
 
 static int decode(const struct command *cmd, struct ctl_doc *reply,
 		  const struct ctl_value *value, void *result, char *error)

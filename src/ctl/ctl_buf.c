@@ -60,9 +60,12 @@ void ctl_buf_consume(struct ctl_buf *b, size_t len)
 	b->start += len;
 	if (b->start < b->end)
 		return;
+	b->start = b->end = 0;
+	if (b->cap == CAP_MIN)
+		return;
 	free(b->memory);
 	b->memory = NULL;
-	b->start = b->end = b->cap = 0;
+	b->cap = 0;
 }
 
 void ctl_buf_free(struct ctl_buf *b)

@@ -12,6 +12,7 @@
 							    sizeof(type##_fields[0]) }
 
 const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
+const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
 
@@ -194,6 +195,50 @@ static const struct ctl_field ctl_counter_fields[] = {
 	MEMBER(ctl_counter, description, "description", CTL_TEXT),
 };
 MESSAGE(ctl_counter);
+
+/* query-forwards, forward-add, forward-remove */
+
+static const struct ctl_field ctl_forward_fields[] = {
+	MEMBER(ctl_forward, id, "id", CTL_UINT),
+	MEMBER(ctl_forward, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names),
+	MEMBER(ctl_forward, host_addr, "host_addr", CTL_ADDR),
+	MEMBER(ctl_forward, interface, "interface", CTL_TEXT, .has = CTL_FORWARD_HAS_INTERFACE),
+	MEMBER(ctl_forward, host_port, "host_port", CTL_PORT),
+	MEMBER(ctl_forward, host_port_last, "host_port_last", CTL_PORT),
+	MEMBER(ctl_forward, guest_addr, "guest_addr", CTL_ADDR,
+	       .has = CTL_FORWARD_HAS_GUEST_ADDR),
+	MEMBER(ctl_forward, guest_port, "guest_port", CTL_PORT),
+	MEMBER(ctl_forward, guest_port_last, "guest_port_last", CTL_PORT),
+	MEMBER(ctl_forward, best_effort, "best_effort", CTL_BOOL),
+	MEMBER(ctl_forward, open_ports, "open_ports", CTL_UINT),
+	MEMBER(ctl_forward, failed_ports, "failed_ports", CTL_UINT),
+	MEMBER(ctl_forward, failed_port, "failed_port", CTL_PORT,
+	       .has = CTL_FORWARD_HAS_FAILED),
+	MEMBER(ctl_forward, failed_reason, "failed_reason", CTL_TEXT,
+	       .has = CTL_FORWARD_HAS_FAILED),
+	MEMBER(ctl_forward, clients, "clients", CTL_UINT),
+	MEMBER(ctl_forward, refused, "refused", CTL_UINT),
+};
+MESSAGE(ctl_forward);
+
+static const struct ctl_field ctl_forward_add_fields[] = {
+	MEMBER(ctl_forward_add, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names,
+	       .help = "of the clients"),
+	MEMBER(ctl_forward_add, spec, "spec", CTL_TEXT,
+	       .help = "which ports, as the options -t and -u of postern have it"),
+};
+MESSAGE(ctl_forward_add);
+
+static const struct ctl_field ctl_forward_remove_fields[] = {
+	MEMBER(ctl_forward_remove, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names,
+	       .has = CTL_FORWARD_REMOVE_HAS_PROTO, .help = "of the clients"),
+	MEMBER(ctl_forward_remove, spec, "spec", CTL_TEXT, .has = CTL_FORWARD_REMOVE_HAS_SPEC,
+	       .help = "as it was when the forwards were made"),
+	MEMBER(ctl_forward_remove, id, "id", CTL_UINT, .min = 1,
+	       .has = CTL_FORWARD_REMOVE_HAS_ID,
+	       .help = "instead of protocol and ports: the id of a forward"),
+};
+MESSAGE(ctl_forward_remove);
 
 /* query-leases */
 

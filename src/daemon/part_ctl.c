@@ -1,5 +1,6 @@
 /* daemon/part_ctl.c: the control sockets: one to change things, one to look only. */
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -7,7 +8,7 @@
 #include "daemon_priv.h"
 #include "link/stream.h"
 
-#define BACKLOG 64
+#define BACKLOG SOMAXCONN /* connections beyond the limit are refused, but accepted for that */
 
 static void quit(void *ctx)
 {

@@ -299,6 +299,53 @@ int forwards_remove(struct forwards *fs, uint64_t id)
 	return -ENOENT;
 }
 
+static bool rule_eq(const struct forward_rule *a, const struct forward_rule *b)
+{
+	return a->proto == b->proto && addr_eq(&a->addr, &b->addr) &&
+	       !strcmp(a->interface, b->interface) && a->first == b->first && a->last == b->last &&
+	       addr_eq(&a->target, &b->target) && a->target_first == b->target_first &&
+	       a->best_effort == b->best_effort;
+}
+
+/* The id of such a rule; 0 if there is none. */
+static uint64_t find_rule(const struct forwards *fs, const struct forward_rule *rule)
+{
+	for (const struct forward *f = forwards_next(fs, 0); f; f = forwards_next(fs, f->id))
+		if (rule_eq(&f->rule, rule))
+			return f->id;
+	return 0;
+}
+
+static int remove_batch(struct forwards *fs, const struct forward_batch *b, char *error)
+{
+	char text[FORWARD_STR_MAX];
+
+	for (int i = 0; i < b->n; i++)
+		if (!find_rule(fs, &b->rules[i]))
+			return fail(-ENOENT, error, "there is no forward %s",
+				    forward_rule_print(&b->rules[i], text));
+	for (int i = 0; i < b->n; i++)
+		forwards_remove(fs, find_rule(fs, &b->rules[i]));
+	return b->n;
+}
+
+int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
+			 char error[static FORWARD_ERROR_MAX])
+{
+	struct forward_batch *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b)
+		return fail(-ENOMEM, error, "out of memory");
+	rc = forward_spec_parse(spec, proto, &fs->ports, b->rules, error);
+	if (rc > 0) {
+		b->n = rc;
+		rc = remove_batch(fs, b, error);
+	}
+	free(b);
+	return rc;
+}
+
 bool forwards_wait(const struct forwards *fs)
 {
 	const struct guest *g = &fs->env->guest;

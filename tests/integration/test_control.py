@@ -332,10 +332,11 @@ def test_quit(lab):
 
 
 def test_posternctl_mistakes(lab):
-    """posternctl without a daemon, command or sense says what is wrong, with status 1."""
+    """posternctl says what is wrong: with status 2 the words, with status 1 the rest."""
     daemon = lab.daemon().start()
     for args in (["no-such-command"], ["forward"], ["forward", "add"], ["forward", "add", "tcp"],
                  ["forward", "add", "sctp", "22"], ["status", "surplus"]):
-        check(daemon.ctl(*args, status=1).strip(), f"no message for {args}")
+        check(daemon.ctl(*args, status=2).strip(), f"no message for {args}")
+    contains(daemon.ctl("flow", "close", "1", status=1), "there is no open flow 1")
     daemon.stop()
     contains(daemon.ctl("status", status=1), str(daemon.control), "the error")

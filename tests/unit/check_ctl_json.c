@@ -330,7 +330,20 @@ START_TEST(buffer_is_bounded)
 	ck_assert(b.failed);
 	ck_assert_uint_eq(ctl_buf_len(&b), 10);
 	ctl_buf_consume(&b, 10);
-	ck_assert_ptr_null(b.memory);
+	ck_assert_uint_eq(ctl_buf_len(&b), 0);
+	ctl_buf_free(&b);
+}
+END_TEST
+
+START_TEST(empty_buffer_is_small)
+{
+	struct ctl_buf b = ctl_buf_init(100000);
+	static char text[50000];
+
+	ctl_buf_append(&b, text, sizeof(text));
+	ck_assert_uint_ge(b.cap, sizeof(text));
+	ctl_buf_consume(&b, sizeof(text));
+	ck_assert_uint_le(b.cap, 4096);
 	ctl_buf_free(&b);
 }
 END_TEST
@@ -369,4 +382,4 @@ END_TEST
 
 SUITE_MAIN("ctl_json", frame_boundaries, frame_garbage, frame_depth, decode_all_kinds,
 	   decode_refuses, replies_may_have_more, print_what_was_decoded, print_hostile_strings,
-	   print_large_numbers_exactly, buffer_is_bounded, echo_is_exact)
+	   print_large_numbers_exactly, buffer_is_bounded, empty_buffer_is_small, echo_is_exact)

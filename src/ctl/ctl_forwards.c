@@ -1,0 +1,97 @@
+/* ctl/ctl_forwards.c: query-forwards, forward-add, forward-remove. */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/ctl_method.h"
+#include "proto/forward.h"
+
+static void show_forward(const struct forward *f, struct ctl_forward *c)
+{
+	const struct forward_rule *r = &f->rule;
+	unsigned n = forward_rule_n_ports(r);
+
+	*c = (struct ctl_forward){
+		.has = (r->interface[0] ? CTL_FORWARD_HAS_INTERFACE : 0) |
+		       (addr_is_unspecified(&r->target) ? 0 : CTL_FORWARD_HAS_GUEST_ADDR) |
+		       (f->n_failed ? CTL_FORWARD_HAS_FAILED : 0),
+		.id = f->id,
+		.proto = r->proto,
+		.host_addr = r->addr,
+		.interface = r->interface,
+		.host_port = r->first,
+		.host_port_last = r->last,
+		.guest_addr = r->target,
+		.guest_port = r->target_first,
+		.guest_port_last = (uint16_t)(r->target_first + n - 1),
+		.best_effort = r->best_effort,
+		.open_ports = f->n_open,
+		.failed_ports = f->n_failed,
+		.failed_port = f->failed_port,
+		.failed_reason = strerror(f->failed_error),
+		.clients = f->n_clients,
+		.refused = f->n_refused,
+	};
+}
+
+/* The cursor is the id of the rule shown last. */
+static int next_forward(struct ctl_call *call, const struct env *env, void *result)
+{
+	const struct forward *f =
+		env->forwards ? forwards_next(env->forwards, call->cursor) : NULL;
+
+	if (!f)
+		return CTL_DONE;
+	call->cursor = f->id;
+	show_forward(f, result);
+	return CTL_ITEM;
+}
+
+int ctl_forwards_query(struct ctl_call *call, const struct env *env, void *result)
+{
+	return next_forward(call, env, result);
+}
+
+/* Opens on the first call, then lists what it opened: the rules with the highest ids. */
+int ctl_forwards_add(struct ctl_call *call, const struct ctl_target *target, void *result)
+{
+	const struct ctl_forward_add *args = call->args;
+	struct env *env = target->env;
+	char reason[FORWARD_ERROR_MAX];
+	uint64_t first_id;
+	int n;
+
+	if (call->started)
+		return next_forward(call, env, result);
+	if (!env->forwards)
+		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
+	n = forwards_add(env->forwards, (enum flow_proto)args->proto, args->spec, &first_id,
+			 reason);
+	if (n < 0)
+		return ctl_fail(call, n, "%s", reason);
+	call->cursor = first_id - 1;
+	return n ? next_forward(call, env, result) : CTL_DONE;
+}
+
+int ctl_forwards_remove(struct ctl_call *call, const struct ctl_target *target, void *result)
+{
+	const unsigned by_spec = CTL_FORWARD_REMOVE_HAS_PROTO | CTL_FORWARD_REMOVE_HAS_SPEC;
+	const struct ctl_forward_remove *args = call->args;
+	struct forwards *forwards = target->env->forwards;
+	char reason[FORWARD_ERROR_MAX];
+	int rc;
+
+	if (args->has != CTL_FORWARD_REMOVE_HAS_ID && args->has != by_spec)
+		return ctl_fail(call, -EINVAL,
+				"either 'id', or 'proto' and 'spec' must be given");
+	if (!forwards)
+		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
+	if (args->has == by_spec) {
+		rc = forwards_remove_spec(forwards, (enum flow_proto)args->proto, args->spec,
+					  reason);
+		return rc < 0 ? ctl_fail(call, rc, "%s", reason) : CTL_DONE;
+	}
+	if (forwards_remove(forwards, args->id))
+		return ctl_fail(call, -ENOENT, "there is no forward %llu",
+				(unsigned long long)args->id);
+	return CTL_DONE;
+}

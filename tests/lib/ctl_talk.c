@@ -1,0 +1,104 @@
+/* lib/ctl_talk.c: see lib/ctl_talk.h. */
+#include "lib/ctl_talk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/fake_flow.h"
+#include "lib/suite.h"
+
+#define GREETING_START "{\"QMP\":{\"version\":{\"qemu\":{\"major\":"
+#define TAKEN_MAX      (4 * CTL_BACKLOG_MAX)
+#define ALL_UNITS      1000000
+
+struct fake_guest talk_guest;
+struct ctl_session talk_session;
+unsigned talk_n_quits;
+char talk_taken[TAKEN_MAX];
+
+static struct ctl_info info;
+
+static void quit(void *ctx)
+{
+	talk_n_quits++;
+}
+
+static struct ctl_target target = { &talk_guest.env, quit, NULL };
+
+void talk_input(const char *text)
+{
+	ctl_session_input(&talk_session, text, strlen(text));
+}
+
+size_t talk_take_behind(size_t len)
+{
+	size_t n = ctl_buf_len(&talk_session.out);
+
+	ck_assert(!talk_session.out.failed);
+	ck_assert_uint_lt(len + n, TAKEN_MAX);
+	memcpy(talk_taken + len, ctl_buf_text(&talk_session.out), n);
+	talk_taken[len + n] = '\0';
+	ctl_buf_consume(&talk_session.out, n);
+	return len + n;
+}
+
+const char *talk_say(const char *text)
+{
+	size_t len = 0;
+
+	talk_input(text);
+	while (talk_session.pending && !talk_session.hangup) {
+		ctl_session_work(&talk_session, ALL_UNITS);
+		len = talk_take_behind(len);
+	}
+	return talk_taken;
+}
+
+void talk_start(enum ctl_authority authority)
+{
+	fake_guest_init(&talk_guest);
+	talk_n_quits = 0;
+	info = (struct ctl_info){ .start_ns = talk_guest.env.now_ns - 5 * NS_PER_SEC,
+				  .n_clients = 1 };
+	ctl_session_init(&talk_session, &target, &info, authority);
+	talk_take_behind(0);
+	ck_assert_int_eq(strncmp(talk_taken, GREETING_START, strlen(GREETING_START)), 0);
+}
+
+void talk_start_negotiated(void)
+{
+	talk_start(CTL_MAY_CHANGE);
+	ck_assert_str_eq(talk_say(TALK_NEGOTIATE), "{\"return\": {}}\r\n");
+}
+
+void talk_stop(void)
+{
+	ctl_session_free(&talk_session);
+	fake_flow_close_all(&talk_guest.env);
+	fake_guest_free(&talk_guest);
+}
+
+void talk_assert_contains(const char *text, const char *part)
+{
+	ck_assert_msg(strstr(text, part) != NULL, "'%s' is not in '%s'", part, text);
+}
+
+void talk_assert_error(const char *request, const char *class, const char *desc)
+{
+	char want[1024];
+
+	snprintf(want, sizeof(want), "{\"error\": {\"class\":\"%s\",\"desc\":\"%s\"}}\r\n",
+		 class, desc);
+	ck_assert_str_eq(talk_say(request), want);
+}
+
+unsigned talk_count(const char *text, const char *part)
+{
+	unsigned n = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		n++;
+	}
+	return n;
+}
