@@ -82,7 +82,7 @@ START_TEST(forward_add)
 			     "{\"id\":2,\"proto\":\"udp\",\"host_addr\":\"0.0.0.0\","
 			     "\"host_port\":40000,\"host_port_last\":40000,\"guest_port\":53,");
 	/* several rules at once, told apart from those before */
-	forward("add", "\"proto\": \"tcp\", \"spec\": \"1000:1,2000:10.0.2.15/2\"");
+	forward("add", "\"proto\": \"tcp\", \"spec\": \"*/1000:1,2000:10.0.2.15/2\"");
 	ck_assert_uint_eq(talk_count(talk_taken, "\"id\":"), 2);
 	talk_assert_contains(talk_taken, "\"id\":3,");
 	talk_assert_contains(talk_taken, "\"guest_addr\":\"10.0.2.15\",\"guest_port\":2,");
