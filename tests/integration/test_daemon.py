@@ -139,7 +139,9 @@ def test_pid_file_replaced(lab):
     pid_file = lab.folder / "pid"
     pid_file.write_text("something long and old\n" * 3)
     daemon = lab.daemon().start("--pid", pid_file)
-    equal(pid_file.read_text().strip(), str(daemon.process.pid), "the pid file")
+    # It is written last of all, behind what start() waits for.
+    eventually(lambda: pid_file.read_text() == f"{daemon.process.pid}\n", 10,
+               "the pid file has the pid alone")
 
 
 def test_closed_descriptors(lab):
