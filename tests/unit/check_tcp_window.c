@@ -145,29 +145,62 @@ START_TEST(large_segments_step)
 }
 END_TEST
 
-/* With memory nearly gone each connection still gets 64 KiB, and old promises stand. */
-START_TEST(memory_gets_scarce)
+/* Each of many active connections has a share; old promises stand. */
+START_TEST(shared_memory)
 {
+	struct tcp *t;
 	uint32_t edge;
 
 	begin(1000, 4);
+	t = g.env.tcp;
 	advertise();
 	edge = c.rcv_adv;
-	g.env.tcp->pool.n_used = g.env.tcp->pool.n_max;
+	t->n_active = 1000;
 	receive(400000, 0);
 	advertise();
 	ck_assert_uint_eq(c.rcv_adv, edge);
 	receive(0, 400000);
 	advertise();
-	ck_assert(seq_ge(c.rcv_adv, edge));
-	receive(c.rcv_adv - c.rcv_nxt, c.rcv_adv - c.rcv_nxt);
+	ck_assert_uint_eq(c.rcv_adv, edge);
+	receive(edge - c.rcv_nxt, edge - c.rcv_nxt);
 	ck_assert(tcp_window_opened(&g.env, &c));
-	ck_assert_uint_eq(advertise(), 65536);
-	g.env.tcp->pool.n_used = g.env.tcp->pool.n_max - 100;
-	receive(65536, 65536);
-	ck_assert_uint_eq(advertise(), 100 * TCP_CHUNK_SIZE / 8);
-	g.env.tcp->pool.n_used = 0;
+	ck_assert_uint_eq(advertise(), (16 << 20) / 1000 / 16 * 16 + 16); /* rounded up */
+	t->n_active = 100000;
+	receive(told - c.rcv_nxt, told - c.rcv_nxt);
+	ck_assert_uint_eq(advertise(), 16384); /* and not less */
+	t->n_active = 0;
+	t->n_active_before = 64;
+	ck_assert_uint_eq(advertise(), (16 << 20) / 64);
+	t->n_active_before = 0;
 	ck_assert_uint_gt(advertise(), 500000);
+	end();
+}
+END_TEST
+
+START_TEST(activity_counts_in_epochs)
+{
+	static struct tcp_conn others[9];
+	struct tcp *t;
+
+	begin(1000, 4);
+	memset(others, 0, sizeof(others));
+	t = g.env.tcp;
+	for (int i = 0; i < 9; i++) {
+		tcp_window_used(&g.env, &others[i]);
+		tcp_window_used(&g.env, &others[i]);
+	}
+	ck_assert_uint_eq(t->n_active, 9);
+	g.env.now_ns += 100 * NS_PER_MS;
+	tcp_window_used(&g.env, &others[0]);
+	ck_assert_uint_eq(t->n_active, 1);
+	ck_assert_uint_eq(t->n_active_before, 9); /* still counts */
+	g.env.now_ns += 100 * NS_PER_MS;
+	tcp_window_used(&g.env, &others[0]);
+	ck_assert_uint_eq(t->n_active_before, 1);
+	g.env.now_ns += NS_PER_SEC; /* a silence is not the epoch before */
+	tcp_window_used(&g.env, &others[0]);
+	ck_assert_uint_eq(t->n_active, 1);
+	ck_assert_uint_eq(t->n_active_before, 0);
 	end();
 }
 END_TEST
@@ -187,7 +220,7 @@ static void run(uint64_t seed)
 
 		receive((uint32_t)rng_below(&rng, room + 1), 0);
 		receive(0, (uint32_t)rng_below(&rng, c.rcv_nxt - c.recvq.base + 1));
-		g.env.tcp->pool.n_used = rng_below(&rng, g.env.tcp->pool.n_max + 1);
+		g.env.tcp->n_active = (uint32_t)rng_below(&rng, 2000);
 		if (rng_chance(&rng, 500) || tcp_window_opened(&g.env, &c))
 			advertise();
 		must(seq_ge(c.rcv_adv, edge) && seq_ge(c.rcv_adv, c.rcv_nxt));
@@ -195,7 +228,7 @@ static void run(uint64_t seed)
 		edge = c.rcv_adv;
 	}
 	receive(0, c.rcv_nxt - c.recvq.base);
-	g.env.tcp->pool.n_used = 0;
+	g.env.tcp->n_active = 0;
 	if (tcp_window_opened(&g.env, &c))
 		advertise();
 	must(told - c.rcv_nxt >= c.mss / 2 || told - c.rcv_nxt >= 30000); /* never stuck */
@@ -210,5 +243,5 @@ START_TEST(promise_is_kept)
 END_TEST
 
 SUITE_MAIN("tcp_window", of_a_syn, scaled, unscaled, host_takes_nothing,
-	   no_update_while_much_is_open, large_segments_step, memory_gets_scarce,
-	   promise_is_kept)
+	   no_update_while_much_is_open, large_segments_step, shared_memory,
+	   activity_counts_in_epochs, promise_is_kept)
