@@ -41,6 +41,7 @@ struct tcp_sock {
 };
 
 static struct edge_set *edge_set;
+static uint8_t scratch[SCRATCH_LEN]; /* takes what nobody wants */
 
 void tcp_sock_init(struct edge_set *edges)
 {
@@ -195,7 +196,6 @@ static ssize_t sock_send(void *host, const struct iovec *iov, int n)
 /* One peek that also copies the `offset` bytes before those wanted. */
 static ssize_t peek_with_scratch(int fd, const struct iovec *iov, int n, size_t offset)
 {
-	static uint8_t scratch[SCRATCH_LEN];
 	struct iovec all[IOV_MAX];
 	struct msghdr m = { .msg_iov = all };
 
@@ -283,7 +283,9 @@ static int sock_consume(void *host, size_t len)
 	struct tcp_sock *s = host;
 
 	while (len) {
-		ssize_t got = recv(s->edge.fd, NULL, len, MSG_TRUNC | MSG_DONTWAIT);
+		size_t most = len < SCRATCH_LEN ? len : SCRATCH_LEN;
+		/* the kernel writes nothing, but checkers think that it does */
+		ssize_t got = recv(s->edge.fd, scratch, most, MSG_TRUNC | MSG_DONTWAIT);
 
 		if (got <= 0)
 			return got ? failed(s, errno) : -EIO;
