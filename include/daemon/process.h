@@ -30,7 +30,7 @@ void process_reset_signals(void);
 int process_fork(void);
 
 /* Lets go of the terminal and of the caller: standard descriptors become /dev/null, and the
- * process that waits in process_fork() exits. */
-void process_ready(int fd);
+ * process that waits in process_fork() exits.  -EPIPE when it did not wait: nobody knows of us. */
+int process_ready(int fd);
 
 #endif

@@ -113,8 +113,13 @@ static int ready_start(struct daemon *d)
 	}
 	loop_set_idle(d->loop, on_idle, d);
 	logging_started();
-	if (d->fd_parent >= 0)
-		process_ready(d->fd_parent);
+	if (d->fd_parent >= 0) {
+		rc = process_ready(d->fd_parent);
+		if (rc) {
+			log_error(DAEMON, "the process that started us is gone");
+			return rc;
+		}
+	}
 	rc = notify_manager("READY=1");
 	if (rc)
 		log_warn(DAEMON, "the service manager cannot be told: %s", strerror(-rc));
@@ -137,8 +142,8 @@ static void ready_stop(struct daemon *d)
 }
 
 static const struct daemon_part parts[] = {
+	{ loop_start, loop_end }, /* first: from here on signals end us in good order */
 	{ pid_start, pid_stop },
-	{ loop_start, loop_end },
 	{ flows_start, flows_stop },
 	{ part_net_start, part_net_stop },
 	{ part_services_start, part_services_stop },

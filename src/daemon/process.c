@@ -109,9 +109,10 @@ int process_fork(void)
 	return fds[1];
 }
 
-void process_ready(int fd)
+int process_ready(int fd)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int err, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	ssize_t n;
 
 	/* before the byte: who reads our errors waits for their end, not for the exit alone */
 	for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
@@ -121,7 +122,10 @@ void process_ready(int fd)
 	if (chdir("/")) {
 		/* then a file system stays busy for as long as we run */
 	}
-	while (write(fd, "", 1) < 0 && errno == EINTR)
-		;
+	do
+		n = write(fd, "", 1);
+	while (n < 0 && errno == EINTR);
+	err = errno;
 	close(fd);
+	return n == 1 ? 0 : -err;
 }
