@@ -219,10 +219,10 @@ static void refuse(struct stream_link *l, int fd)
 	socklen_t len = sizeof(peer);
 
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-	close(fd);
 	l->env->stats.link_refused++;
 	log_warn_limited(&l->refused_limit, l->env->now_ns, LINK,
 			 "client with pid %d refused: another one is connected", (int)peer.pid);
+	close(fd); /* last: who sees the end finds the reason in the log */
 }
 
 static void listener_ready(struct watch *w, unsigned events)

@@ -1,11 +1,14 @@
 """Memory errors and leaks that the sanitizers do not see: a short run under valgrind."""
 
 import os
+import pathlib
 
 from lab.checks import check, contains, deadline, equal, eventually
 from lab.lab import SERVER_ADDR
 from lab.node import need
 from lab.servers import TcpServer, echo, pattern, receive_all, udp_echo
+
+SUPPRESSIONS = pathlib.Path(__file__).with_name("valgrind.supp")
 
 
 @deadline(180)
@@ -20,7 +23,7 @@ def test_clean_shutdown(lab):
     daemon.start("-t", "2222:22", "-u", "2222:22", binary=binary, wrapper=[
         "valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
         "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=98",
-        f"--log-file={log}"])
+        f"--suppressions={SUPPRESSIONS}", f"--log-file={log}"])
     lab.guest.attach(daemon)
     lab.guest.run("udhcpc", "-f", "-q", "-n", "-i", "eth0", "-t", 10, "-T", 2)
     contains(lab.guest.run("ping", "-n", "-c2", "-i0.2", "-W10", SERVER_ADDR), "2 received")
