@@ -36,7 +36,7 @@ int part_services_start(struct daemon *d)
 
 void part_services_stop(struct daemon *d)
 {
-	tcp_free(d->env.tcp);
+	tcp_free(&d->env);
 	edge_set_free(d->edges);
 	dns_free(d->env.dns);
 	icmp_free(d->env.icmp);

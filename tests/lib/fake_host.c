@@ -86,7 +86,7 @@ static void host_close(void *host, bool reset)
 
 	ck_assert(h->open);
 	h->open = false;
-	h->reset = reset;
+	h->reset = reset || h->n_consumed < h->n_written; /* as a kernel does with unread bytes */
 	h->conn = NULL;
 }
 

@@ -8,7 +8,7 @@
 struct fake_host {
 	struct tcp_conn *conn; /* NULL until known */
 	bool open;	       /* the relay holds it */
-	bool reset;	       /* it was closed with a reset */
+	bool reset;	       /* its peer saw a reset: asked for, or bytes were left unread */
 
 	/* to the guest: byte i of the stream is fake_host_byte(seed, i) */
 	uint32_t seed;

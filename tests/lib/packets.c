@@ -63,6 +63,19 @@ void packet_icmp(struct packet *p, const struct packet_ip *ip, const struct icmp
 	end(p, &w, NULL, 0);
 }
 
+void packet_tcp(struct packet *p, const struct packet_ip *ip, const struct tcp_hdr *tcp,
+		const void *payload, size_t len)
+{
+	uint8_t options[TCP_HEADER_MAX];
+	struct wr w = wr_init(options, sizeof(options));
+	size_t header_len = tcp_encode(&w, tcp);
+	struct ip4_hdr h = header(ip, IP_TCP, header_len + len);
+
+	w = begin(p, &h);
+	wr_bytes(&w, options, header_len);
+	end(p, &w, payload, len);
+}
+
 void packet_fragment(struct packet *p, const struct packet_ip *ip, uint8_t proto, uint16_t id,
 		     uint16_t offset, bool more, const void *data, size_t len)
 {

@@ -24,6 +24,8 @@ void packet_udp(struct packet *p, const struct packet_ip *ip, uint16_t sport, ui
 		const void *payload, size_t len);
 void packet_icmp(struct packet *p, const struct packet_ip *ip, const struct icmp_hdr *h,
 		 const void *payload, size_t len);
+void packet_tcp(struct packet *p, const struct packet_ip *ip, const struct tcp_hdr *h,
+		const void *payload, size_t len);
 /* Fragment of a datagram with this protocol. */
 void packet_fragment(struct packet *p, const struct packet_ip *ip, uint8_t proto, uint16_t id,
 		     uint16_t offset, bool more, const void *data, size_t len);

@@ -271,8 +271,8 @@ static void run(uint64_t seed)
 	check_end(want_a, want_b);
 	while (sim.n_flight)
 		free(sim.flight[--sim.n_flight].data);
-	tcp_free(sim.a.g.env.tcp);
-	tcp_free(sim.b.g.env.tcp);
+	tcp_free(&sim.a.g.env);
+	tcp_free(&sim.b.g.env);
 	fake_guest_free(&sim.a.g);
 	fake_guest_free(&sim.b.g);
 }

@@ -157,6 +157,8 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p);
 void tcp_touch(struct env *env, struct tcp_conn *c);
 
 /* input.c */
+/* Whether the segment may open a connection. */
+bool tcp_is_syn(const struct tcp_hdr *h);
 /* One segment of the guest for this connection (RFC 9293 3.10.7).  The connection may be gone
  * afterwards. */
 enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p);

@@ -12,8 +12,8 @@
 /* `dialer` opens host sockets.  NULL without memory. */
 struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer);
 
-/* All flows must have been closed. */
-void tcp_free(struct tcp *t);
+/* All flows must have been closed; a NULL env->tcp is fine. */
+void tcp_free(struct env *env);
 
 enum drop tcp_from_guest(struct env *env, const struct pkt *p);
 

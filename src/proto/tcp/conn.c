@@ -31,12 +31,16 @@ struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer)
 	return t;
 }
 
-void tcp_free(struct tcp *t)
+void tcp_free(struct env *env)
 {
+	struct tcp *t = env->tcp;
+
 	if (!t)
 		return;
+	timerq_cancel(&env->timers, &t->delack_timer);
 	tcp_chunk_pool_free(&t->pool);
 	free(t);
+	env->tcp = NULL;
 }
 
 void tcp_set_service(struct tcp *t, const struct tcp_service *service)
@@ -276,7 +280,7 @@ enum drop tcp_from_guest(struct env *env, const struct pkt *p)
 		tcp_batch_end(env);
 	f = flow_table_lookup(&env->flows, &key);
 	if (!f) {
-		if ((p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
+		if (tcp_is_syn(&p->tcp))
 			return tcp_open_from_guest(env, p);
 		tcp_reset_stray(env, p);
 		return DROP_NONE;

@@ -23,6 +23,11 @@ static void challenge(struct env *env, struct tcp_conn *c, bool limited)
 	tcp_send_ack(env, c);
 }
 
+bool tcp_is_syn(const struct tcp_hdr *h)
+{
+	return (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
 void tcp_reset_stray(struct env *env, const struct pkt *p)
 {
 	const struct tcp_hdr *h = &p->tcp;
@@ -57,8 +62,6 @@ static struct arrival cut_to_window(const struct tcp_conn *c, const struct pkt *
 			     .data = p->payload, .fin = p->tcp.flags & TCP_FIN };
 	uint32_t cut;
 
-	if (p->tcp.flags & TCP_SYN)
-		a.seq++;
 	if (seq_lt(a.seq, c->rcv_nxt)) {
 		cut = c->rcv_nxt - a.seq < a.len ? c->rcv_nxt - a.seq : a.len;
 		a.seq += cut;
@@ -162,7 +165,7 @@ static enum drop in_connecting(struct env *env, struct tcp_conn *c, const struct
 	if (h->flags & TCP_RST) {
 		if (h->seq == c->rcv_nxt)
 			tcp_abort(env, c, FLOW_CLOSED_GUEST_RESET);
-	} else if (h->flags & TCP_SYN && h->seq != c->irs) {
+	} else if (tcp_is_syn(h) && h->seq != c->irs) {
 		tcp_abort(env, c, FLOW_CLOSED_GUEST_RESET);
 		return tcp_open_from_guest(env, p);
 	}
@@ -212,7 +215,9 @@ static void take_ack(struct env *env, struct tcp_conn *c, const struct arrival *
 /* Fourth: SYN in a synchronised state. */
 static enum drop in_window_syn(struct env *env, struct tcp_conn *c, const struct pkt *p)
 {
-	if (c->state == TCP_TIME_WAIT && seq_gt(p->tcp.seq, c->rcv_nxt) && !(p->tcp.flags & TCP_ACK)) {
+	/* once the host side has got all of the old one */
+	if (c->state == TCP_TIME_WAIT && !c->host && tcp_is_syn(&p->tcp) &&
+	    seq_gt(p->tcp.seq, c->rcv_nxt)) {
 		tcp_finish(env, c, FLOW_CLOSED_FINISHED);
 		return tcp_open_from_guest(env, p);
 	}
@@ -221,15 +226,14 @@ static enum drop in_window_syn(struct env *env, struct tcp_conn *c, const struct
 	return DROP_NONE;
 }
 
-/* The guest has forgotten a connection that both sides have ended.  What it sent before still
- * goes to the host. */
+/* The guest has forgotten a connection that both sides have ended, which counts as an ACK of
+ * all.  What it sent before still goes to the host. */
 static void forgotten(struct env *env, struct tcp_conn *c)
 {
-	c->snd_una = c->snd_nxt;
-	c->recovering = false;
-	c->rtx_deadline_ns = TIMERQ_NEVER;
+	if (c->snd_una != c->snd_nxt)
+		tcp_rtx_acked(env, c, c->snd_nxt);
 	tcp_set_state(env, c, TCP_LAST_ACK);
-	tcp_check_done(env, c);
+	tcp_touch(env, c);
 }
 
 /* Second: RST (RFC 5961 3.2). */
@@ -268,12 +272,11 @@ enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p)
 		in_syn_sent(env, c, h);
 		return DROP_NONE;
 	}
-	if (h->flags & TCP_SYN && !(h->flags & TCP_ACK) && c->state == TCP_SYN_RECEIVED &&
-	    h->seq == c->irs) { /* our SYN-ACK was lost, or is late */
-		tcp_send_syn(env, c);
+	if (tcp_is_syn(h) && c->state == TCP_SYN_RECEIVED && h->seq == c->irs) {
+		tcp_send_syn(env, c); /* our SYN-ACK was lost, or is late */
 		return DROP_NONE;
 	}
-	if (h->flags & TCP_SYN)
+	if (h->flags & TCP_SYN && !(h->flags & TCP_RST))
 		return in_window_syn(env, c, p);
 	if (!acceptable(c, h, (uint32_t)p->payload_len)) {
 		not_acceptable(env, c, p);
