@@ -36,7 +36,7 @@ static const char *print_list(const struct addr *list, unsigned n, char *text, s
 
 static void tell_addresses(const struct net *net)
 {
-	char guest[ADDR_STR_MAX], gateway[ADDR_STR_MAX], loopback[ADDR_STR_MAX] = "nothing";
+	char guest[ADDR_STR_MAX], gateway[ADDR_STR_MAX], loopback[ADDR_STR_MAX];
 
 	addr_print(&net->guest, guest);
 	addr_print(&net->gateway, gateway);
@@ -47,11 +47,11 @@ static void tell_addresses(const struct net *net)
 		log_info(HOST, "guest: %s/%u, gateway %s, in a network of its own%s", guest,
 			 net->prefix_len, gateway,
 			 net->address_source == NET_FROM_FALLBACK
-				 ? ": the host has no default route"
+				 ? ": the host has no address or no gateway"
 				 : "");
 	if (net->map_loopback_set)
-		addr_print(&net->map_loopback, loopback);
-	log_info(HOST, "the host's loopback: %s", loopback);
+		log_info(HOST, "host's loopback: at %s for the guest",
+			 addr_print(&net->map_loopback, loopback));
 }
 
 static void tell_dns(const struct net *net)
