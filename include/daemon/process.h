@@ -8,8 +8,8 @@
  * their numbers.  0 or -errno. */
 int process_fill_stdio(void);
 
-/* Moves `fd` above the standard descriptors and keeps it from programs that we might start.
- * Returns its number, or -errno. */
+/* Moves `fd` above the standard descriptors, where /dev/null takes its place, and keeps it from
+ * programs that we might start.  Returns its number, or -errno. */
 int process_take_fd(int fd);
 
 /* Closes every descriptor above the standard ones but `keep` (-1: none). */

@@ -27,12 +27,13 @@ int process_fill_stdio(void)
 
 int process_take_fd(int fd)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), rc;
 
 	if (moved < 0)
 		return -errno;
 	close(fd);
-	return moved;
+	rc = process_fill_stdio(); /* it may have been one of them */
+	return rc ? rc : moved;
 }
 
 void process_close_others(int keep)

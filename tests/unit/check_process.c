@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,6 +57,26 @@ static const char *own_pid(void)
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	return text;
 }
+
+START_TEST(taken_descriptor)
+{
+	struct stat null, there;
+	int fd;
+
+	ck_assert_int_eq(process_take_fd(-1), -EBADF);
+	fd = process_take_fd(dup(STDIN_FILENO));
+	ck_assert_int_gt(fd, STDERR_FILENO);
+	/* a standard one leaves no gap, which the next file would fill */
+	ck_assert_int_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+	close(fd);
+	fd = process_take_fd(STDIN_FILENO);
+	ck_assert_int_gt(fd, STDERR_FILENO);
+	ck_assert_int_eq(stat("/dev/null", &null), 0);
+	ck_assert_int_eq(fstat(STDIN_FILENO, &there), 0);
+	ck_assert_uint_eq(there.st_rdev, null.st_rdev);
+	close(fd);
+}
+END_TEST
 
 START_TEST(own_file_goes)
 {
@@ -232,6 +253,6 @@ START_TEST(notify_nobody)
 }
 END_TEST
 
-SUITE_MAIN("process", own_file_goes, own_file_by_relative_path, anothers_file_stays, pid_file,
-	   pid_file_of_another, pid_file_refused, descriptors, notify_by_path,
-	   notify_by_abstract_name, notify_nobody)
+SUITE_MAIN("process", taken_descriptor, own_file_goes, own_file_by_relative_path,
+	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_refused, descriptors,
+	   notify_by_path, notify_by_abstract_name, notify_nobody)
