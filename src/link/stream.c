@@ -7,6 +7,7 @@
 #include "link/stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,11 +18,12 @@
 #include "link/txbuf.h"
 #include "loop/loop.h"
 
-#define PREFIX_LEN   4
-#define VLAN_SLACK   8 /* two tags: counted as such rather than ending the client */
-#define RX_SIZE	     (512u << 10)
-#define FLUSH_AT     (256u << 10) /* send earlier than at the end of the wake-up */
-#define SOCKET_BUFFER (1 << 20)
+#define PREFIX_LEN	4
+#define VLAN_SLACK	8 /* two tags: counted as such rather than ending the client */
+#define RX_SIZE		(512u << 10)
+#define FLUSH_AT	(256u << 10) /* send earlier than at the end of the wake-up */
+#define SOCKET_BUFFER	(1 << 20)
+#define ACCEPT_PAUSE_NS (250 * NS_PER_MS)
 
 struct stream_link {
 	struct env *env;
@@ -31,12 +33,13 @@ struct stream_link {
 	void *ctx;
 	int fd_listen, fd; /* -1: none */
 	struct watch listener, client;
+	struct timer resume; /* armed while the listener waits for a free descriptor */
 	uint8_t *rx;
 	size_t rx_start, rx_end;
 	bool rx_paused; /* no room for replies */
 	struct txbuf tx;
 	int broken; /* errno of a failed write; the client ends when the stack is unwound */
-	struct log_limit refused_limit;
+	struct log_limit refused_limit, pause_limit;
 };
 
 static void client_ended(struct stream_link *l, const char *why);
@@ -225,13 +228,51 @@ static void refuse(struct stream_link *l, int fd)
 	close(fd); /* last: who sees the end finds the reason in the log */
 }
 
+static void resume_accept(struct timer *t, void *ctx)
+{
+	watch_set(&container_of(t, struct stream_link, resume)->listener, LOOP_READ);
+}
+
+/* The client waits in the kernel until there may be a descriptor for it. */
+static void pause_accept(struct stream_link *l, int err)
+{
+	struct env *env = l->env;
+
+	log_warn_limited(&l->pause_limit, env->now_ns, LINK, "client has to wait: %s",
+			 strerror(err));
+	if (!timerq_set(&env->timers, &l->resume, env->now_ns + ACCEPT_PAUSE_NS))
+		watch_set(&l->listener, 0);
+}
+
+/* Whether the client's end is closed, which we may not have heard yet. */
+static bool client_has_gone(const struct stream_link *l)
+{
+	struct pollfd p = { .fd = l->fd };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
+/* Takes what a client that has gone sent before, and makes way for the next one. */
+static void see_off(struct stream_link *l)
+{
+	while (l->fd >= 0 && !l->rx_paused && !l->broken)
+		receive(l);
+	if (l->fd >= 0)
+		client_ended(l, "closed its end");
+}
+
 static void listener_ready(struct watch *w, unsigned events)
 {
 	struct stream_link *l = container_of(w, struct stream_link, listener);
 	int fd = accept4(l->fd_listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd < 0 &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		pause_accept(l, errno);
 	if (fd < 0)
 		return;
+	if (l->fd >= 0 && !l->one_off && client_has_gone(l))
+		see_off(l);
 	if (l->fd >= 0)
 		refuse(l, fd);
 	else
@@ -264,6 +305,7 @@ struct stream_link *stream_link_new(struct env *env, struct loop *loop, bool one
 	l->on_left = on_left;
 	l->ctx = ctx;
 	l->fd = l->fd_listen = -1;
+	l->resume.fire = resume_accept;
 	env->guest_ops = &ops;
 	env->link = l;
 	return l;
@@ -277,6 +319,7 @@ void stream_link_free(struct stream_link *l)
 		watch_stop(&l->client);
 		close(l->fd);
 	}
+	timerq_cancel(&l->env->timers, &l->resume);
 	if (l->fd_listen >= 0) {
 		watch_stop(&l->listener);
 		close(l->fd_listen);

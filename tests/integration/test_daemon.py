@@ -341,6 +341,21 @@ def test_idle(lab):
     eventually(quiet, 20, "the daemon sleeps for a second", interval=1)
 
 
+def test_client_right_after_another(lab):
+    """A client that comes the moment the one before has gone is no second one."""
+    daemon = lab.daemon().start()
+    link = Link(daemon)
+    for _ in range(5):
+        link.alive()
+        daemon.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: stopped(daemon.process.pid), 5, "the daemon is stopped")
+        link.sock.close()
+        link = Link(daemon)
+        daemon.process.send_signal(signal.SIGCONT)
+    link.alive()
+    link.sock.close()
+
+
 def test_stopped_and_continued(lab):
     """A daemon that was stopped for a while goes on where it was."""
     daemon = lab.start()
