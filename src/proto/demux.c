@@ -39,15 +39,20 @@ static void learn_address(struct env *env, const struct addr *src)
 	log_debug(LINK, "guest address %s", addr_print(src, text));
 }
 
+/* Refuses what the command line has switched off. */
+static enum drop prohibit(struct env *env, const struct pkt *p)
+{
+	guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
+			      ICMP_CODE_ADMIN_PROHIBITED, 0);
+	return DROP_IP_PROTOCOL;
+}
+
 static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
 	if (p->udp.dport == DHCP4_SERVER_PORT && env->dhcp4)
 		return dhcp4_from_guest(env, p);
-	if (env->conf->no_udp) {
-		guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
-				      ICMP_CODE_ADMIN_PROHIBITED, 0);
-		return DROP_IP_PROTOCOL;
-	}
+	if (env->conf->no_udp)
+		return prohibit(env, p);
 	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
 		return dns_from_guest(env, p);
 	return env->udp ? udp_from_guest(env, p) : DROP_IP_PROTOCOL;
@@ -55,18 +60,19 @@ static enum drop udp_handler(struct env *env, const struct pkt *p)
 
 static enum drop icmp_handler(struct env *env, const struct pkt *p)
 {
-	if (env->conf->no_icmp || !env->icmp)
-		return DROP_IP_PROTOCOL;
-	return icmp_from_guest(env, p);
+	if (env->conf->no_icmp)
+		return prohibit(env, p);
+	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 
 static enum drop tcp_handler(struct env *env, const struct pkt *p)
 {
-	if (env->conf->no_tcp || !env->tcp)
-		return DROP_IP_PROTOCOL;
 	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
 		return DROP_IP_DESTINATION;
-	return tcp_from_guest(env, p);
+	if (!env->conf->no_tcp)
+		return env->tcp ? tcp_from_guest(env, p) : DROP_IP_PROTOCOL;
+	tcp_reset_stray(env, p);
+	return DROP_IP_PROTOCOL;
 }
 
 static const struct {
@@ -83,8 +89,8 @@ static enum drop ip_from_guest(struct env *env, const struct pkt *p)
 	for (size_t i = 0; i < sizeof(ip_handlers) / sizeof(ip_handlers[0]); i++)
 		if (ip_handlers[i].proto == p->proto)
 			return ip_handlers[i].from_guest(env, p);
-	guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE, ICMP_CODE_PROTOCOL,
-			      0);
+	guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
+			      ICMP_CODE_PROTOCOL, 0);
 	return DROP_IP_PROTOCOL;
 }
 
@@ -139,8 +145,9 @@ enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
 	enum drop reason = pkt_decode(frame, len, &p);
 
 	if (reason == DROP_VLAN)
-		log_warn_limited(&vlan_limit, env->now_ns, LINK,
-				 "frame with a VLAN tag from the guest dropped: VLANs are not relayed");
+		log_warn_limited(
+			&vlan_limit, env->now_ns, LINK,
+			"frame with a VLAN tag from the guest dropped: VLANs are not relayed");
 	if (reason == DROP_NONE) {
 		learn(env, &p);
 		reason = dispatch(env, &p);
@@ -188,7 +195,8 @@ void demux_guest_down(struct env *env)
 		dns_guest_down(env);
 	if (env->reassembly)
 		reassembly_reset(env);
-	list_for_each(pos, tmp, &env->flows.all) {
+	list_for_each(pos, tmp, &env->flows.all)
+	{
 		struct flow *f = container_of(pos, struct flow, all);
 
 		f->class->close(env, f, FLOW_CLOSED_GUEST_LEFT);

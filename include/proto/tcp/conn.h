@@ -164,8 +164,6 @@ bool tcp_is_syn(const struct tcp_hdr *h);
 enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p);
 /* Takes sequence number, window and options of the guest's SYN. */
 void tcp_take_syn(struct env *env, struct tcp_conn *c, const struct tcp_hdr *h);
-/* Answers a segment that belongs to no connection (3.10.7.1). */
-void tcp_reset_stray(struct env *env, const struct pkt *p);
 
 /* deliver.c: guest to host */
 /* In-order payload, or payload within the window behind a hole.  False when the connection is

@@ -17,6 +17,9 @@ void tcp_free(struct env *env);
 
 enum drop tcp_from_guest(struct env *env, const struct pkt *p);
 
+/* Answers a segment that belongs to no connection (RFC 9293 3.10.7.1). */
+void tcp_reset_stray(struct env *env, const struct pkt *p);
+
 /* Hands the batch's data to the host sockets and acknowledges what was taken. */
 void tcp_batch_end(struct env *env);
 
