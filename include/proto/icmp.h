@@ -46,6 +46,9 @@ void icmp_free(struct icmp *icmp);
  * types are dropped. */
 enum drop icmp_from_guest(struct env *env, const struct pkt *p);
 
+/* Ends the oldest echo session.  False: there is none. */
+bool icmp_preempt(struct env *env);
+
 /* A reply or an error waits at the flow's socket. */
 void icmp_from_host(struct env *env, struct icmp_flow *f);
 

@@ -35,8 +35,7 @@ void udp_from_host(struct env *env, struct udp_flow *f, unsigned events);
 /* The link has room again: sockets that waited for it are read again. */
 void udp_room(struct env *env);
 
-/* Ends the oldest flow that saw no lively exchange, so that there is a table entry and a
- * descriptor for a new one.  False: there is none. */
+/* Ends the oldest flow that saw no lively exchange.  False: there is none. */
 bool udp_preempt(struct env *env);
 
 /* The guest told with an ICMP error that nothing receives at `guest` what came from `peer` (as

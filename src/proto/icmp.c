@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "proto/guest.h"
 #include "proto/host_error.h"
+#include "proto/preempt.h"
 #include "proto/udp.h"
 
 #define RX_BUDGET 32 /* replies read from a socket in a wake-up */
@@ -95,17 +96,14 @@ static void timer_fired(struct timer *t, void *ctx)
 		close_flow(env, flow, FLOW_CLOSED_IDLE);
 }
 
-/* Ends an older flow for a new one; `self` is the new one, where it exists already. */
-static bool make_room(struct env *env, const struct icmp_flow *self)
+bool icmp_preempt(struct env *env)
 {
-	struct list *flows = &env->icmp->flows;
-	struct icmp_flow *first = container_of(flows->next, struct icmp_flow, oldest);
+	struct icmp *icmp = env->icmp;
 
-	if (udp_preempt(env))
-		return true;
-	if (list_empty(flows) || first == self)
+	if (!icmp || list_empty(&icmp->flows))
 		return false;
-	close_flow(env, &first->flow, FLOW_CLOSED_PREEMPTED);
+	close_flow(env, &container_of(icmp->flows.next, struct icmp_flow, oldest)->flow,
+		   FLOW_CLOSED_PREEMPTED);
 	return true;
 }
 
@@ -113,7 +111,7 @@ static int insert(struct env *env, struct icmp_flow *f)
 {
 	int rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
 
-	if (rc == -ENOSPC && make_room(env, NULL))
+	if (rc == -ENOSPC && preempt_flow(env))
 		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
 	return rc;
 }
@@ -138,6 +136,7 @@ static struct icmp_flow *new_flow(struct env *env, const struct flow_key *key, i
 	f->flow.key = *key;
 	f->flow.peer.addr = net_to_host(env->net, &key->peer);
 	f->flow.timer.fire = timer_fired;
+	list_init(&f->oldest);
 	f->timeouts = &env->conf->timeouts;
 	*err = -insert(env, f);
 	if (*err) {
@@ -145,7 +144,6 @@ static struct icmp_flow *new_flow(struct env *env, const struct flow_key *key, i
 		free(f);
 		return NULL;
 	}
-	list_append(&env->icmp->flows, &f->oldest);
 	timerq_set(&env->timers, &f->flow.timer, deadline(&f->flow));
 	env->stats.flow_opened++;
 	log_opened(&f->flow);
@@ -169,9 +167,10 @@ static struct icmp_flow *open_flow(struct env *env, const struct flow_key *key, 
 	if (!f)
 		return NULL;
 	f->sock = icmp->ops->open(icmp->host, f, &f->flow.peer.addr, err);
-	if (!f->sock && (*err == EMFILE || *err == ENFILE) && make_room(env, f))
+	if (!f->sock && (*err == EMFILE || *err == ENFILE) && preempt_flow(env))
 		f->sock = icmp->ops->open(icmp->host, f, &f->flow.peer.addr, err);
 	if (f->sock) {
+		list_append(&icmp->flows, &f->oldest);
 		icmp->ops->local(f->sock, &f->flow.host);
 		icmp->forbidden = false;
 		return f;

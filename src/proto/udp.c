@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "proto/guest.h"
 #include "proto/host_error.h"
+#include "proto/icmp.h"
+#include "proto/preempt.h"
 #include "proto/udp_flow.h"
 
 #define RX_ROUNDS 4 /* reads of a socket in a wake-up, so that others get their turn */
@@ -127,7 +129,7 @@ struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum 
 		f->timeouts = &env->conf->timeouts;
 		init_lists(f);
 		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
-		if (rc == -ENOSPC && udp_preempt(env))
+		if (rc == -ENOSPC && preempt_flow(env))
 			rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
 	}
 	if (rc) {
@@ -213,6 +215,13 @@ static bool may_keep_port(struct udp *u, const struct addr *guest)
 	return addr_eq(&u->keeper, guest);
 }
 
+/* Ends an older flow for the sake of `self`. */
+static bool make_room(struct env *env, const struct udp_flow *self)
+{
+	return (env->udp->unassured.next != &self->unassured && udp_preempt(env)) ||
+	       icmp_preempt(env);
+}
+
 static int open_socket(struct env *env, struct udp_flow *f)
 {
 	struct udp *u = env->udp;
@@ -222,8 +231,7 @@ static int open_socket(struct env *env, struct udp_flow *f)
 
 	f->sock = u->ops->open(u->host, f, &f->flow.peer, port, &err);
 	/* other flows hold descriptors that this one needs more */
-	if (!f->sock && (err == EMFILE || err == ENFILE) &&
-	    u->unassured.next != &f->unassured && udp_preempt(env))
+	if (!f->sock && (err == EMFILE || err == ENFILE) && make_room(env, f))
 		f->sock = u->ops->open(u->host, f, &f->flow.peer, port, &err);
 	if (!f->sock)
 		return -err;

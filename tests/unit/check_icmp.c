@@ -380,6 +380,22 @@ START_TEST(older_flows_make_room)
 }
 END_TEST
 
+/* Many pings take neither the table nor the descriptors from other protocols. */
+START_TEST(echo_sessions_make_room_for_others)
+{
+	begin();
+	g.env.flows.max = 2;
+	ping(PEER, 1, 1, "a");
+	ping(PEER, 2, 1, "a");
+	packet_udp(&packet, &(struct packet_ip){ 0 }, 5000, 7, "a", 1);
+	ck_assert_int_eq(udp_from_guest(&g.env, &packet.pkt), DROP_NONE);
+	udp_batch_end(&g.env);
+	ck_assert(!socks[0].open && socks[1].open);
+	ck_assert_uint_eq(g.env.flows.by_reason[FLOW_CLOSED_PREEMPTED], 1);
+	end();
+}
+END_TEST
+
 START_TEST(refusal_by_the_guest_ends_its_udp_flow)
 {
 	uint8_t quote[28];
@@ -435,4 +451,5 @@ END_TEST
 SUITE_MAIN("icmp", there_and_back_exactly, flows_do_not_mix, large_replies_come_in_fragments,
 	   error_of_a_router_exactly, short_quotes_are_ignored, pending_error_loses_nothing,
 	   forbidden_is_said_once, gateway, timeout, older_flows_make_room,
-	   refusal_by_the_guest_ends_its_udp_flow, not_relayed)
+	   echo_sessions_make_room_for_others, refusal_by_the_guest_ends_its_udp_flow,
+	   not_relayed)

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "proto/guest.h"
+#include "proto/preempt.h"
 #include "proto/tcp/conn.h"
-#include "proto/udp.h"
 
 /* Bytes of the guests' data that wait for host sockets, in all connections together. */
 #define QUEUE_MEMORY (128u << 20)
@@ -77,7 +77,7 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	list_init(&c->turn);
 	list_init(&c->delack);
 	*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
-	if (*err == -ENOSPC && udp_preempt(env))
+	if (*err == -ENOSPC && preempt_flow(env))
 		*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
 	if (*err) {
 		env->stats.flow_refused++;
@@ -223,7 +223,7 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 		c->flow.peer = (struct endpoint){ net_to_host(env->net, &p->dst), p->tcp.dport };
 		c->host_ops = t->dialer->ops;
 		c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
-		if (!c->host && is_scarce(err) && udp_preempt(env))
+		if (!c->host && is_scarce(err) && preempt_flow(env))
 			c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
 	}
 	if (!c->host)

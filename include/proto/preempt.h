@@ -1,0 +1,12 @@
+/* proto/preempt.h: which flow ends when a new one finds no room. */
+#ifndef PROTO_PREEMPT_H
+#define PROTO_PREEMPT_H
+
+#include "proto/env.h"
+
+/* Ends an older flow that is missed least, so that there is a table entry and a descriptor for
+ * a new one: a UDP flow without a lively exchange, else an echo session.  False: there is none.
+ */
+bool preempt_flow(struct env *env);
+
+#endif
