@@ -63,8 +63,6 @@ class Daemon:
             argv.append("-f")
         if sockets:
             argv += ["-s", self.socket, "--control", self.control]
-        if os.environ.get("LAB_PCAP"):
-            argv += ["--pcap", self.lab.logs / f"{self.tag}.pcap"]
         with open(self.log_path, "ab") as log:
             self.process = self.node.spawn(*argv, *args, stdout=log, stderr=log,
                                            env=os.environ | SANITIZERS, **kwargs)
