@@ -84,6 +84,18 @@ static int pass_on(struct env *env, struct forward *f, uint16_t port,
 	return tcp_open_to_guest(env, ops, host, set_conn, &guest, &shown, client);
 }
 
+static const char *refusal(int rc)
+{
+	switch (rc) {
+	case -ENETDOWN:
+		return "no guest is connected";
+	case -ENOSPC:
+		return "there are too many flows";
+	default:
+		return strerror(-rc);
+	}
+}
+
 void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 			const struct tcp_host_ops *ops, void *host,
 			void (*set_conn)(void *host, struct tcp_conn *conn),
@@ -103,8 +115,7 @@ void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 	f->n_refused++;
 	env->stats.forward_refused++;
 	log_warn_limited(&refused_limit, env->now_ns, FORWARD,
-			 "TCP client %s at port %u reset: %s", text, port,
-			 rc == -ENETDOWN ? "no guest is connected" : strerror(-rc));
+			 "TCP client %s at port %u reset: %s", text, port, refusal(rc));
 }
 
 int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
