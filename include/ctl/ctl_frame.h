@@ -12,15 +12,19 @@
 #define CTL_DEPTH_MAX 32 /* nested brackets */
 
 enum ctl_frame_found {
-	CTL_FRAME_MORE,	   /* no whole object yet */
-	CTL_FRAME_OBJECT,  /* the first `*len` bytes are one object */
-	CTL_FRAME_GARBAGE, /* what begins here is no object, or a byte is in it that no JSON
-			    * text has; the next object begins after that byte or that line */
-	CTL_FRAME_TOO_DEEP /* brackets beyond CTL_DEPTH_MAX: not to be resumed */
+	CTL_FRAME_MORE,	      /* no whole object yet */
+	CTL_FRAME_OBJECT,     /* the first `*len` bytes are one object */
+	CTL_FRAME_GARBAGE,    /* what begins here is no object, or a byte is in it that no JSON
+			       * text has; the next object begins after that byte or that line */
+	CTL_FRAME_TOO_COMPLEX /* brackets beyond CTL_DEPTH_MAX, or too many commas: not to be
+			       * resumed */
 };
 
-/* All zeroes at the start of a stream. */
+/* All zeroes at the start of a stream, but for the limit. */
 struct ctl_frame {
+	unsigned max_commas; /* outside strings, what bounds the cost of parsing; 0: any number
+			      */
+	unsigned n_commas;
 	size_t scanned;
 	unsigned depth;
 	bool in_string, escaped;

@@ -10,10 +10,11 @@
 #include "ctl/ctl_frame.h"
 #include "ctl/ctl_method.h"
 
-#define CTL_REQUEST_MAX	  (64 * 1024)	/* bytes of a request, and of requests that wait */
-#define CTL_BACKLOG_STOP  (64 * 1024)	/* bytes untaken: nothing more is answered */
-#define CTL_BACKLOG_MAX	  (1024 * 1024) /* bytes untaken: the client is cut off */
-#define CTL_WORK_PER_TURN 1024		/* units of work, see ctl_session.c, for all sessions */
+#define CTL_REQUEST_MAX	       (64 * 1024)   /* bytes of a request, and of requests that wait */
+#define CTL_REQUEST_COMMAS_MAX 4096	     /* of a request */
+#define CTL_BACKLOG_STOP       (64 * 1024)   /* bytes untaken: nothing more is answered */
+#define CTL_BACKLOG_MAX	       (1024 * 1024) /* bytes untaken: the client is cut off */
+#define CTL_WORK_PER_TURN      256 /* units of work, see ctl_session.c, for all sessions */
 
 enum ctl_authority { CTL_MAY_LOOK, CTL_MAY_CHANGE };
 

@@ -77,7 +77,7 @@ static struct ctl_doc *next_object(struct client *c, char *error)
 			ctl_buf_consume(&c->in, used);
 			return doc;
 		case CTL_FRAME_GARBAGE:
-		case CTL_FRAME_TOO_DEEP:
+		case CTL_FRAME_TOO_COMPLEX:
 			fail(error, "this is not a control socket of postern");
 			return NULL;
 		}

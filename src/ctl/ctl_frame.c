@@ -32,7 +32,7 @@ size_t ctl_frame_skip(struct ctl_frame *f, const char *text, size_t len)
 static enum ctl_frame_found found(struct ctl_frame *f, enum ctl_frame_found what, size_t n,
 				  size_t *used)
 {
-	*f = (struct ctl_frame){ 0 };
+	*f = (struct ctl_frame){ .max_commas = f->max_commas };
 	*used = n;
 	return what;
 }
@@ -56,6 +56,8 @@ static void scan_outside_string(struct ctl_frame *f, char c)
 		f->depth++;
 	else if (c == '}' || c == ']')
 		f->depth--;
+	else if (c == ',')
+		f->n_commas++;
 }
 
 enum ctl_frame_found ctl_frame_scan(struct ctl_frame *f, const char *text, size_t len,
@@ -76,8 +78,8 @@ enum ctl_frame_found ctl_frame_scan(struct ctl_frame *f, const char *text, size_
 			scan_in_string(f, c);
 		else
 			scan_outside_string(f, c);
-		if (f->depth > CTL_DEPTH_MAX)
-			return found(f, CTL_FRAME_TOO_DEEP, f->scanned, used);
+		if (f->depth > CTL_DEPTH_MAX || (f->max_commas && f->n_commas > f->max_commas))
+			return found(f, CTL_FRAME_TOO_COMPLEX, f->scanned, used);
 		if (!f->depth)
 			return found(f, CTL_FRAME_OBJECT, f->scanned, used);
 	}

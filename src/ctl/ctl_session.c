@@ -26,7 +26,8 @@ void ctl_session_init(struct ctl_session *s, const struct ctl_target *target,
 				   .info = info,
 				   .authority = authority,
 				   .in = ctl_buf_init(CTL_REQUEST_MAX),
-				   .out = ctl_buf_init(CTL_BACKLOG_MAX) };
+				   .out = ctl_buf_init(CTL_BACKLOG_MAX),
+				   .frame = { .max_commas = CTL_REQUEST_COMMAS_MAX } };
 	ctl_json_print(&s->out, &ctl_greeting_message, &greeting);
 	ctl_buf_puts(&s->out, "\r\n");
 }
@@ -212,8 +213,9 @@ static unsigned next_request(struct ctl_session *s)
 		s->request = (struct ctl_request){ 0 };
 		reply_error(s, generic_error, "a request must be a JSON object");
 		break;
-	case CTL_FRAME_TOO_DEEP:
-		ctl_session_refuse(s, "the request is nested too deeply");
+	case CTL_FRAME_TOO_COMPLEX:
+		ctl_session_refuse(s,
+				   "the request is nested too deeply or has too many members");
 		break;
 	}
 	ctl_buf_consume(&s->in, used);

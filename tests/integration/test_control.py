@@ -5,7 +5,7 @@ import select
 import socket
 
 from lab.checks import check, contains, deadline, equal, eventually, raises, within
-from lab.daemon import Qmp
+from lab.daemon import Qmp, program
 from lab.frames import Link
 from lab.lab import HOST_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all
@@ -241,6 +241,21 @@ def test_flows(lab):
                "the flow is not established any more")
 
 
+def test_many_flows(lab):
+    """posternctl lists thousands of flows, each once, and the daemon serves others meanwhile."""
+    daemon = lab.start()
+    for port in range(10000, 12500):
+        with lab.guest.udp_socket(port=port) as sock:
+            sock.sendto(b"x", (SERVER_ADDR, 9))
+    eventually(lambda: daemon.ctl_json("status")["flows"]["udp"] == 2500, 20, "2,500 flows are open")
+    rows = flow_rows(daemon)
+    equal(sorted(row["guest"]["port"] for row in rows), list(range(10000, 12500)), "the flows")
+    equal(len(daemon.ctl("flows").splitlines()), 2501, "the lines, with the heads")
+    equal(len(daemon.ctl("flows", "--limit", "5").splitlines()), 6, "the lines of five flows")
+    equal([row["guest"]["port"] for row in json.loads(
+        daemon.ctl("flows", "--port", "11111", "--proto", "udp", "--json"))], [11111], "the one")
+
+
 def test_flow_close(lab):
     """flow-close ends a connection for both sides."""
     daemon = lab.start()
@@ -340,3 +355,13 @@ def test_posternctl_mistakes(lab):
     contains(daemon.ctl("flow", "close", "1", status=1), "there is no open flow 1")
     daemon.stop()
     contains(daemon.ctl("status", status=1), str(daemon.control), "the error")
+
+
+def test_posternctl_silent_daemon(lab):
+    """posternctl gives up on a daemon that does not answer."""
+    path = lab.folder / "silent"
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen(1)
+        contains(lab.host.run(program("posternctl"), "-s", path, "status", status=1),
+                 "no answer within 10 seconds")

@@ -8,7 +8,7 @@
 #include "lib/suite.h"
 
 /* Feeds `text` to a frame scanner in portions of `step` bytes; writes what it finds, a letter
- * each: o for an object, g for garbage, d for too deep. */
+ * each: o for an object, g for garbage, c for too complex. */
 static const char *frames(const char *text, size_t len, size_t step)
 {
 	static char found[64];
@@ -26,8 +26,8 @@ static const char *frames(const char *text, size_t len, size_t step)
 			start += used;
 			ck_assert_uint_lt(n + 1, sizeof(found));
 			if (what != CTL_FRAME_MORE)
-				found[n++] = "-ogd"[what];
-			if (what == CTL_FRAME_TOO_DEEP)
+				found[n++] = "-ogc"[what];
+			if (what == CTL_FRAME_TOO_COMPLEX)
 				return found;
 		} while (what != CTL_FRAME_MORE);
 	}
@@ -80,7 +80,22 @@ START_TEST(frame_depth)
 	strcat(text, "}");
 	assert_frames(text, "o");
 	text[CTL_DEPTH_MAX] = '[';
-	assert_frames(text, "d");
+	assert_frames(text, "c");
+}
+END_TEST
+
+START_TEST(frame_commas)
+{
+	struct ctl_frame f = { .max_commas = 2 };
+	static const char fine[] = "{\"a,,,,\": 1, 2, 3}", more[] = "{1, 2, 3, 4}";
+	size_t used;
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(ctl_frame_scan(&f, fine, strlen(fine), &used),
+				 CTL_FRAME_OBJECT);
+	ck_assert_int_eq(ctl_frame_scan(&f, more, strlen(more), &used), CTL_FRAME_TOO_COMPLEX);
+	f = (struct ctl_frame){ .max_commas = 0 };
+	ck_assert_int_eq(ctl_frame_scan(&f, more, strlen(more), &used), CTL_FRAME_OBJECT);
 }
 END_TEST
 
@@ -380,6 +395,7 @@ START_TEST(echo_is_exact)
 }
 END_TEST
 
-SUITE_MAIN("ctl_json", frame_boundaries, frame_garbage, frame_depth, decode_all_kinds,
-	   decode_refuses, replies_may_have_more, print_what_was_decoded, print_hostile_strings,
-	   print_large_numbers_exactly, buffer_is_bounded, empty_buffer_is_small, echo_is_exact)
+SUITE_MAIN("ctl_json", frame_boundaries, frame_garbage, frame_depth, frame_commas,
+	   decode_all_kinds, decode_refuses, replies_may_have_more, print_what_was_decoded,
+	   print_hostile_strings, print_large_numbers_exactly, buffer_is_bounded,
+	   empty_buffer_is_small, echo_is_exact)

@@ -71,7 +71,8 @@ START_TEST(forward_add)
 	start_forwards();
 	ck_assert_str_eq(talk_say("{\"execute\": \"query-forwards\"}"), "{\"return\": []}\r\n");
 	ck_assert_str_eq(
-		forward("add", "\"proto\": \"tcp\", \"spec\": \"192.0.2.1%eth0/22-25:122-125\""),
+		forward("add",
+			"\"proto\": \"tcp\", \"spec\": \"192.0.2.1%eth0/22-25:122-125\""),
 		"{\"return\": [{\"id\":1,\"proto\":\"tcp\",\"host_addr\":\"192.0.2.1\","
 		"\"interface\":\"eth0\",\"host_port\":22,\"host_port_last\":25,"
 		"\"guest_port\":122,\"guest_port_last\":125,\"best_effort\":false,"

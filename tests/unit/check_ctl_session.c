@@ -107,7 +107,7 @@ START_TEST(garbage_does_not_end_the_session)
 }
 END_TEST
 
-START_TEST(too_large_or_deep)
+START_TEST(too_large_or_complex)
 {
 	char *text = calloc(1, CTL_REQUEST_MAX + 1);
 
@@ -131,8 +131,21 @@ START_TEST(too_large_or_deep)
 	memset(text, '[', 100);
 	memcpy(text, "{\"a\": ", 6);
 	text[100] = '\0';
-	ck_assert_str_eq(talk_say(text), "{\"error\": {\"class\":\"GenericError\","
-					 "\"desc\":\"the request is nested too deeply\"}}\r\n");
+	ck_assert_str_eq(
+		talk_say(text),
+		"{\"error\": {\"class\":\"GenericError\","
+		"\"desc\":\"the request is nested too deeply or has too many members\"}}\r\n");
+	ck_assert(talk_session.hangup);
+	talk_stop();
+
+	talk_start_negotiated();
+	memset(text, ',', CTL_REQUEST_COMMAS_MAX + 1);
+	text[0] = '{';
+	strcpy(text + CTL_REQUEST_COMMAS_MAX + 1, "}");
+	talk_assert_contains(talk_say(text), "the text is not JSON");
+	ck_assert(!talk_session.hangup);
+	strcpy(text + CTL_REQUEST_COMMAS_MAX + 1, ",}");
+	talk_assert_contains(talk_say(text), "or has too many members");
 	ck_assert(talk_session.hangup);
 	talk_stop();
 	free(text);
@@ -463,6 +476,6 @@ START_TEST(names_agree)
 END_TEST
 
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
-	   garbage_does_not_end_the_session, too_large_or_deep, only_looking,
+	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
 	   version_and_commands, status, stats, flow_members, flow_filters, flow_query_refusals,
 	   flows_in_portions, closed_flows, flow_close, quit_command, names_agree)
