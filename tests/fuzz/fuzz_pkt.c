@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (size_t i = 0; i < p.l4_len; i++)
 		sink ^= p.l4[i];
+	(void)sink;
 	r = rd_init(p.l4, p.l4_len);
 	if (p.eth.type == ETHERTYPE_ARP)
 		arp_decode(&r, &arp);
