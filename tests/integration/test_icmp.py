@@ -54,12 +54,16 @@ def test_ping_unreachable(lab):
     contains(ping(lab, UNREACHABLE_ADDR, status=1), "nreachable")
 
 
-def test_ping_forbidden(lab):
-    """Without permission for ping sockets, one line of the log names the sysctl."""
+def forbid_ping_sockets(lab):
     try:
         lab.host.sysctl("ipv4/ping_group_range", "1 0")
     except OSError:
         raise Skip("the sysctl takes a second group in the user namespace") from None
+
+
+def test_ping_forbidden(lab):
+    """Without permission for ping sockets, one line of the log names the sysctl."""
+    forbid_ping_sockets(lab)
     daemon = lab.start()
     ping(lab, SERVER_ADDR, status=1)
     daemon.wait_log("net.ipv4.ping_group_range")
@@ -103,7 +107,7 @@ def test_mtr_udp(lab):
 
 def test_ping_gateway_without_ping_sockets(lab):
     """The gateway answers echo requests even where the host allows no ping sockets."""
-    lab.host.sysctl("ipv4/ping_group_range", "1 0")
+    forbid_ping_sockets(lab)
     lab.start()
     contains(ping(lab, ROUTER_ADDR, "-s", 20000), "3 received")
 
