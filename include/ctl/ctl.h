@@ -15,7 +15,7 @@ struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx),
 void ctl_free(struct ctl *c);
 
 /* Accepts clients of root and of our own user on `fd`, a listening socket, which is taken over
- * also on failure.  0, -ENOMEM, or -ENOSPC beyond one socket for each authority. */
+ * also on failure.  0, or -ENOSPC beyond one socket for each authority. */
 int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority);
 
 #endif

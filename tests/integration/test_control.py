@@ -346,6 +346,24 @@ def test_quit(lab):
     check(not daemon.socket.exists() and not daemon.control.exists(), "files are left behind")
 
 
+def test_status_socket(lab):
+    """On the socket of --status everything can be seen and nothing changed."""
+    path = lab.folder / "status"
+    daemon = lab.daemon().start("--status", path)
+
+    def look(*command, status=0):
+        return lab.host.run(program("posternctl"), "-s", path, *command, status=status)
+    for command in ("status", "flows", "stats", "forwards", "leases", "dns"):
+        look(command)
+    for change in (["quit"], ["flow", "close", "1"], ["forward", "add", "tcp", "2222:22"],
+                   ["forward", "remove", "--id", "1"]):
+        contains(look(*change, status=1), "this socket may only look")
+    equal(daemon.ctl_json("forwards"), [], "the forwards")
+    equal(oct(path.stat().st_mode)[-3:], "600", "the mode of the socket")
+    daemon.stop()
+    check(not path.exists(), "the socket is left behind")
+
+
 def test_posternctl_mistakes(lab):
     """posternctl says what is wrong: with status 2 the words, with status 1 the rest."""
     daemon = lab.daemon().start()
