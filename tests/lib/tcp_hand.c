@@ -9,7 +9,7 @@
 #define GUEST_PORT 40000
 #define PEER	   0xc6336402 /* 198.51.100.2 */
 #define PEER_PORT  80
-#define BATCH_MAX  256
+#define BATCH_MAX  1024
 
 struct hand hand;
 

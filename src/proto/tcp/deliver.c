@@ -126,6 +126,7 @@ static void take_fin(struct env *env, struct tcp_conn *c)
 {
 	c->fin_received = true;
 	c->rcv_nxt++;
+	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt); /* some send it into a closed window */
 	c->ack_now = c->quick_ack = true;
 	switch ((enum tcp_state)c->state) {
 	case TCP_ESTABLISHED:
@@ -154,9 +155,10 @@ bool tcp_flush_to_host(struct env *env, struct tcp_conn *c)
 		tcp_host_failed(env, c, -rc);
 		return false;
 	}
-	if (c->fin_seen && !c->fin_received && c->rcv_nxt == c->fin_seq)
+	if (c->fin_seen && !c->fin_received && seq_ge(c->rcv_nxt, c->fin_seq))
 		take_fin(env, c);
-	if (c->fin_received && !c->host_shut && tcp_recvq_empty(&c->recvq)) {
+	if (c->fin_received && !c->host_shut && !tcp_recvq_ready(&c->recvq)) {
+		tcp_recvq_clear(&c->recvq, &env->tcp->pool); /* of what was sent behind the FIN */
 		c->host_shut = true;
 		c->host_ops->shutdown(c->host);
 	}

@@ -60,7 +60,7 @@ static struct arrival cut_to_window(const struct tcp_conn *c, const struct pkt *
 {
 	struct arrival a = { .h = &p->tcp, .seq = p->tcp.seq, .len = (uint32_t)p->payload_len,
 			     .data = p->payload, .fin = p->tcp.flags & TCP_FIN };
-	uint32_t cut;
+	uint32_t cut, edge = c->fin_seen ? seq_min(c->fin_seq, c->rcv_adv) : c->rcv_adv;
 
 	if (seq_lt(a.seq, c->rcv_nxt)) {
 		cut = c->rcv_nxt - a.seq < a.len ? c->rcv_nxt - a.seq : a.len;
@@ -68,8 +68,8 @@ static struct arrival cut_to_window(const struct tcp_conn *c, const struct pkt *
 		a.data += cut;
 		a.len -= cut;
 	}
-	if (seq_gt(a.seq + a.len, c->rcv_adv)) {
-		a.len = seq_gt(a.seq, c->rcv_adv) ? 0 : c->rcv_adv - a.seq;
+	if (seq_gt(a.seq + a.len, edge)) {
+		a.len = seq_gt(a.seq, edge) ? 0 : edge - a.seq;
 		a.fin = false;
 	}
 	return a;
@@ -239,15 +239,18 @@ static void forgotten(struct env *env, struct tcp_conn *c)
 /* Second: RST (RFC 5961 3.2). */
 static void in_window_rst(struct env *env, struct tcp_conn *c, const struct tcp_hdr *h)
 {
-	if (h->seq == c->rcv_nxt) {
-		if (c->fin_sent && c->fin_received)
-			forgotten(env, c);
-		else
-			tcp_abort(env, c, FLOW_CLOSED_GUEST_RESET);
+	/* what stands before it in the same batch comes first, also a FIN */
+	if (c->host && !tcp_flush_to_host(env, c))
+		return;
+	if (h->seq != c->rcv_nxt) {
+		env->stats.tcp_challenge_acks++;
+		challenge(env, c, true);
 		return;
 	}
-	env->stats.tcp_challenge_acks++;
-	challenge(env, c, true);
+	if (c->fin_sent && c->fin_received)
+		forgotten(env, c);
+	else
+		tcp_abort(env, c, FLOW_CLOSED_GUEST_RESET);
 }
 
 /* In SYN-RECEIVED the ACK must be for our SYN; false when the segment ends here. */
