@@ -218,8 +218,10 @@ void tcp_wait_for_room(struct env *env, struct tcp_conn *c);
 /* retransmit.c */
 /* The guest acknowledged up to `ack`, which is new. */
 void tcp_rtx_acked(struct env *env, struct tcp_conn *c, uint32_t ack);
-/* An ACK that moved nothing came while data is in flight. */
+/* An ACK that moved nothing, or told of data behind a hole, came while data is in flight. */
 void tcp_rtx_duplicate(struct env *env, struct tcp_conn *c);
+/* The guest's window was closed, and is not any more. */
+void tcp_rtx_reopened(struct env *env, struct tcp_conn *c);
 /* Sends what recovery asks for now; false when the connection is gone. */
 bool tcp_rtx_continue(struct env *env, struct tcp_conn *c);
 /* The retransmission timer ran out with data, FIN or a closed window outstanding; false when the

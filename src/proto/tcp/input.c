@@ -196,17 +196,19 @@ static void take_ack(struct env *env, struct tcp_conn *c, const struct arrival *
 {
 	const struct tcp_hdr *h = a->h;
 	uint32_t window_before = c->snd_wnd;
-	bool news = false;
+	bool news = false, progress = seq_gt(h->ack, c->snd_una);
 
 	take_window(c, h);
 	tcp_rto_alive(&c->rto);
 	if (c->sack_ok)
 		for (int i = 0; i < h->n_sack; i++)
 			news |= tcp_sack_add(&c->sack, h->sack[i], c->snd_una, c->snd_nxt);
-	if (seq_gt(h->ack, c->snd_una))
+	if (progress)
 		tcp_rtx_acked(env, c, h->ack);
-	else if (h->ack == c->snd_una && c->snd_una != c->snd_nxt &&
-		 (news || (!a->len && !a->fin && c->snd_wnd == window_before)))
+	if (c->snd_wnd && !window_before)
+		tcp_rtx_reopened(env, c);
+	if (h->ack == c->snd_una && c->snd_una != c->snd_nxt &&
+	    (news || (!progress && !a->len && !a->fin && c->snd_wnd == window_before)))
 		tcp_rtx_duplicate(env, c);
 	if (c->fin_sent && seq_gt(h->ack, c->snd_fin))
 		fin_acked(env, c);

@@ -53,6 +53,16 @@ void tcp_rtx_duplicate(struct env *env, struct tcp_conn *c)
 	recover_from(env, c);
 }
 
+void tcp_rtx_reopened(struct env *env, struct tcp_conn *c)
+{
+	tcp_rto_acked(&c->rto); /* what it was doubled for is over */
+	c->rtx_deadline_ns = TIMERQ_NEVER;
+	if (c->snd_una == c->snd_nxt)
+		return;
+	c->go_back = true; /* it closed on data in flight, and dropped that */
+	recover_from(env, c);
+}
+
 bool tcp_rtx_timeout(struct env *env, struct tcp_conn *c)
 {
 	if (c->snd_una == c->snd_nxt) { /* the guest's window is closed */
@@ -69,15 +79,25 @@ bool tcp_rtx_timeout(struct env *env, struct tcp_conn *c)
 	return tcp_output(env, c);
 }
 
-/* The next hole to fill, if any. */
+/* What counts as lost, from rtx_nxt on. */
+static bool lost(const struct tcp_conn *c, struct tcp_sack_block *hole)
+{
+	uint32_t left = c->rtx_nxt;
+
+	if (tcp_sack_hole(&c->sack, left, c->recover, hole))
+		return true;
+	if (c->sack.n)
+		left = seq_max(left, c->sack.ranges[c->sack.n - 1].right);
+	*hole = (struct tcp_sack_block){ left, c->recover };
+	return seq_lt(left, c->recover) && (c->go_back || (!c->sack.n && left == c->snd_una));
+}
+
+/* The next hole to fill, if any: within the guest's window, but for the first of all, which asks
+ * a guest that took its window back. */
 static bool next_hole(const struct tcp_conn *c, struct tcp_sack_block *hole)
 {
-	if (seq_ge(c->rtx_nxt, c->recover))
-		return false;
-	if (c->sack.n && tcp_sack_hole(&c->sack, c->rtx_nxt, c->recover, hole))
-		return true;
-	*hole = (struct tcp_sack_block){ c->rtx_nxt, c->recover };
-	return c->go_back || (!c->sack.n && c->rtx_nxt == c->snd_una);
+	return lost(c, hole) &&
+	       (hole->left == c->snd_una || seq_lt(hole->left, c->snd_una + c->snd_wnd));
 }
 
 bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
