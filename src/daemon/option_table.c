@@ -117,7 +117,8 @@ static int set_netmask(struct conf *c, const struct option_row *row, const char 
 
 static int set_mac(struct conf *c, const struct option_row *row, const char *value)
 {
-	if (mac_parse(value, &c->mac) || c->mac.b[0] & 1) /* IEEE 802: a group address */
+	/* IEEE 802: a group address; none at all */
+	if (mac_parse(value, &c->mac) || c->mac.b[0] & 1 || mac_eq(&c->mac, &(struct mac){ { 0 } }))
 		return -EINVAL;
 	return 0;
 }

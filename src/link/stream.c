@@ -22,6 +22,9 @@
 #define VLAN_SLACK	8 /* two tags: counted as such rather than ending the client */
 #define RX_SIZE		(512u << 10)
 #define FLUSH_AT	(256u << 10) /* send earlier than at the end of the wake-up */
+/* Each costs a connect(), for which a host with many connections searches long for a port; then
+ * timers and others have their turn. */
+#define FLOWS_A_TURN 16
 #define SOCKET_BUFFER	(1 << 20)
 #define ACCEPT_PAUSE_NS (250 * NS_PER_MS)
 
@@ -36,7 +39,7 @@ struct stream_link {
 	struct timer resume; /* armed while the listener waits for a free descriptor */
 	uint8_t *rx;
 	size_t rx_start, rx_end;
-	bool rx_paused; /* no room for replies */
+	bool rx_paused; /* no room for replies, or others have their turn */
 	struct txbuf tx;
 	int broken; /* errno of a failed write; the client ends when the stack is unwound */
 	struct log_limit refused_limit, pause_limit;
@@ -120,6 +123,8 @@ static void room_returned(struct stream_link *l)
 /* Handles the complete frames in the buffer.  -EPROTO for a nonsense length. */
 static int handle_frames(struct stream_link *l)
 {
+	uint64_t flows = l->env->stats.flow_opened + FLOWS_A_TURN;
+
 	while (l->rx_end - l->rx_start >= PREFIX_LEN) {
 		size_t len = get_be32(l->rx + l->rx_start);
 
@@ -137,6 +142,10 @@ static int handle_frames(struct stream_link *l)
 		l->env->stats.link_bytes_in += len;
 		demux_from_guest(l->env, l->rx + l->rx_start + PREFIX_LEN, len);
 		l->rx_start += PREFIX_LEN + len;
+		if (l->env->stats.flow_opened >= flows) {
+			l->rx_paused = true;
+			break;
+		}
 	}
 	return 0;
 }

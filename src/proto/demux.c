@@ -47,9 +47,16 @@ static enum drop prohibit(struct env *env, const struct pkt *p)
 	return DROP_IP_PROTOCOL;
 }
 
+/* A server is found by broadcast, and renews a lease at its own address (RFC 2131 4.4.5). */
+static bool is_for_dhcp(const struct env *env, const struct pkt *p)
+{
+	return env->dhcp4 && p->udp.dport == DHCP4_SERVER_PORT &&
+	       (net_is_broadcast(env->net, &p->dst) || addr_eq(&p->dst, &env->net->gateway));
+}
+
 static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
-	if (p->udp.dport == DHCP4_SERVER_PORT && env->dhcp4)
+	if (is_for_dhcp(env, p))
 		return dhcp4_from_guest(env, p);
 	if (env->conf->no_udp)
 		return prohibit(env, p);
