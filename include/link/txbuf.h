@@ -21,7 +21,7 @@ struct txbuf {
 	uint8_t *data;	    /* TXBUF_SIZE bytes */
 	size_t start, end;  /* [start, end) is unsent */
 	size_t stride;	    /* of the frames reserved now */
-	bool starved;	    /* a bulk reservation got less since this was cleared */
+	bool starved;	    /* a reservation got less since this was cleared */
 };
 
 /* 0 or -ENOMEM. */

@@ -45,7 +45,7 @@ int txbuf_reserve(struct txbuf *t, bool bulk, size_t frame_max, int n, uint8_t *
 	t->stride = PREFIX_LEN + (frame_max > ETH_FRAME_MIN ? frame_max : ETH_FRAME_MIN);
 	fit = pending < limit ? (limit - pending) / t->stride : 0;
 	if ((size_t)n > fit) {
-		t->starved |= bulk;
+		t->starved = true;
 		n = (int)fit;
 	}
 	if (n <= 0)

@@ -64,6 +64,23 @@ START_TEST(bulk_ends_before_replies_do)
 }
 END_TEST
 
+/* Not all replies answer the guest: whoever finds no room must be called again. */
+START_TEST(refused_replies_are_remembered)
+{
+	uint8_t *frame;
+	unsigned n = 0;
+
+	ck_assert_int_eq(txbuf_init(&t), 0);
+	while (txbuf_reserve(&t, false, 65000, 1, &frame) == 1) {
+		ck_assert(!t.starved);
+		txbuf_commit(&t, 1, 65000);
+		ck_assert_uint_lt(++n, 100);
+	}
+	ck_assert(t.starved);
+	txbuf_free(&t);
+}
+END_TEST
+
 /* A frame half written is finished before the next, whatever the socket takes at a time. */
 START_TEST(partial_writes_resume)
 {
@@ -103,4 +120,4 @@ START_TEST(partial_writes_resume)
 END_TEST
 
 SUITE_MAIN("stream", short_frames_are_padded, several_frames_in_one_reservation,
-	   bulk_ends_before_replies_do, partial_writes_resume)
+	   bulk_ends_before_replies_do, refused_replies_are_remembered, partial_writes_resume)

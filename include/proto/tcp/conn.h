@@ -73,6 +73,7 @@ struct tcp_conn {
 	uint8_t pingpong;    /* exchanges of one small segment each way, in a row */
 	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
+	int host_error; /* the host side broke with this errno, and the link is full */
 
 	/* receive sequence space; recvq.base is the first byte that the host side has not got */
 	uint32_t irs, rcv_nxt;
@@ -128,6 +129,8 @@ struct tcp {
 	struct list ready;    /* turn ended for fairness */
 	struct list roomless; /* the link was full */
 	bool room_failed;     /* ... and is so now: set by tcp_wait_for_room() */
+	struct list resets;   /* that found no room */
+	unsigned n_resets;
 
 	/* How many connections brought data lately, for their share of memory: counted in
 	 * epochs of a fixed length. */
@@ -174,8 +177,10 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 bool tcp_flush_to_host(struct env *env, struct tcp_conn *c);
 /* What an errno of the host side means for the flow. */
 enum flow_close_reason tcp_reason_of(int err);
-/* The host side is broken: what it sent before still goes to the guest, then a reset. */
-void tcp_host_failed(struct env *env, struct tcp_conn *c, int err);
+/* The host side is broken: what it sent before still goes to the guest, as far as the window
+ * allows, then a reset.  True while that waits for room in the link; else the connection is
+ * gone. */
+bool tcp_host_failed(struct env *env, struct tcp_conn *c, int err);
 
 /* window.c */
 /* The window field of a segment that leaves now; moves rcv_adv. */
@@ -209,11 +214,19 @@ bool tcp_output(struct env *env, struct tcp_conn *c);
  * -ENOBUFS the link is full (and the connection waits for it), -EAGAIN no bytes there; 0 at the
  * end of the stream.  *drained: fewer bytes were there than would have been taken. */
 ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_t len, bool *drained);
-/* A reset for a segment or connection known by its key only. */
-void tcp_send_reset(struct env *env, const struct flow_key *key, uint32_t seq, uint32_t ack,
-		    uint8_t flags);
+/* A segment without payload, its checksum and addresses from `key`; false without room. */
+bool tcp_send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h);
 /* Goes on as soon as the link has room. */
 void tcp_wait_for_room(struct env *env, struct tcp_conn *c);
+
+/* reset.c */
+/* A reset for a segment or connection known by its key only; now or when the link has room. */
+void tcp_send_reset(struct env *env, const struct flow_key *key, uint32_t seq, uint32_t ack,
+		    uint8_t flags);
+/* Answers a segment that belongs to no connection (RFC 9293 3.10.7.1). */
+void tcp_reset_stray(struct env *env, const struct pkt *p);
+void tcp_send_owed_resets(struct env *env);
+void tcp_forget_owed_resets(struct tcp *t);
 
 /* retransmit.c */
 /* The guest acknowledged up to `ack`, which is new. */

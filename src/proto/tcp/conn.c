@@ -25,6 +25,7 @@ struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer)
 	list_init(&t->touched);
 	list_init(&t->ready);
 	list_init(&t->roomless);
+	list_init(&t->resets);
 	list_init(&t->delacks);
 	t->delack_timer.fire = tcp_delack_timer_fired;
 	env->tcp = t;
@@ -38,6 +39,7 @@ void tcp_free(struct env *env)
 	if (!t)
 		return;
 	timerq_cancel(&env->timers, &t->delack_timer);
+	tcp_forget_owed_resets(t);
 	tcp_chunk_pool_free(&t->pool);
 	free(t);
 	env->tcp = NULL;
@@ -348,6 +350,7 @@ bool tcp_run_ready(struct env *env)
 
 void tcp_room(struct env *env)
 {
+	tcp_send_owed_resets(env);
 	run_turns(env, &env->tcp->roomless);
 }
 

@@ -26,6 +26,8 @@ static void queue(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8
 
 bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
+	if (c->host_error)
+		return true;
 	if (seq == c->rcv_nxt && tcp_recvq_empty(&c->recvq) && !c->host_blocked) {
 		add_piece(env->tcp, c, data, len);
 		c->rcv_nxt += len;
@@ -34,6 +36,8 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 	/* pieces and queue never stand side by side: their order would be lost */
 	if (c->first_piece >= 0 && !tcp_flush_to_host(env, c))
 		return false;
+	if (c->host_error)
+		return true;
 	queue(env, c, seq, data, len);
 	if (seq == c->rcv_nxt) {
 		c->rcv_nxt = seq_max(c->rcv_nxt,
@@ -111,8 +115,10 @@ static int flush_queue(struct env *env, struct tcp_conn *c)
 
 		if (sent < 0 && sent != -EAGAIN)
 			return (int)sent;
-		if (sent > 0)
+		if (sent > 0) {
 			tcp_recvq_consume(&c->recvq, &env->tcp->pool, (size_t)sent);
+			c->flow.used_ns = env->now_ns;
+		}
 		if (sent < (ssize_t)ready) {
 			c->host_blocked = true;
 			break;
@@ -147,14 +153,14 @@ bool tcp_flush_to_host(struct env *env, struct tcp_conn *c)
 {
 	int rc = 0;
 
+	if (c->host_error)
+		return tcp_host_failed(env, c, c->host_error);
 	if (c->first_piece >= 0)
 		rc = flush_pieces(env, c);
 	else if (!c->host_blocked && !tcp_recvq_empty(&c->recvq))
 		rc = flush_queue(env, c);
-	if (rc) {
-		tcp_host_failed(env, c, -rc);
-		return false;
-	}
+	if (rc)
+		return tcp_host_failed(env, c, -rc);
 	if (c->fin_seen && !c->fin_received && seq_ge(c->rcv_nxt, c->fin_seq))
 		take_fin(env, c);
 	if (c->fin_received && !c->host_shut && !tcp_recvq_ready(&c->recvq)) {
@@ -185,18 +191,24 @@ enum flow_close_reason tcp_reason_of(int err)
 	}
 }
 
-void tcp_host_failed(struct env *env, struct tcp_conn *c, int err)
+bool tcp_host_failed(struct env *env, struct tcp_conn *c, int err)
 {
 	bool drained;
+
+	c->host_error = err;
+	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
 
 	while (tcp_sends(c) && !c->recovering && seq_lt(c->snd_nxt, c->snd_una + c->snd_wnd)) {
 		ssize_t n = tcp_send_data(env, c, c->snd_nxt, c->snd_una + c->snd_wnd - c->snd_nxt,
 					  &drained);
 
+		if (n == -ENOBUFS)
+			return true;
 		if (n <= 0)
 			break;
 		c->snd_nxt += (uint32_t)n;
 		c->flow.bytes_in += (uint64_t)n;
 	}
 	tcp_abort(env, c, tcp_reason_of(err));
+	return false;
 }

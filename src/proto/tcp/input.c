@@ -28,21 +28,6 @@ bool tcp_is_syn(const struct tcp_hdr *h)
 	return (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
-void tcp_reset_stray(struct env *env, const struct pkt *p)
-{
-	const struct tcp_hdr *h = &p->tcp;
-	uint32_t len = (uint32_t)p->payload_len + !!(h->flags & TCP_SYN) + !!(h->flags & TCP_FIN);
-	struct flow_key key = { .guest = p->src, .peer = p->dst, .guest_port = h->sport,
-				.peer_port = h->dport, .proto = FLOW_TCP };
-
-	if (h->flags & TCP_RST)
-		return;
-	if (h->flags & TCP_ACK)
-		tcp_send_reset(env, &key, h->ack, 0, 0);
-	else
-		tcp_send_reset(env, &key, 0, h->seq + len, TCP_ACK);
-}
-
 /* First: whether any of the segment lies in the window.  A segment without length may also stand
  * at the right edge: a guest that filled the window acknowledges from there. */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_hdr *h, uint32_t len)

@@ -42,7 +42,7 @@ static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t
 	return at + tcp_len + payload_len;
 }
 
-static bool send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h)
+bool tcp_send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h)
 {
 	size_t max = ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_MAX;
 	uint8_t *frame;
@@ -51,15 +51,6 @@ static bool send_bare(struct env *env, const struct flow_key *key, const struct 
 		return false;
 	env->guest_ops->commit(env->link, 1, write_headers(env, key, frame, h, 0));
 	return true;
-}
-
-void tcp_send_reset(struct env *env, const struct flow_key *key, uint32_t seq, uint32_t ack,
-		    uint8_t flags)
-{
-	env->stats.tcp_resets_out++;
-	send_bare(env, key, &(struct tcp_hdr){ .sport = key->peer_port, .dport = key->guest_port,
-					       .seq = seq, .ack = ack,
-					       .flags = (uint8_t)(TCP_RST | flags) });
 }
 
 static struct tcp_hdr header(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t flags)
@@ -95,7 +86,7 @@ bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t
 	} else {
 		add_sack(c, &h);
 	}
-	if (!send_bare(env, &c->flow.key, &h))
+	if (!tcp_send_bare(env, &c->flow.key, &h))
 		return false;
 	c->flow.packets_in++;
 	if (flags & TCP_ACK)
@@ -220,10 +211,8 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 		n = tcp_send_data(env, c, c->snd_nxt, window < budget ? window : budget, &drained);
 		if (n == -ENOBUFS)
 			break;
-		if (n < 0 && n != -EAGAIN) {
-			tcp_host_failed(env, c, (int)-n);
-			return false;
-		}
+		if (n < 0 && n != -EAGAIN)
+			return tcp_host_failed(env, c, (int)-n);
 		if (n <= 0 || (drained && !c->host_end))
 			c->host_readable = false;
 		if (!n)

@@ -66,8 +66,10 @@ void tcp_rtx_reopened(struct env *env, struct tcp_conn *c)
 bool tcp_rtx_timeout(struct env *env, struct tcp_conn *c)
 {
 	if (c->snd_una == c->snd_nxt) { /* the guest's window is closed */
-		env->stats.tcp_zero_window_probes++;
-		tcp_send_control(env, c, c->snd_una - 1, TCP_ACK);
+		if (tcp_send_control(env, c, c->snd_una - 1, TCP_ACK))
+			env->stats.tcp_zero_window_probes++;
+		else
+			tcp_wait_for_room(env, c);
 		tcp_rtx_arm(env, c);
 		return true;
 	}
@@ -100,6 +102,17 @@ static bool next_hole(const struct tcp_conn *c, struct tcp_sack_block *hole)
 	       (hole->left == c->snd_una || seq_lt(hole->left, c->snd_una + c->snd_wnd));
 }
 
+static bool send_fin_again(struct env *env, struct tcp_conn *c)
+{
+	if (!tcp_send_control(env, c, c->snd_fin, TCP_FIN | TCP_ACK)) {
+		tcp_wait_for_room(env, c);
+		return true;
+	}
+	c->rtx_nxt = c->snd_fin + 1;
+	env->stats.tcp_retransmits++;
+	return true;
+}
+
 bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
 {
 	struct tcp_sack_block hole;
@@ -108,12 +121,8 @@ bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
 	for (int i = 0; i < SEGMENTS_AN_ACK && next_hole(c, &hole); i++) {
 		ssize_t n;
 
-		env->stats.tcp_retransmits++;
-		if (c->fin_sent && hole.left == c->snd_fin) {
-			tcp_send_control(env, c, c->snd_fin, TCP_FIN | TCP_ACK);
-			c->rtx_nxt = c->snd_fin + 1;
-			break;
-		}
+		if (c->fin_sent && hole.left == c->snd_fin)
+			return send_fin_again(env, c);
 		if (c->fin_sent)
 			hole.right = seq_min(hole.right, c->snd_fin);
 		n = hole.right - hole.left;
@@ -125,6 +134,7 @@ bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
 			return false;
 		}
 		c->rtx_nxt = hole.left + (uint32_t)n;
+		env->stats.tcp_retransmits++;
 	}
 	return true;
 }

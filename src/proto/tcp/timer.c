@@ -25,7 +25,10 @@ static void state_expired(struct env *env, struct tcp_conn *c)
 {
 	switch ((enum tcp_state)c->state) {
 	case TCP_TIME_WAIT:
-		tcp_finish(env, c, FLOW_CLOSED_FINISHED);
+		if (c->host) /* which never took the rest */
+			tcp_abort(env, c, FLOW_CLOSED_IDLE);
+		else
+			tcp_finish(env, c, FLOW_CLOSED_FINISHED);
 		break;
 	case TCP_ESTABLISHED:
 	case TCP_FIN_WAIT_2:
@@ -42,6 +45,10 @@ static void state_expired(struct env *env, struct tcp_conn *c)
 static bool rtx_expired(struct env *env, struct tcp_conn *c)
 {
 	c->rtx_deadline_ns = TIMERQ_NEVER;
+	if (list_linked(&c->turn)) { /* the link is full: not a sign of loss, and no place to send */
+		tcp_rtx_arm(env, c);
+		return true;
+	}
 	if (c->rto.backoff >= RETRIES_MAX) {
 		tcp_abort(env, c, FLOW_CLOSED_TIMED_OUT);
 		return false;

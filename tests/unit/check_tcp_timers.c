@@ -1,0 +1,295 @@
+/* What time does to connections: when states end, how seldom timers fire, ACKs that wait. */
+#include <assert.h>
+
+#include "lib/must.h"
+#include "lib/suite.h"
+#include "lib/tcp_hand.h"
+
+#define A TCP_ACK
+#define F TCP_FIN
+#define P TCP_PSH
+#define R TCP_RST
+
+static void begin(enum tcp_state s)
+{
+	hand_begin(0xffffffd0, 0xffffffd0);
+	hand.g.conf.timeouts.tcp_connect = 10;
+	hand.g.conf.timeouts.tcp_idle = 1000;
+	hand.g.conf.timeouts.tcp_closing = 500;
+	hand_reach(s);
+}
+
+static void advance_ms(uint64_t ms)
+{
+	fake_guest_advance(&hand.g, ms * NS_PER_MS);
+}
+
+static enum flow_close_reason last_reason(void)
+{
+	const struct flow_table *t = &hand.g.env.flows;
+
+	return t->closed[(t->n_closed - 1) % FLOW_CLOSED_KEPT].reason;
+}
+
+static const struct {
+	enum tcp_state state;
+	unsigned seconds;
+	enum flow_close_reason reason;
+	bool reset; /* the guest and the host side are told */
+} ends[] = {
+	{ TCP_CONNECTING, 10, FLOW_CLOSED_TIMED_OUT, true },
+	{ TCP_SYN_SENT, 60, FLOW_CLOSED_TIMED_OUT, true },
+	{ TCP_SYN_RECEIVED, 60, FLOW_CLOSED_TIMED_OUT, true },
+	{ TCP_ESTABLISHED, 1000, FLOW_CLOSED_IDLE, true },
+	{ TCP_FIN_WAIT_1, 500, FLOW_CLOSED_TIMED_OUT, true },
+	{ TCP_FIN_WAIT_2, 500, FLOW_CLOSED_IDLE, true },
+	{ TCP_CLOSE_WAIT, 500, FLOW_CLOSED_IDLE, true },
+	{ TCP_CLOSING, 60, FLOW_CLOSED_TIMED_OUT, true },
+	{ TCP_LAST_ACK, 60, FLOW_CLOSED_TIMED_OUT, true },
+	{ TCP_TIME_WAIT, 1, FLOW_CLOSED_FINISHED, false },
+};
+static_assert(sizeof(ends) / sizeof(ends[0]) == N_TCP_STATES, "each state ends");
+
+START_TEST(each_state_ends)
+{
+	for (unsigned i = 0; i < N_TCP_STATES; i++) {
+		struct pkt p, last = { 0 };
+
+		begin(ends[i].state);
+		advance_ms(ends[i].seconds * 1000 - 1);
+		ck_assert_uint_eq(hand_conn()->state, ends[i].state);
+		advance_ms(1);
+		ck_assert_ptr_null(hand_conn());
+		ck_assert_int_eq(last_reason(), ends[i].reason);
+		ck_assert(hand.h.reset == ends[i].reset);
+		while (hand_next(&p))
+			last = p;
+		ck_assert(!!(last.tcp.flags & R) == ends[i].reset);
+		hand_end();
+	}
+}
+END_TEST
+
+/* A deadline that passed is set once more, no busy waiting. */
+START_TEST(timers_fire_seldom)
+{
+	for (unsigned i = 0; i < N_TCP_STATES; i++) {
+		uint64_t until;
+		unsigned n = 0;
+
+		begin(ends[i].state);
+		until = hand.g.env.now_ns + ends[i].seconds * NS_PER_SEC;
+		while (timerq_next(&hand.g.env.timers) <= until) {
+			hand.g.env.now_ns = timerq_next(&hand.g.env.timers);
+			timerq_run(&hand.g.env.timers, hand.g.env.now_ns, 1, &hand.g.env);
+			must(n++ < 20);
+		}
+		hand_forget();
+		hand_end();
+	}
+}
+END_TEST
+
+START_TEST(traffic_keeps_alive)
+{
+	begin(TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 3; i++) {
+		advance_ms(999000); /* the guest sends */
+		hand_send(A, hand.seq++, hand.ack, 1);
+		hand_batch();
+		advance_ms(999000); /* the host does */
+		fake_host_write(&hand.g.env, &hand.h, 1, false);
+		hand.ack++;
+		hand_ack();
+		advance_ms(999000); /* keep-alive of the guest */
+		hand_send(A, hand.seq - 1, hand.ack, 0);
+		hand_batch();
+		ck_assert_ptr_nonnull(hand_conn());
+	}
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
+/* A host side that takes a little now and then is not idle. */
+START_TEST(slow_host_keeps_alive)
+{
+	begin(TCP_ESTABLISHED);
+	hand.h.room = 0;
+	hand_send(A | F, hand.seq, hand.ack, 10);
+	hand_batch();
+	hand_forget();
+	for (int i = 0; i < 9; i++) {
+		advance_ms(999000);
+		fake_host_read(&hand.g.env, &hand.h, 1);
+		ck_assert_ptr_nonnull(hand_conn());
+	}
+	hand_end();
+}
+END_TEST
+
+START_TEST(time_wait_begins_again)
+{
+	begin(TCP_TIME_WAIT);
+	advance_ms(900);
+	hand_send(A | F, hand.seq - 1, hand.ack, 0); /* our ACK was lost */
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq, 0);
+	advance_ms(999);
+	ck_assert_ptr_nonnull(hand_conn());
+	advance_ms(1);
+	ck_assert_ptr_null(hand_conn());
+	hand_end();
+}
+END_TEST
+
+/* Both sides have ended, the host side takes nothing: its peer must not believe that it has
+ * all. */
+START_TEST(time_wait_undelivered)
+{
+	for (int taken = 0; taken < 2; taken++) {
+		begin(TCP_FIN_WAIT_2);
+		hand.h.room = 0;
+		hand_send(A | F, hand.seq, hand.ack, 10);
+		hand_batch();
+		hand_forget();
+		ck_assert_uint_eq(hand_conn()->state, TCP_TIME_WAIT);
+		advance_ms(999000);
+		if (taken)
+			fake_host_read(&hand.g.env, &hand.h, 10);
+		advance_ms(1000);
+		ck_assert_ptr_null(hand_conn());
+		ck_assert(hand.h.shut == taken);
+		ck_assert(hand.h.reset == !taken);
+		hand_end();
+	}
+}
+END_TEST
+
+START_TEST(syn_again)
+{
+	static const unsigned at[] = { 1, 3, 7, 15, 31 };
+	uint64_t began;
+
+	begin(TCP_SYN_SENT);
+	began = hand.g.env.now_ns;
+	for (int i = 0; i < 5; i++) {
+		advance_ms(at[i] * 1000 - (hand.g.env.now_ns - began) / NS_PER_MS - 1);
+		hand_expect_nothing();
+		advance_ms(1);
+		hand_expect(TCP_SYN, hand.iss, 0, 0);
+	}
+	hand_send(TCP_SYN | A, hand.irs, hand.ack, 0);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq, 0);
+	ck_assert_uint_eq(hand_conn()->rto.rto_ns, NS_PER_SEC);
+	advance_ms(900000);
+	hand_expect_nothing();
+	hand_end();
+}
+END_TEST
+
+/* One question of a byte, and its answer. */
+static void turn(bool expect_ack)
+{
+	hand_send(A, hand.seq++, hand.ack, 1);
+	hand_batch();
+	if (expect_ack)
+		hand_expect(A, hand.ack, hand.seq, 0);
+	hand_expect_nothing();
+	fake_host_write(&hand.g.env, &hand.h, 1, false);
+	hand_expect(A | P, hand.ack++, hand.seq, 1);
+	hand_expect_nothing();
+}
+
+static void turns(void)
+{
+	for (int i = 0; i < 8; i++)
+		turn(true);
+	for (int i = 0; i < 8; i++)
+		turn(false);
+}
+
+START_TEST(ack_rides_on_the_answer)
+{
+	begin(TCP_ESTABLISHED);
+	turns();
+	hand_send(A, hand.seq++, hand.ack, 1); /* no answer comes */
+	hand_batch();
+	hand_expect_nothing();
+	advance_ms(1);
+	hand_expect_nothing();
+	advance_ms(1);
+	hand_expect(A, hand.ack, hand.seq, 0);
+	advance_ms(100);
+	hand_expect_nothing();
+	hand_end();
+}
+END_TEST
+
+START_TEST(ack_does_not_wait)
+{
+	begin(TCP_ESTABLISHED); /* for a second question */
+	turns();
+	hand_send(A, hand.seq++, hand.ack, 1);
+	hand_batch();
+	hand_send(A, hand.seq++, hand.ack, 1);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq, 0);
+	advance_ms(100);
+	hand_expect_nothing();
+	hand_end();
+
+	begin(TCP_ESTABLISHED); /* for the end */
+	turns();
+	hand_send(A | F, hand.seq, hand.ack, 1);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq + 2, 0);
+	hand_end();
+
+	begin(TCP_ESTABLISHED); /* for what was known, or is behind a hole */
+	turns();
+	hand_send(A, hand.seq - 1, hand.ack, 1);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq, 0);
+	hand_send(A, hand.seq + 1, hand.ack, 1);
+	hand_expect(A, hand.ack, hand.seq, 0);
+	hand_batch();
+	hand_expect_nothing();
+	hand_end();
+
+	begin(TCP_ESTABLISHED); /* for a host side that is slow */
+	turns();
+	hand.h.room = 0;
+	hand_send(A, hand.seq++, hand.ack, 1);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq, 0);
+	hand_end();
+}
+END_TEST
+
+/* The connection ends while its ACK waits; so does the relay. */
+START_TEST(end_with_an_ack_that_waits)
+{
+	begin(TCP_ESTABLISHED);
+	turns();
+	hand_send(A, hand.seq++, hand.ack, 1);
+	hand_batch();
+	hand_send(R, hand.seq, 0, 0);
+	hand_batch();
+	ck_assert_ptr_null(hand_conn());
+	advance_ms(100);
+	hand_expect_nothing();
+	hand_end();
+
+	begin(TCP_ESTABLISHED);
+	turns();
+	hand_send(A, hand.seq++, hand.ack, 1);
+	hand_batch();
+	hand_end();
+}
+END_TEST
+
+SUITE_MAIN("tcp_timers", each_state_ends, timers_fire_seldom, traffic_keeps_alive,
+	   slow_host_keeps_alive, time_wait_begins_again, time_wait_undelivered, syn_again,
+	   ack_rides_on_the_answer, ack_does_not_wait, end_with_an_ack_that_waits)
