@@ -27,8 +27,9 @@ void stream_link_listen(struct stream_link *l, int fd_listen);
 /* Serves `fd`, a connected socket, which is taken over. */
 void stream_link_attach(struct stream_link *l, int fd);
 
-/* Sends what is queued; called before the loop waits. */
-void stream_link_flush(struct stream_link *l);
+/* Sends what is queued; called before the loop waits.  Whether frames of the guest wait for their
+ * next turn. */
+bool stream_link_flush(struct stream_link *l);
 
 /* Makes a listening UNIX stream socket at `path`.  A socket file that nobody listens on is
  * replaced; -EADDRINUSE when somebody does, -EEXIST when `path` is not a socket,

@@ -33,8 +33,7 @@ static bool on_idle(void *ctx)
 	struct daemon *d = ctx;
 	bool more = demux_run_ready(&d->env);
 
-	stream_link_flush(d->link);
-	return more;
+	return stream_link_flush(d->link) || more;
 }
 
 static void on_end(void *ctx, int signo)

@@ -39,7 +39,8 @@ struct stream_link {
 	struct timer resume; /* armed while the listener waits for a free descriptor */
 	uint8_t *rx;
 	size_t rx_start, rx_end;
-	bool rx_paused; /* no room for replies, or others have their turn */
+	bool rx_paused; /* no room for replies */
+	bool rx_turn_over; /* frames wait in the buffer while others have their turn */
 	struct txbuf tx;
 	int broken; /* errno of a failed write; the client ends when the stack is unwound */
 	struct log_limit refused_limit, pause_limit;
@@ -48,13 +49,19 @@ struct stream_link {
 static void client_ended(struct stream_link *l, const char *why);
 static void read_frames(struct stream_link *l);
 
+/* Whether the buffer may take more from the guest: nothing that waits in it is complete. */
+static bool reads(const struct stream_link *l)
+{
+	return !l->rx_paused && !l->rx_turn_over;
+}
+
 /* What the client's socket is watched for follows from the state of the buffers.  Whoever waits
  * for room is woken by the socket being writable, also when the buffer is empty by now. */
 static void update_watch(struct stream_link *l)
 {
 	bool waiting = txbuf_pending(&l->tx) || l->tx.starved || l->rx_paused;
 
-	watch_set(&l->client, (l->rx_paused ? 0u : LOOP_READ) | (waiting ? LOOP_WRITE : 0u));
+	watch_set(&l->client, (reads(l) ? LOOP_READ : 0u) | (waiting ? LOOP_WRITE : 0u));
 }
 
 static void flush(struct stream_link *l)
@@ -96,15 +103,19 @@ static void commit(void *link, int n, size_t last_len)
 
 static const struct guest_ops ops = { reserve, commit };
 
-void stream_link_flush(struct stream_link *l)
+bool stream_link_flush(struct stream_link *l)
 {
-	if (l->fd < 0)
-		return;
+	if (l->fd >= 0 && l->rx_turn_over && !l->rx_paused && !l->broken)
+		read_frames(l);
 	flush(l);
-	if (l->broken)
+	if (l->fd < 0)
+		return false;
+	if (l->broken) {
 		client_ended(l, strerror(l->broken));
-	else
-		update_watch(l);
+		return false;
+	}
+	update_watch(l);
+	return l->rx_turn_over && !l->rx_paused;
 }
 
 /* The guest has read: whoever waited for room goes on. */
@@ -125,6 +136,7 @@ static int handle_frames(struct stream_link *l)
 {
 	uint64_t flows = l->env->stats.flow_opened + FLOWS_A_TURN;
 
+	l->rx_turn_over = false;
 	while (l->rx_end - l->rx_start >= PREFIX_LEN) {
 		size_t len = get_be32(l->rx + l->rx_start);
 
@@ -143,7 +155,7 @@ static int handle_frames(struct stream_link *l)
 		demux_from_guest(l->env, l->rx + l->rx_start + PREFIX_LEN, len);
 		l->rx_start += PREFIX_LEN + len;
 		if (l->env->stats.flow_opened >= flows) {
-			l->rx_paused = true;
+			l->rx_turn_over = true;
 			break;
 		}
 	}
@@ -162,7 +174,7 @@ static void read_frames(struct stream_link *l)
 	}
 	if (l->rx_start == l->rx_end) {
 		l->rx_start = l->rx_end = 0;
-	} else if (l->rx_start && !l->rx_paused) {
+	} else if (l->rx_start && reads(l)) {
 		memmove(l->rx, l->rx + l->rx_start, l->rx_end - l->rx_start);
 		l->rx_end -= l->rx_start;
 		l->rx_start = 0;
@@ -192,7 +204,7 @@ static void client_ready(struct watch *w, unsigned events)
 		if (!l->broken)
 			room_returned(l);
 	}
-	if (events & LOOP_READ && l->fd >= 0 && !l->rx_paused && !l->broken)
+	if (events & LOOP_READ && l->fd >= 0 && reads(l) && !l->broken)
 		receive(l);
 }
 
@@ -203,7 +215,7 @@ void stream_link_attach(struct stream_link *l, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	l->fd = fd;
 	l->broken = 0;
-	l->rx_paused = false;
+	l->rx_paused = l->rx_turn_over = false;
 	l->rx_start = l->rx_end = 0;
 	txbuf_reset(&l->tx);
 	l->tx.starved = false;
@@ -264,8 +276,12 @@ static bool client_has_gone(const struct stream_link *l)
 /* Takes what a client that has gone sent before, and makes way for the next one. */
 static void see_off(struct stream_link *l)
 {
-	while (l->fd >= 0 && !l->rx_paused && !l->broken)
-		receive(l);
+	while (l->fd >= 0 && !l->rx_paused && !l->broken) {
+		if (l->rx_turn_over)
+			read_frames(l);
+		else
+			receive(l);
+	}
 	if (l->fd >= 0)
 		client_ended(l, "closed its end");
 }
