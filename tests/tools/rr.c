@@ -4,7 +4,8 @@
  * Clients print one JSON object: n, per_s, p50_us, p99_us, errors; "hold"
  * prints held, errors, per_s, and keeps its connections until stdin ends.
  */
-#include <arpa/inet.h>
+#include "net.h"
+
 #include <err.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -15,22 +16,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EXCHANGES_MAX	(1 << 22)
 #define DATAGRAM_MAX	(1 << 16)
 #define HOLD_SIZE	16
-#define BACKLOG		4096
 #define EVENTS_MAX	256
 #define TIMEOUT_SECONDS 3
-
-union endpoint {
-	struct sockaddr any;
-	struct sockaddr_in in4;
-	struct sockaddr_in6 in6;
-};
 
 struct client {
 	union endpoint peer;
@@ -48,55 +40,9 @@ struct tally {
 
 static unsigned char payload[DATAGRAM_MAX];
 
-static double now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static union endpoint endpoint_parse(const char *addr, const char *port)
-{
-	union endpoint endpoint = { 0 };
-	int ok;
-
-	if (strchr(addr, ':')) {
-		endpoint.in6.sin6_family = AF_INET6;
-		endpoint.in6.sin6_port = htons((uint16_t)atoi(port));
-		ok = inet_pton(AF_INET6, addr, &endpoint.in6.sin6_addr);
-	} else {
-		endpoint.in4.sin_family = AF_INET;
-		endpoint.in4.sin_port = htons((uint16_t)atoi(port));
-		ok = inet_pton(AF_INET, addr, &endpoint.in4.sin_addr);
-	}
-	if (ok != 1)
-		errx(2, "bad address '%s'", addr);
-	return endpoint;
-}
-
-static socklen_t endpoint_len(const union endpoint *endpoint)
-{
-	return endpoint->any.sa_family == AF_INET6 ? sizeof(endpoint->in6)
-						   : sizeof(endpoint->in4);
-}
-
 static void set_nodelay(int sock)
 {
 	setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-}
-
-static int listener_open(const union endpoint *local, int type)
-{
-	int sock = socket(local->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (sock < 0)
-		err(1, "socket");
-	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (bind(sock, &local->any, endpoint_len(local)) ||
-	    (type == SOCK_STREAM && listen(sock, BACKLOG)))
-		err(1, "bind");
-	return sock;
 }
 
 static void epoll_add(int epoll, int fd)
@@ -140,8 +86,8 @@ static void server_echo_stream(int sock)
 
 static _Noreturn void server_run(const union endpoint *local)
 {
-	int listener = listener_open(local, SOCK_STREAM);
-	int datagram = listener_open(local, SOCK_DGRAM);
+	int listener = endpoint_bind(local, SOCK_STREAM | SOCK_NONBLOCK);
+	int datagram = endpoint_bind(local, SOCK_DGRAM | SOCK_NONBLOCK);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	epoll_add(epoll, listener);
@@ -254,19 +200,23 @@ static int client_run(struct client *client, double seconds)
 	return 0;
 }
 
-static int hold_run(struct client *client, long count)
+/* Opens connections until there are `count`, or the time is over. */
+static int hold_run(struct client *client, long count, double seconds)
 {
 	double start = now_seconds();
 	long held = 0, errors = 0;
 
 	client->type = SOCK_STREAM;
-	for (long i = 0; i < count; i++) {
+	while (held < count && now_seconds() - start < seconds) {
 		int sock = client_connect(client);
 
-		if (sock >= 0 && exchange(sock, HOLD_SIZE, SOCK_STREAM))
+		if (sock >= 0 && exchange(sock, HOLD_SIZE, SOCK_STREAM)) {
 			held++;
-		else
+		} else {
 			errors++;
+			if (sock >= 0)
+				close(sock);
+		}
 	}
 	printf("{\"held\": %ld, \"errors\": %ld, \"per_s\": %.0f}\n", held, errors,
 	       (double)held / (now_seconds() - start));
@@ -292,7 +242,8 @@ static _Noreturn void usage(void)
 	      "       rr rr  ADDR PORT SECONDS [SIZE]   one TCP connection, ping-pong\n"
 	      "       rr crr ADDR PORT SECONDS [SIZE]   a new TCP connection each time\n"
 	      "       rr urr ADDR PORT SECONDS [SIZE]   UDP ping-pong on one socket\n"
-	      "       rr hold ADDR PORT COUNT           COUNT TCP connections, kept open\n",
+	      "       rr hold ADDR PORT COUNT SECONDS   COUNT TCP connections, kept open\n"
+	      "SECONDS is how long to go on, for hold at most.\n",
 	      stderr);
 	exit(2);
 }
@@ -309,8 +260,8 @@ int main(int argc, char **argv)
 	client.peer = endpoint_parse(argv[2], argv[3]);
 	if (!strcmp(mode, "server") && argc == 4)
 		server_run(&client.peer);
-	if (!strcmp(mode, "hold") && argc == 5)
-		return hold_run(&client, atol(argv[4]));
+	if (!strcmp(mode, "hold") && argc == 6)
+		return hold_run(&client, atol(argv[4]), atof(argv[5]));
 	if (argc < 5 || argc > 6)
 		usage();
 	client.connect_each = !strcmp(mode, "crr");
