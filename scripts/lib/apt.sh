@@ -3,6 +3,7 @@
 
 packages_list=$(dirname "${BASH_SOURCE[0]}")/packages
 apt_options=(-qq -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root)
+debian_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # root_possible: whether this is root, or sudo can be had.
 root_possible()
@@ -54,4 +55,11 @@ package_dependency()
 package_download()
 {
 	(cd "$2" && apt-get "${apt_options[@]}" download "$1")
+}
+
+# debian_mirror: prints the address of the mirror that the system's apt has Debian from.
+debian_mirror()
+{
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
+		grep -v security | sort -u | head -n 1
 }
