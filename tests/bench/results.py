@@ -1,0 +1,147 @@
+"""The measurements: medians of what succeeded, counts of what failed, and the JSON file."""
+
+import json
+import statistics
+import typing
+
+from bench import terms
+
+FORMAT = 1
+
+
+class Series(typing.NamedTuple):
+    """One figure of one candidate: the values of the runs that succeeded."""
+
+    values: list
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    @property
+    def low(self):
+        return min(self.values)
+
+    @property
+    def high(self):
+        return max(self.values)
+
+
+class Runs:
+    """The runs of one test by one candidate under one condition."""
+
+    def __init__(self):
+        self.figures = {}       # name: list of values
+        self.failures = []      # reasons
+
+    def add(self, outcome):
+        if "failure" in outcome:
+            self.failures.append(outcome["failure"])
+        for name, value in outcome.get("figures", {}).items():
+            self.figures.setdefault(name, []).append(value)
+
+    @property
+    def succeeded(self):
+        return max(map(len, self.figures.values()), default=0)
+
+    @property
+    def total(self):
+        return self.succeeded + len(self.failures)
+
+
+class Results:
+    """The first candidate is the one that the others are compared with."""
+
+    def __init__(self, candidates, about):
+        self.candidates = candidates    # dicts of name, command and version
+        self.about = about              # how, when and where: for the reader
+        self.runs = {}                  # (condition, test, candidate): Runs
+
+    @property
+    def names(self):
+        return [candidate["name"] for candidate in self.candidates]
+
+    @property
+    def conditions(self):
+        return sorted({condition for condition, _, _ in self.runs},
+                      key=lambda c: (c.idle, c.delay_us, -c.mtu))
+
+    def add(self, outcome):
+        """Takes an outcome as measure prints it."""
+        self.runs_of(terms.Condition(*outcome["condition"]), outcome["test"],
+                     outcome["candidate"], create=True).add(outcome)
+
+    def runs_of(self, condition, test, candidate, create=False):
+        key = condition, test, candidate
+        return self.runs.setdefault(key, Runs()) if create else self.runs.get(key, Runs())
+
+    def tests(self, condition):
+        """Names of the tests under the condition, in their order."""
+        measured = {test for c, test, _ in self.runs if c == condition}
+        return [test for test in (*terms.TESTS, terms.IDLE) if test in measured]
+
+    def series(self, condition, test, candidate, figure):
+        """The figure, or None if no run succeeded."""
+        values = self.runs_of(condition, test, candidate).figures.get(figure)
+        return Series(values) if values else None
+
+    def ratio(self, condition, test, figure, over):
+        """The first candidate's median over that of another; None where there is none."""
+        own = self.series(condition, test, self.names[0], figure)
+        other = self.series(condition, test, over, figure)
+        return own.median / other.median if own and other and other.median else None
+
+    def failures(self):
+        """(condition, test, candidate, Runs) of every test that failed at least once."""
+        return [(*key, runs) for key, runs in self.runs.items() if runs.failures]
+
+    # The file.
+
+    def save(self, path):
+        content = {"format": FORMAT, "about": self.about, "candidates": self.candidates,
+                   "rows": [self._row(*key) for key in self.runs]}
+        with open(path, "w") as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+
+    def _row(self, condition, test, candidate):
+        runs = self.runs[condition, test, candidate]
+        figures = {}
+        for name, values in runs.figures.items():
+            series = Series(values)
+            figures[name] = {"median": series.median, "min": series.low, "max": series.high,
+                             "values": values}
+            ratio = self.ratio(condition, test, name, candidate)
+            if candidate != self.names[0] and ratio is not None:
+                figures[name]["ratio"] = ratio
+        return condition._asdict() | {
+            "test": test, "candidate": candidate, "n": runs.succeeded,
+            "failed": len(runs.failures), "failures": runs.failures, "figures": figures}
+
+    @classmethod
+    def load(cls, paths):
+        """The measurements of several files together, as if made in one run."""
+        results = cls([], {})
+        for path in paths:
+            try:
+                with open(path) as file:
+                    results._add_file(json.load(file))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise ValueError(f"{path}: not a file of this benchmark") from None
+        return results
+
+    def _add_file(self, content):
+        if content["format"] != FORMAT or not content["candidates"]:
+            raise ValueError
+        self.about = self.about or content["about"]
+        self.candidates += [candidate for candidate in content["candidates"]
+                            if candidate["name"] not in self.names]
+        for row in content["rows"]:
+            self._add_row(row)
+
+    def _add_row(self, row):
+        condition = terms.Condition(row["mtu"], row["delay_us"], row["idle"])
+        runs = self.runs_of(condition, row["test"], row["candidate"], create=True)
+        runs.failures += row["failures"]
+        for name, figure in row["figures"].items():
+            runs.figures.setdefault(name, []).extend(figure["values"])
