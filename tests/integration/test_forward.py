@@ -55,6 +55,26 @@ def test_udp(lab):
     equal(peers, [(SERVER_ADDR, port)], "the clients that the guest saw")
 
 
+def test_udp_sizes(lab):
+    """Datagrams of 0 to 65,507 bytes go in through a forward and come back."""
+    lab.start("-u", "5353:53")
+    guest_udp_echo(lab, 53)
+    sock = lab.server.udp_socket(buffer=4 << 20)
+    for size in (0, 1, 1472, 9000, 65507):
+        sock.sendto(pattern(size), (HOST_ADDR, 5353))
+        check(sock.recv(1 << 16) == pattern(size), f"the echo of {size} bytes differs")
+
+
+def test_second_address(lab):
+    """A client of another of the host's addresses is answered from that address."""
+    lab.host.ip("addr add 192.0.2.44/24 dev uplink")
+    lab.start("-t", "2222:22", "-u", "2222:22")
+    guest_echo(lab, 22)
+    guest_udp_echo(lab, 22)
+    check_tcp(lab.server, 2222, "192.0.2.44")
+    check_udp(lab.server, 2222, "192.0.2.44")
+
+
 def test_same_port(lab):
     """A port alone is forwarded to the same port."""
     lab.start("-t", "8080", "-u", "8080")

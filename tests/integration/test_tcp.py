@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import socket
 import struct
 
@@ -163,6 +164,69 @@ def wait_still(measure):
         last[0] = value
         return same
     eventually(still, 20, "the transfer stands still", interval=0.3)
+
+
+def test_link_stands_still(lab):
+    """While nobody reads the link, the daemon sleeps and serves its control socket."""
+    daemon = lab.start()
+    data, received = pattern(32 << 20), []
+    server = TcpServer(lab, lab.server.tcp_listen(), lambda conn, _peer: conn.sendall(data))
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port, timeout=30) as sock:
+        lab.guest.relay.send_signal(signal.SIGSTOP)
+        reader = lab.thread(lambda: received.append(receive_all(sock)))
+        wait_still(lambda: server_progress(lab, server.port))
+        before = daemon.cpu_seconds()
+        with daemon.qmp() as session:
+            session.execute("query-status")
+        wait_still(lambda: server_progress(lab, server.port))
+        check(daemon.cpu_seconds() - before < 0.2, "the daemon is busy with a link that is full")
+        lab.guest.relay.send_signal(signal.SIGCONT)
+        reader.join(30)
+    check(received == [data], "the data differ")
+
+
+def test_out_of_descriptors(lab):
+    """Without descriptors left, connections are refused at once; when there are, they work."""
+    daemon = lab.daemon().start(wrapper=["prlimit", "--nofile=100:100"])
+    lab.guest.attach(daemon)
+    lab.guest.configure()
+    server = echo_server(lab)
+    socks, refused = [], 0
+    for _ in range(150):
+        try:
+            with within(5, "the refusal"):
+                socks.append(lab.guest.tcp_connect(SERVER_ADDR, server.port))
+        except ConnectionRefusedError:
+            refused += 1
+    check(refused, "150 connections on 100 descriptors")
+    check(len(socks) >= 40, f"only {len(socks)} connections on 100 descriptors")
+    for sock in socks:
+        check_echo(sock, 100)
+        sock.close()
+
+    def served():
+        try:
+            with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+                check_echo(sock, 100)
+            return True
+        except ConnectionRefusedError:
+            return False
+    eventually(served, 10, "a connection is served again")
+
+
+def test_memory_returns(lab):
+    """2,000 connections, one after the other, leave the daemon about as large as 200 did."""
+    daemon = lab.start()
+    server = echo_server(lab)
+
+    def churn(count):
+        for _ in range(count):
+            with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+                check_echo(sock, 100)
+        return daemon.resident_kb()
+    first = churn(200)
+    grown = churn(2000) - first
+    check(grown < 8 << 10, f"the daemon grew by {grown} kB")
 
 
 # Ends of connections.
