@@ -14,11 +14,12 @@ const struct mac fake_gateway_mac = { { 0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55 } };
 static int reserve(void *link, bool bulk, size_t frame_max, int n, uint8_t *frames[])
 {
 	struct fake_guest *g = link;
+	int room = g->room - (bulk ? g->reply_room : 0);
 
 	free(g->reserved);
 	g->reserved = NULL;
-	if (g->room >= 0 && n > g->room)
-		n = g->room;
+	if (g->room >= 0 && n > room)
+		n = room;
 	if (n <= 0)
 		return 0;
 	g->frame_max = frame_max;

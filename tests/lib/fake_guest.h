@@ -23,6 +23,7 @@ struct fake_guest {
 	struct conf conf;
 	struct net net;
 	int room; /* frames that still fit; -1: no limit */
+	int reply_room; /* ... of which so many are not for bulk data */
 	struct fake_frame frames[FAKE_GUEST_FRAMES];
 	size_t n_frames;
 	uint8_t *reserved;

@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "lib/must.h"
-#include "lib/suite.h"
 
 uint8_t fake_host_byte(uint32_t seed, uint64_t i)
 {
@@ -36,10 +35,7 @@ static ssize_t host_send(void *host, const struct iovec *iov, int n)
 				h->wants_room = true;
 				return taken ? taken : -EAGAIN;
 			}
-			/* Check's own assertions would cost a system call a byte */
-			if (p[j] != fake_host_byte(h->peer_seed, h->n_taken))
-				ck_abort_msg("byte %llu from the guest is wrong",
-					     (unsigned long long)h->n_taken);
+			must(p[j] == fake_host_byte(h->peer_seed, h->n_taken));
 			h->n_taken++;
 			h->room--;
 			taken++;
@@ -76,7 +72,7 @@ static void host_shutdown(void *host)
 {
 	struct fake_host *h = host;
 
-	ck_assert(!h->shut);
+	must(!h->shut);
 	h->shut = true;
 }
 
@@ -84,7 +80,7 @@ static void host_close(void *host, bool reset)
 {
 	struct fake_host *h = host;
 
-	ck_assert(h->open);
+	must(h->open);
 	h->open = false;
 	h->reset = reset || h->n_consumed < h->n_written; /* as a kernel does with unread bytes */
 	h->conn = NULL;

@@ -123,6 +123,22 @@ START_TEST(window_of_older_segments)
 	hand_batch();
 	hand_forget();
 	ck_assert_uint_eq(hand_conn()->snd_wnd, 0);
+	hand.window = HAND_WINDOW >> HAND_WSCALE;
+	hand_send(A, hand.seq + 10, hand.ack, 10); /* there is a hole before it */
+	hand_batch();
+	hand_forget();
+	host_writes(100);
+	expect_data(0, 100, true);
+	hand.window = 0;
+	hand_send(A, hand.seq, hand.ack + 100, 10); /* sent again, with news */
+	hand_batch();
+	hand_forget();
+	host_writes(100);
+	hand_expect_nothing();
+	hand.window = 100;
+	hand_send(A, hand.seq + 20, hand.ack + 50, 0); /* of long ago */
+	hand_batch();
+	ck_assert_uint_eq(hand_conn()->snd_wnd, 0);
 	hand_end();
 }
 END_TEST

@@ -92,11 +92,15 @@ void tcp_take_syn(struct env *env, struct tcp_conn *c, const struct tcp_hdr *h)
 	c->snd_wl2 = h->ack;
 }
 
+/* The window counts from the ACK that it comes with: one that acknowledges more always tells it,
+ * also in a segment that is sent again; of others the latest does. */
 static void take_window(struct tcp_conn *c, const struct tcp_hdr *h)
 {
 	uint32_t window = (uint32_t)h->window << c->snd_wscale;
+	bool later = seq_lt(c->snd_wl1, h->seq) ||
+		     (c->snd_wl1 == h->seq && seq_le(c->snd_wl2, h->ack));
 
-	if (seq_gt(c->snd_wl1, h->seq) || (c->snd_wl1 == h->seq && seq_gt(c->snd_wl2, h->ack)))
+	if (seq_lt(h->ack, c->snd_una) || (!later && h->ack == c->snd_una))
 		return;
 	c->snd_wnd = window;
 	if (window > c->snd_wnd_max)
