@@ -65,6 +65,11 @@ START_TEST(impossible_blocks_ignored)
 	ck_assert(!add(-20u, -10u));
 	ck_assert(!add(10, 100001));	  /* never sent */
 	ck_assert(!add(10, 0x80000000u)); /* neither before nor behind */
+	/* both ends seem to be in order, half way round */
+	ck_assert(!tcp_sack_add(&s,
+				(struct tcp_sack_block){ base + 0x7ffffff0, base + 0x80000010 },
+				base, base));
+	ck_assert(!add(0x7ffffff0, 0x80000010));
 	ck_assert_uint_eq(s.n, 0);
 	ck_assert(add(1, 100000)); /* all that may be */
 }

@@ -13,12 +13,20 @@ static bool known(const struct tcp_sack *s, struct tcp_sack_block b)
 	return false;
 }
 
+/* By distance: a block may reach half way round, where before and behind have no meaning. */
+static bool within(struct tcp_sack_block b, uint32_t una, uint32_t max)
+{
+	uint32_t left = b.left - una, right = b.right - una;
+
+	return left && left < right && right <= max - una;
+}
+
 bool tcp_sack_add(struct tcp_sack *s, struct tcp_sack_block b, uint32_t una, uint32_t max)
 {
 	struct tcp_sack_block *r = s->ranges;
 	unsigned i = 0, n;
 
-	if (seq_ge(b.left, b.right) || seq_le(b.left, una) || seq_gt(b.right, max) || known(s, b))
+	if (!within(b, una, max) || known(s, b))
 		return false;
 	while (i < s->n && seq_lt(r[i].right, b.left))
 		i++;
