@@ -5,6 +5,7 @@
 #include "lib/must.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
+#include "lib/tcp_holds.h"
 
 #define GUEST_PORT 40000
 #define PEER	   0xc6336402 /* 198.51.100.2 */
@@ -114,6 +115,7 @@ void hand_batch(void)
 	demux_batch_end(&hand.g.env);
 	while (n_batch)
 		free(batch[--n_batch]);
+	tcp_must_hold(&hand.g.env, &hand.h);
 }
 
 void hand_ack(void)

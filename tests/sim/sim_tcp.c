@@ -20,6 +20,7 @@
 #include "lib/must.h"
 #include "lib/sim_link.h"
 #include "lib/suite.h"
+#include "lib/tcp_holds.h"
 #include "proto/tcp/conn.h"
 
 #define BATCH_MAX 8192
@@ -98,10 +99,7 @@ static void arrive(struct side *s)
 
 static void check_promise(struct side *s)
 {
-	struct tcp_conn *c = s->h.conn;
-
-	if (c && c->state >= TCP_SYN_RECEIVED && !c->fin_received)
-		must(c->rcv_adv - c->recvq.base <= TCP_RECVQ_MAX);
+	tcp_must_hold(&s->g.env, &s->h);
 	must(n_hurt() || !s->g.env.stats.tcp_memory_pressure);
 }
 

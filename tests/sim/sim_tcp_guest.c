@@ -20,7 +20,7 @@
 #include "lib/must.h"
 #include "lib/packets.h"
 #include "lib/sim_link.h"
-#include "lib/suite.h"
+#include "lib/tcp_holds.h"
 #include "proto/tcp/conn.h"
 
 #define GUEST_PORT 40000
@@ -401,10 +401,7 @@ static void start(uint64_t seed)
 
 static void check_promise(void)
 {
-	struct tcp_conn *c = sim.h.conn;
-
-	if (c && c->state >= TCP_SYN_RECEIVED)
-		must(c->rcv_adv - c->recvq.base <= TCP_RECVQ_MAX + c->fin_received);
+	tcp_must_hold(&sim.g.env, &sim.h);
 	must(!sim.g.env.stats.tcp_memory_pressure || sim.up.n_hurt);
 }
 

@@ -8,9 +8,12 @@
 
 #include "base/cursor.h"
 #include "lib/fake_guest.h"
+#include "lib/fake_host.h"
 #include "lib/must.h"
+#include "lib/packets.h"
 #include "lib/suite.h"
 #include "link/txbuf.h"
+#include "loop/loop.h"
 
 static struct txbuf t;
 
@@ -119,5 +122,69 @@ START_TEST(partial_writes_resume)
 }
 END_TEST
 
+#define FLOOD 200
+
+static struct {
+	struct fake_guest g;
+	struct loop *loop;
+	struct stream_link *link;
+	uint64_t opened, most; /* flows, and at most between two waits of the loop */
+	unsigned turns;
+} flood;
+
+static bool flood_idle(void *ctx)
+{
+	uint64_t now;
+	bool more = stream_link_flush(flood.link);
+
+	now = flood.g.env.stats.flow_opened;
+	if (now - flood.opened > flood.most)
+		flood.most = now - flood.opened;
+	flood.opened = now;
+	if (now == FLOOD || ++flood.turns > 1000)
+		loop_stop(flood.loop);
+	return more;
+}
+
+/* A batch of SYNs is worked off in turns, so that others have theirs, although the guest reads
+ * nothing meanwhile and nothing more comes from it. */
+START_TEST(flood_of_flows_in_turns)
+{
+	static struct packet p;
+	static uint8_t batch[FLOOD * 100];
+	struct wr w = wr_init(batch, sizeof(batch));
+	int fd[2];
+
+	fake_guest_init(&flood.g);
+	ck_assert_ptr_nonnull(tcp_new(&flood.g.env, &fake_dialer));
+	fake_dialer_next(NULL, ECONNREFUSED);
+	flood.loop = loop_new(&flood.g.env.timers, &flood.g.env);
+	flood.link = stream_link_new(&flood.g.env, flood.loop, false, NULL, NULL);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	stream_link_attach(flood.link, fd[0]);
+	for (uint16_t i = 0; i < FLOOD; i++) {
+		packet_tcp(&p, &(struct packet_ip){ 0 },
+			   &(struct tcp_hdr){ .sport = (uint16_t)(1000 + i),
+					      .dport = 80,
+					      .flags = TCP_SYN },
+			   NULL, 0);
+		wr_be32(&w, (uint32_t)p.len);
+		wr_bytes(&w, p.frame, p.len);
+	}
+	ck_assert(!w.error);
+	ck_assert_int_eq(write(fd[1], batch, wr_len(&w)), (ssize_t)wr_len(&w));
+	loop_set_idle(flood.loop, flood_idle, NULL);
+	loop_run(flood.loop);
+	ck_assert_uint_eq(flood.opened, FLOOD);
+	ck_assert_uint_le(flood.most, 32);
+	stream_link_free(flood.link);
+	loop_free(flood.loop);
+	close(fd[1]);
+	tcp_free(&flood.g.env);
+	fake_guest_free(&flood.g);
+}
+END_TEST
+
 SUITE_MAIN("stream", short_frames_are_padded, several_frames_in_one_reservation,
-	   bulk_ends_before_replies_do, refused_replies_are_remembered, partial_writes_resume)
+	   bulk_ends_before_replies_do, refused_replies_are_remembered, partial_writes_resume,
+	   flood_of_flows_in_turns)
