@@ -96,7 +96,6 @@ static inline uint32_t ip4_mask(unsigned prefix_len)
 bool addr_is_unspecified(const struct addr *a); /* 0.0.0.0 or :: */
 bool addr_is_loopback(const struct addr *a);	/* 127.0.0.0/8 or ::1 */
 bool addr_is_multicast(const struct addr *a);	/* 224.0.0.0/4 or ff00::/8 */
-bool addr_is_link_local(const struct addr *a);	/* 169.254.0.0/16 or fe80::/10 */
 
 /* Whether `a` lies in `net`/`prefix_len`; the length counts in bits of the address's own
  * family (0..32 or 0..128).  Addresses of different families never match. */

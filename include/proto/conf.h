@@ -37,7 +37,7 @@ struct conf_timeouts {
 	unsigned tcp_syn;    /* a forward's SYN unanswered by the guest; 60 */
 	unsigned tcp_idle;   /* an established connection without traffic; 7200 */
 	unsigned tcp_closing; /* half-closed connections without traffic; 7200 */
-	unsigned tcp_last_ack; /* our FIN unacknowledged, TIME-WAIT likewise; 60 */
+	unsigned tcp_last_ack; /* our FIN unacknowledged after the guest's came; 60 */
 	unsigned dhcp_lease; /* 86400 */
 };
 

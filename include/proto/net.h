@@ -12,7 +12,6 @@
 #include "base/addr.h"
 #include "proto/conf.h"
 
-#define NET_MTU_DEFAULT 65520
 #define NET_MTU_MAX	65520
 #define NET_MTU_UNTOLD	1500 /* what a guest takes when it is told none */
 #define NET_UPSTREAMS_MAX 8

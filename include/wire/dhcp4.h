@@ -16,7 +16,6 @@
 #define DHCP4_CHADDR_LEN      16
 #define DHCP4_FIXED_LEN	      236 /* up to the options field */
 #define DHCP4_MESSAGE_MIN     300 /* what is sent is padded to it (RFC 1542 2.1) */
-#define DHCP4_MESSAGE_DEFAULT 548 /* all clients take it (RFC 2131 2): 576 with IP, UDP */
 
 enum dhcp4_op { DHCP4_BOOTREQUEST = 1, DHCP4_BOOTREPLY = 2 };
 

@@ -261,24 +261,32 @@ int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX])
 	return rc;
 }
 
-int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
-		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX])
+/* Reads a SPEC and hands its rules on; how many there were, or -errno. */
+static int with_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
+		     int (*apply)(struct forwards *fs, const struct forward_batch *b, char *error),
+		     char *error)
 {
 	struct forward_batch *b = calloc(1, sizeof(*b));
 	int rc;
 
 	if (!b)
 		return fail(-ENOMEM, error, "out of memory");
-	*first_id = fs->next_id;
 	rc = forward_spec_parse(spec, proto, &fs->ports, b->rules, error);
 	if (rc > 0) {
 		b->n = rc;
-		rc = open_batch(fs, b, error);
+		rc = apply(fs, b, error);
 		if (!rc)
 			rc = b->n;
 	}
 	free(b);
 	return rc;
+}
+
+int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
+		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX])
+{
+	*first_id = fs->next_id;
+	return with_spec(fs, proto, spec, open_batch, error);
 }
 
 int forwards_remove(struct forwards *fs, uint64_t id)
@@ -302,9 +310,9 @@ int forwards_remove(struct forwards *fs, uint64_t id)
 static bool rule_eq(const struct forward_rule *a, const struct forward_rule *b)
 {
 	return a->proto == b->proto && addr_eq(&a->addr, &b->addr) &&
-	       !strcmp(a->interface, b->interface) && a->first == b->first && a->last == b->last &&
-	       addr_eq(&a->target, &b->target) && a->target_first == b->target_first &&
-	       a->best_effort == b->best_effort;
+	       !strcmp(a->interface, b->interface) && a->first == b->first &&
+	       a->last == b->last && addr_eq(&a->target, &b->target) &&
+	       a->target_first == b->target_first && a->best_effort == b->best_effort;
 }
 
 /* The id of such a rule; 0 if there is none. */
@@ -326,24 +334,13 @@ static int remove_batch(struct forwards *fs, const struct forward_batch *b, char
 				    forward_rule_print(&b->rules[i], text));
 	for (int i = 0; i < b->n; i++)
 		forwards_remove(fs, find_rule(fs, &b->rules[i]));
-	return b->n;
+	return 0;
 }
 
 int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
 			 char error[static FORWARD_ERROR_MAX])
 {
-	struct forward_batch *b = calloc(1, sizeof(*b));
-	int rc;
-
-	if (!b)
-		return fail(-ENOMEM, error, "out of memory");
-	rc = forward_spec_parse(spec, proto, &fs->ports, b->rules, error);
-	if (rc > 0) {
-		b->n = rc;
-		rc = remove_batch(fs, b, error);
-	}
-	free(b);
-	return rc;
+	return with_spec(fs, proto, spec, remove_batch, error);
 }
 
 bool forwards_wait(const struct forwards *fs)

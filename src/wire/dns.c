@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #define OPT_DO	     0x8000 /* in the lower half of an OPT's TTL (RFC 6891 6.1.3) */
-#define OPT_WIRE_LEN 11
 
 /* EDNS options that belong to the hop between client and server, or are padding: the answer
  * itself does not depend on them. */
