@@ -9,6 +9,7 @@
 
 #define GUEST_PORT 40000
 #define PEER	   0xc6336402 /* 198.51.100.2 */
+#define ACK_DELAY_NS (2 * NS_PER_MS)
 #define PEER_PORT  80
 #define BATCH_MAX  1024
 
@@ -170,6 +171,13 @@ void hand_expect_nothing(void)
 	if (hand_next(&p))
 		ck_abort_msg("a frame too many: flags %#x seq %u ack %u len %zu", p.tcp.flags,
 			     p.tcp.seq - hand.iss, p.tcp.ack - hand.irs, p.payload_len);
+}
+
+void hand_expect_late_ack(uint32_t seq, uint32_t ack)
+{
+	hand_expect_nothing();
+	fake_guest_advance(&hand.g, ACK_DELAY_NS);
+	hand_expect(TCP_ACK, seq, ack, 0);
 }
 
 void hand_forget(void)

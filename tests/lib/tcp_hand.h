@@ -65,6 +65,9 @@ bool hand_next(struct pkt *p);
 void hand_expect(uint8_t flags, uint32_t seq, uint32_t ack, size_t len);
 void hand_expect_nothing(void);
 
+/* Nothing yet; then, in time, the ACK that waited for an answer to ride on. */
+void hand_expect_late_ack(uint32_t seq, uint32_t ack);
+
 /* Looks no more at what was sent. */
 void hand_forget(void);
 

@@ -32,6 +32,7 @@ struct segment {
 enum answer {
 	NO_ANSWER,
 	AN_ACK,	   /* of all that came in order */
+	LATE_ACK,  /* the same, when no answer came to take it along */
 	A_RESET,   /* with the sequence number that the segment acknowledges (3.10.7.1) */
 	A_SYN_ACK, /* once more */
 };
@@ -51,18 +52,19 @@ static const struct outcome {
 	{ "rst", A_RESET, SAME },
 	{ "syn", A_SYN_ACK, SAME },
 	{ "take", AN_ACK, SAME, .taken = 10 },
+	{ "late", LATE_ACK, SAME, .taken = 10 },
 	{ "gone", NO_ANSWER, GONE, .host = RESET },
 	{ "done", NO_ANSWER, GONE, .host = CLOSED },
 	{ "new", NO_ANSWER, TCP_CONNECTING, .reopened = true },
 	{ "A>ES", NO_ANSWER, TCP_ESTABLISHED },
 	{ "S>ES", AN_ACK, TCP_ESTABLISHED },
 	{ "S>SR", A_SYN_ACK, TCP_SYN_RECEIVED },
-	{ "D>ES", AN_ACK, TCP_ESTABLISHED, .taken = 10 },
+	{ "D>ES", LATE_ACK, TCP_ESTABLISHED, .taken = 10 },
 	{ "A>F2", NO_ANSWER, TCP_FIN_WAIT_2 },
 	{ "D>F2", AN_ACK, TCP_FIN_WAIT_2, .taken = 10 },
 	{ "A>TW", NO_ANSWER, TCP_TIME_WAIT, .host = CLOSED },
 	{ "a>TW", AN_ACK, TCP_TIME_WAIT, .host = CLOSED },
-	{ "F>CW", AN_ACK, TCP_CLOSE_WAIT, .taken = 1, .shut = true },
+	{ "F>CW", LATE_ACK, TCP_CLOSE_WAIT, .taken = 1, .shut = true },
 	{ "F>CL", AN_ACK, TCP_CLOSING, .taken = 1, .shut = true },
 	{ "F>TW", AN_ACK, TCP_TIME_WAIT, .taken = 1, .shut = true, .host = CLOSED },
 };
@@ -95,9 +97,9 @@ static const struct row {
 { "keep-alive with a byte",
 	{ A,	NXT, -1,   UNA, 0, 1 },	 ".    rst  ack  ack  ack  ack  ack  ack  ack  ack" },
 { "data",
-	{ A,	NXT, 0,	   UNA, 0, 10 }, ".    rst  rst  take take take ack  ack  ack  ack" },
+	{ A,	NXT, 0,	   UNA, 0, 10 }, ".    rst  rst  late take take ack  ack  ack  ack" },
 { "data with ACK of all",
-	{ A,	NXT, 0,	   ALL, 0, 10 }, ".    .    D>ES take D>F2 take ack  a>TW done ack" },
+	{ A,	NXT, 0,	   ALL, 0, 10 }, ".    .    D>ES late D>F2 take ack  a>TW done ack" },
 { "data without ACK",
 	{ 0,	NXT, 0,	   UNA, 0, 10 }, ".    .    .    .    .    .    .    .    .    ." },
 { "data that came before",
@@ -198,6 +200,9 @@ static void check_answer(const struct outcome *o, const struct segment *s, uint3
 		hand_expect(A, hand.ack,
 			    s->flags & S && !o->challenge ? seg_seq + 1 : hand.seq + o->taken,
 			    0);
+		break;
+	case LATE_ACK:
+		hand_expect_late_ack(hand.ack, hand.seq + o->taken);
 		break;
 	case A_RESET:
 		hand_expect(R, seg_ack, 0, 0);

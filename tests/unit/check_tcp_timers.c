@@ -189,12 +189,12 @@ START_TEST(syn_again)
 }
 END_TEST
 
-/* One question of a byte, and its answer. */
-static void turn(bool expect_ack)
+/* A question of a byte, whose ACK comes at once or rides on the answer. */
+static void turn(bool at_once)
 {
 	hand_send(A, hand.seq++, hand.ack, 1);
 	hand_batch();
-	if (expect_ack)
+	if (at_once)
 		hand_expect(A, hand.ack, hand.seq, 0);
 	hand_expect_nothing();
 	fake_host_write(&hand.g.env, &hand.h, 1, false);
@@ -202,27 +202,50 @@ static void turn(bool expect_ack)
 	hand_expect_nothing();
 }
 
-static void turns(void)
+/* After an answer: so many more must follow their questions before an ACK may wait again. */
+static void expect_turns_anew(int n)
 {
-	for (int i = 0; i < 8; i++)
+	while (n--)
 		turn(true);
-	for (int i = 0; i < 8; i++)
-		turn(false);
+	turn(false);
 }
 
 START_TEST(ack_rides_on_the_answer)
 {
 	begin(TCP_ESTABLISHED);
-	turns();
+	for (int i = 0; i < 8; i++)
+		turn(false);
 	hand_send(A, hand.seq++, hand.ack, 1); /* no answer comes */
 	hand_batch();
-	hand_expect_nothing();
 	advance_ms(1);
 	hand_expect_nothing();
 	advance_ms(1);
 	hand_expect(A, hand.ack, hand.seq, 0);
 	advance_ms(100);
 	hand_expect_nothing();
+	fake_host_write(&hand.g.env, &hand.h, 1, false); /* too late */
+	hand_expect(A | P, hand.ack++, hand.seq, 1);
+	expect_turns_anew(7);
+	hand_end();
+}
+END_TEST
+
+START_TEST(ack_rides_on_the_fin)
+{
+	begin(TCP_ESTABLISHED);
+	hand_send(A | F, hand.seq++, hand.ack, 0);
+	hand_batch();
+	hand_expect_nothing();
+	fake_host_write(&hand.g.env, &hand.h, 0, true);
+	hand_expect(A | F, hand.ack, hand.seq, 0);
+	advance_ms(100);
+	hand_expect_nothing();
+	hand_end();
+
+	begin(TCP_ESTABLISHED); /* the peer has more to say */
+	hand_send(A | F, hand.seq++, hand.ack, 0);
+	hand_batch();
+	hand_expect_late_ack(hand.ack, hand.seq);
 	hand_end();
 }
 END_TEST
@@ -230,25 +253,32 @@ END_TEST
 START_TEST(ack_does_not_wait)
 {
 	begin(TCP_ESTABLISHED); /* for a second question */
-	turns();
 	hand_send(A, hand.seq++, hand.ack, 1);
 	hand_batch();
+	hand_expect_nothing();
 	hand_send(A, hand.seq++, hand.ack, 1);
 	hand_batch();
 	hand_expect(A, hand.ack, hand.seq, 0);
 	advance_ms(100);
 	hand_expect_nothing();
+	fake_host_write(&hand.g.env, &hand.h, 1, false);
+	hand_expect(A | P, hand.ack++, hand.seq, 1);
+	expect_turns_anew(8);
 	hand_end();
 
-	begin(TCP_ESTABLISHED); /* for the end */
-	turns();
+	begin(TCP_ESTABLISHED); /* for what fills a segment: more may be held back behind it */
+	hand_send(A, hand.seq, hand.ack, HAND_MSS);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq + HAND_MSS, 0);
+	hand_end();
+
+	begin(TCP_FIN_WAIT_2); /* where no answer will come */
 	hand_send(A | F, hand.seq, hand.ack, 1);
 	hand_batch();
 	hand_expect(A, hand.ack, hand.seq + 2, 0);
 	hand_end();
 
 	begin(TCP_ESTABLISHED); /* for what was known, or is behind a hole */
-	turns();
 	hand_send(A, hand.seq - 1, hand.ack, 1);
 	hand_batch();
 	hand_expect(A, hand.ack, hand.seq, 0);
@@ -259,7 +289,6 @@ START_TEST(ack_does_not_wait)
 	hand_end();
 
 	begin(TCP_ESTABLISHED); /* for a host side that is slow */
-	turns();
 	hand.h.room = 0;
 	hand_send(A, hand.seq++, hand.ack, 1);
 	hand_batch();
@@ -272,7 +301,6 @@ END_TEST
 START_TEST(end_with_an_ack_that_waits)
 {
 	begin(TCP_ESTABLISHED);
-	turns();
 	hand_send(A, hand.seq++, hand.ack, 1);
 	hand_batch();
 	hand_send(R, hand.seq, 0, 0);
@@ -283,7 +311,6 @@ START_TEST(end_with_an_ack_that_waits)
 	hand_end();
 
 	begin(TCP_ESTABLISHED);
-	turns();
 	hand_send(A, hand.seq++, hand.ack, 1);
 	hand_batch();
 	hand_end();
@@ -292,4 +319,5 @@ END_TEST
 
 SUITE_MAIN("tcp_timers", each_state_ends, timers_fire_seldom, traffic_keeps_alive,
 	   slow_host_keeps_alive, time_wait_begins_again, time_wait_undelivered, syn_again,
-	   ack_rides_on_the_answer, ack_does_not_wait, end_with_an_ack_that_waits)
+	   ack_rides_on_the_answer, ack_rides_on_the_fin, ack_does_not_wait,
+	   end_with_an_ack_that_waits)

@@ -70,7 +70,7 @@ struct tcp_conn {
 	bool rtt_timed : 1;	/* rtt_seq is being timed */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t dupacks;
-	uint8_t pingpong;    /* exchanges of one small segment each way, in a row */
+	uint8_t turns_owed;  /* exchanges of one small segment each way before an ACK may wait */
 	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
 	int host_error; /* the host side broke with this errno, and the link is full */

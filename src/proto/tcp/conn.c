@@ -300,10 +300,10 @@ static void settle(struct env *env, struct tcp_conn *c)
 		return;
 	if (!tcp_output(env, c) || !tcp_check_done(env, c))
 		return;
-	if (tcp_window_opened(env, c))
-		tcp_send_ack(env, c);
-	else if (c->ack_now)
+	if (c->ack_now)
 		tcp_ack(env, c);
+	else if (tcp_window_opened(env, c))
+		tcp_send_ack(env, c);
 }
 
 void tcp_batch_end(struct env *env)

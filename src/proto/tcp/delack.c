@@ -1,14 +1,17 @@
 /* proto/tcp/delack.c: ACKs that ride on answers.
  *
- * An ACK is sent at the end of the batch that it is for, so that a guest whose Nagle's
- * algorithm holds data back never waits.  Where questions and answers of one small segment
- * each have taken turns for a while, the answer is about to come and carries the ACK: then it
- * is left out, for DELAY_NS at most.  A delay that was in vain, or a second question before
- * the answer, ends this, and the turns are counted anew.
+ * An ACK is sent at the end of the batch that it is for, unless the answer is likely to come at
+ * once and to carry it: each frame to the guest costs a wake-up on either side.  So the ACK of a
+ * single small segment is left out for DELAY_NS at most where questions and answers have taken
+ * turns so far, which a new connection gets the benefit of, and so is that of the guest's FIN,
+ * which the peer's FIN often follows.  A delay in vain, or a second question before the answer,
+ * ends this until TURNS questions in a row had their answers.  A guest that sends on without
+ * answers, or whose Nagle's algorithm holds data back, so waits for DELAY_NS once.
  */
 #include "proto/tcp/conn.h"
 
 #define TURNS	 8
+#define WINDOW_MIN 16384u /* with less, what the ACK tells of the window matters too */
 #define DELAY_NS (2 * NS_PER_MS) /* RFC 9293 3.8.6.3 allows 500 ms */
 
 void tcp_delack_question(struct tcp_conn *c)
@@ -20,17 +23,17 @@ void tcp_delack_question(struct tcp_conn *c)
 void tcp_delack_answer(struct tcp_conn *c)
 {
 	if (c->n_questions > 1)
-		c->pingpong = 0;
-	else if (c->n_questions == 1 && c->pingpong < TURNS)
-		c->pingpong++;
+		c->turns_owed = TURNS;
+	else if (c->n_questions == 1 && c->turns_owed)
+		c->turns_owed--;
 	c->n_questions = 0;
 }
 
 static bool may_delay(const struct tcp_conn *c)
 {
-	return c->pingpong == TURNS && c->n_questions == 1 && !c->quick_ack &&
-	       c->state == TCP_ESTABLISHED && tcp_recvq_empty(&c->recvq) &&
-	       c->rcv_nxt - c->rcv_acked < c->mss;
+	return !c->turns_owed && c->n_questions <= 1 && !c->quick_ack && tcp_sends(c) &&
+	       tcp_recvq_empty(&c->recvq) && c->rcv_nxt - c->rcv_acked < c->mss &&
+	       c->rcv_adv - c->rcv_nxt >= WINDOW_MIN;
 }
 
 void tcp_ack(struct env *env, struct tcp_conn *c)
@@ -60,7 +63,7 @@ void tcp_delack_timer_fired(struct timer *timer, void *ctx)
 			timerq_set(&env->timers, timer, c->delack_due_ns);
 			return;
 		}
-		c->pingpong = 0;
+		c->turns_owed = TURNS;
 		tcp_send_ack(env, c);
 	}
 }

@@ -133,7 +133,8 @@ static void take_fin(struct env *env, struct tcp_conn *c)
 	c->fin_received = true;
 	c->rcv_nxt++;
 	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt); /* some send it into a closed window */
-	c->ack_now = c->quick_ack = true;
+	c->ack_now = true;
+	c->quick_ack |= !tcp_sends(c); /* no FIN of ours will carry it */
 	switch ((enum tcp_state)c->state) {
 	case TCP_ESTABLISHED:
 		tcp_set_state(env, c, TCP_CLOSE_WAIT);

@@ -138,7 +138,7 @@ static void in_syn_sent(struct env *env, struct tcp_conn *c, const struct tcp_hd
 	tcp_take_syn(env, c, h);
 	c->rcv_adv = c->rcv_nxt + UINT16_MAX; /* as our SYN said */
 	if (ack) {
-		c->ack_now = true;
+		c->ack_now = c->quick_ack = true; /* the guest's server may speak first */
 		established(env, c, h);
 	} else { /* simultaneous open */
 		tcp_set_state(env, c, TCP_SYN_RECEIVED);
@@ -291,7 +291,9 @@ enum drop tcp_input(struct env *env, struct tcp_conn *c, const struct pkt *p)
 	tcp_touch(env, c);
 	if (p->payload_len || h->flags & TCP_FIN)
 		c->ack_now = true;
-	c->quick_ack |= p->payload_len != a.len; /* it may wait for this one */
+	/* something came in vain or behind a hole: the guest may wait for this one */
+	c->quick_ack |= p->payload_len != a.len ||
+			(h->flags & TCP_FIN && (c->fin_seen || a.seq != c->rcv_nxt));
 	if (a.fin && !c->fin_seen && tcp_receives(c)) {
 		c->fin_seen = true;
 		c->fin_seq = a.seq + a.len;
