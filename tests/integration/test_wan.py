@@ -1,5 +1,6 @@
 """A long way to the server: delay, loss, reordering, a narrow hop."""
 
+import select
 import socket
 
 from lab.checks import check, deadline, equal, eventually
@@ -11,14 +12,30 @@ IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # linux/in.h
 EMSGSIZE = 90
 
 
-def stretch(lab, delay_us, loss_ppm=0, reorder_ppm=0):
+def stretch(lab, delay_us, loss_ppm=0, reorder_ppm=0, seed=0):
     """Replaces the wire between router and server by one with this one-way delay and faults."""
-    lab.router.ip("link del far")
+    lab.router.run("ip", "link", "del", "far", status=None)     # that of `wan` goes with it
     wire = lab.router.spawn(tool_path("wan"), lab.router.space.path, "far", lab.server.space.path,
-                            "eth0", delay_us, loss_ppm, reorder_ppm, stdout=-1, text=True)
+                            "eth0", delay_us, loss_ppm, reorder_ppm, seed, stdout=-1, text=True)
     equal(wire.stdout.readline().strip(), "ready", "the first word of wan")
     lab.router.ip(f"addr add {ROUTER_FAR_ADDR}/24 dev far")
     lab.server.ip(f"addr add {SERVER_ADDR}/24 dev eth0", f"route add default via {ROUTER_FAR_ADDR}")
+    return wire
+
+
+def lost(lab, seed, count):
+    """Which of so many datagrams from the router to the server a wire with 1 % loss takes away."""
+    wire = stretch(lab, 0, loss_ppm=10000, seed=seed)
+    server, client = lab.server.udp_socket(SERVER_ADDR), lab.router.udp_socket()
+    missing = set(range(count))
+    for number in range(count):
+        client.sendto(number.to_bytes(4, "big"), server.getsockname())
+        # Not more on their way than fit into any queue. What was lost is waited for in vain.
+        if select.select([server], [], [], 0.1)[0]:
+            missing.remove(int.from_bytes(server.recv(4), "big"))
+    wire.terminate()
+    wire.wait()
+    return missing
 
 
 def narrow(lab):
@@ -53,6 +70,16 @@ def test_loss_and_reordering(lab):
     stretch(lab, 2000, loss_ppm=2000, reorder_ppm=5000)
     lab.start()
     transfers(lab, 8 << 20)
+
+
+def test_wire_loses(lab):
+    """The wire of the tests loses what it shall lose, and the same again with the same seed."""
+    for node in (lab.router, lab.server):       # no frames but the test's
+        node.sysctl("ipv6/conf/default/disable_ipv6", 1)
+    first = lost(lab, 1, 1000)
+    check(9 <= len(first) <= 11, f"1 % of 1,000 were {len(first)}")
+    equal(lost(lab, 1, 1000), first, "what was lost with the same seed")
+    check(lost(lab, 2, 1000) != first, "another seed lost the same")
 
 
 def test_narrow_hop(lab):

@@ -1,5 +1,5 @@
 /*
- * Creates a TAP interface and sets it up: address, MTU, offloads.
+ * Creates a TAP interface and sets it up: address, MTU, queue, offloads.
  */
 #include "tap.h"
 
@@ -35,6 +35,13 @@ static void set_mtu(int sock, struct ifreq *ifr, int mtu)
 		err(1, "set MTU %d", mtu);
 }
 
+static void set_queue_len(int sock, struct ifreq *ifr, int queue_len)
+{
+	ifr->ifr_qlen = queue_len;
+	if (ioctl(sock, SIOCSIFTXQLEN, ifr))
+		err(1, "set queue length %d", queue_len);
+}
+
 static void set_up(int sock, struct ifreq *ifr)
 {
 	if (ioctl(sock, SIOCGIFFLAGS, ifr))
@@ -44,12 +51,12 @@ static void set_up(int sock, struct ifreq *ifr)
 		err(1, "set up");
 }
 
-static void enable_offload(int fd)
+static void enable_offload(int fd, bool segment)
 {
+	unsigned int flags = TUN_F_CSUM | (segment ? TUN_F_TSO4 | TUN_F_TSO6 : 0);
 	int header_len = sizeof(struct virtio_net_hdr_mrg_rxbuf);
 
-	if (ioctl(fd, TUNSETVNETHDRSZ, &header_len) ||
-	    ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
+	if (ioctl(fd, TUNSETVNETHDRSZ, &header_len) || ioctl(fd, TUNSETOFFLOAD, flags))
 		err(1, "enable offloads");
 }
 
@@ -69,7 +76,7 @@ int tap_open(const struct tap_conf *conf)
 	if (ioctl(fd, TUNSETIFF, &ifr))
 		err(1, "create TAP interface %s", conf->name);
 	if (conf->offload)
-		enable_offload(fd);
+		enable_offload(fd, conf->segment);
 
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
@@ -78,6 +85,8 @@ int tap_open(const struct tap_conf *conf)
 		set_mac(sock, &ifr, conf->mac);
 	if (conf->mtu)
 		set_mtu(sock, &ifr, conf->mtu);
+	if (conf->queue_len)
+		set_queue_len(sock, &ifr, conf->queue_len);
 	set_up(sock, &ifr);
 	close(sock);
 	return fd;

@@ -5,7 +5,9 @@
  * the other DELAY microseconds later, one way. Segmentation offload passes
  * through whole (virtio-net headers), so that the wire itself carries several
  * Gbit/s; the loss rate counts such frames. A reordered frame overtakes all
- * that are on their way. Each direction has a queue of QUEUE_SIZE bytes.
+ * that are on their way. Each direction has a chance and a queue of its own; for
+ * what finds the queue of QUEUE_SIZE bytes full there is that of the interface,
+ * which counts what it drops. The same SEED loses the same frames.
  *
  * It prints "ready" when the wire stands, and ends when its parent does.
  */
@@ -25,13 +27,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUEUE_SIZE    (64u << 20)
-#define FRAME_MAX     70000
-#define READ_BATCH    64
-#define REORDER_MAX   2000 /* longer frames are several segments, which keep their place */
-#define IDLE_US	      1000000
-#define PPM	      1000000
-#define US_PER_SECOND 1000000ull
+#define QUEUE_SIZE	    (64u << 20)
+#define FRAME_MAX	    70000
+#define INTERFACE_QUEUE_LEN 10000 /* windows of several streams in frames of 1,500 bytes */
+#define READ_BATCH	    64
+#define REORDER_MAX	    2000 /* longer frames are several segments, which keep their place */
+#define IDLE_US		    1000000
+#define PPM		    1000000
+#define US_PER_SECOND	    1000000ull
 
 /* Stands before each frame in a queue. */
 struct head {
@@ -39,11 +42,13 @@ struct head {
 	uint32_t len;
 };
 
-/* One direction: a ring of frames in the order of their time. */
+/* One direction: a ring of frames in the order of their time, and its own chance. */
 struct way {
 	unsigned char *ring;
 	size_t read_pos, write_pos, used;
 	int fd_in, fd_out;
+	unsigned short chance_state[3];
+	long place, lost_place; /* among the frames of which one is lost */
 };
 
 struct fault_rates {
@@ -71,15 +76,22 @@ static void netns_enter(const char *ns)
 	close(fd);
 }
 
-static int wire_end(const char *ns, const char *name)
+/* Where frames are lost they are single segments, each with its own chance. */
+static int wire_end(const char *ns, const char *name, const struct fault_rates *rates)
 {
 	netns_enter(ns);
-	return tap_open(&(struct tap_conf){ .name = name, .offload = true });
+	return tap_open(&(struct tap_conf){ .name = name,
+					    .queue_len = INTERFACE_QUEUE_LEN,
+					    .offload = true,
+					    .segment = !rates->loss_ppm });
 }
 
-static void way_init(struct way *way, int fd_in, int fd_out)
+static void way_init(struct way *way, int fd_in, int fd_out, unsigned short seed)
 {
-	*way = (struct way){ .ring = malloc(QUEUE_SIZE), .fd_in = fd_in, .fd_out = fd_out };
+	*way = (struct way){ .ring = malloc(QUEUE_SIZE),
+			     .fd_in = fd_in,
+			     .fd_out = fd_out,
+			     .chance_state = { seed } };
 	if (!way->ring)
 		err(1, "malloc");
 }
@@ -110,9 +122,28 @@ static void way_pop(struct way *way, size_t len)
 	way->used -= len;
 }
 
-static bool chance(long ppm)
+static bool way_chance(struct way *way, long ppm)
 {
-	return random() % PPM < ppm;
+	return nrand48(way->chance_state) % PPM < ppm;
+}
+
+/* One of as many frames as the rate says is lost, at a place that chance gives: neither regular
+ * nor, in a short run, much more or less than the rate. */
+static bool way_loses(struct way *way, long ppm)
+{
+	long every = ppm ? PPM / ppm : 0;
+
+	if (!every)
+		return false;
+	if (way->place == 0)
+		way->lost_place = nrand48(way->chance_state) % every;
+	way->place = (way->place + 1) % every;
+	return way->place == way->lost_place;
+}
+
+static bool way_has_room(const struct way *way)
+{
+	return way->used + sizeof(struct head) + FRAME_MAX <= QUEUE_SIZE;
 }
 
 /* A frame that the interface does not take is lost, as on a wire. */
@@ -127,18 +158,18 @@ static void way_fill(struct way *way, uint64_t delay_us, const struct fault_rate
 {
 	static unsigned char frame[FRAME_MAX];
 
-	for (int i = 0; i < READ_BATCH; i++) {
+	for (int i = 0; i < READ_BATCH && way_has_room(way); i++) {
 		ssize_t len = read(way->fd_in, frame, sizeof(frame));
 		struct head head;
 
 		if (len <= 0)
 			return;
 		head = (struct head){ now_us() + delay_us, (uint32_t)len };
-		if (chance(rates->loss_ppm) || way->used + sizeof(head) + head.len > QUEUE_SIZE)
+		if (way_loses(way, rates->loss_ppm))
 			continue;
 		/* The queue is in order of time, so a frame is not put behind but sent ahead.
 		 */
-		if (len < REORDER_MAX && chance(rates->reorder_ppm)) {
+		if (len < REORDER_MAX && way_chance(way, rates->reorder_ppm)) {
 			frame_write(way->fd_out, frame, head.len);
 			continue;
 		}
@@ -164,14 +195,17 @@ static uint64_t way_drain(struct way *way)
 	return UINT64_MAX;
 }
 
-static void wait_until(uint64_t deadline_us, int fd_a, int fd_b)
+/* A way without room is not read: its frames then wait in the interface's queue. */
+static void wait_until(uint64_t deadline_us, const struct way way[2])
 {
-	struct pollfd fds[] = { { .fd = fd_a, .events = POLLIN },
-				{ .fd = fd_b, .events = POLLIN } };
+	struct pollfd fds[2];
 	uint64_t now = now_us(), wait_us = deadline_us > now ? deadline_us - now : 0;
 	struct timespec timeout = { .tv_sec = (time_t)(wait_us / US_PER_SECOND),
 				    .tv_nsec = (long)(wait_us % US_PER_SECOND) * 1000 };
 
+	for (int i = 0; i < 2; i++)
+		fds[i] = (struct pollfd){ .fd = way_has_room(&way[i]) ? way[i].fd_in : -1,
+					  .events = POLLIN };
 	if (ppoll(fds, 2, &timeout, NULL) < 0 && errno != EINTR)
 		err(1, "ppoll");
 }
@@ -180,11 +214,13 @@ int main(int argc, char **argv)
 {
 	struct fault_rates rates = { 0, 0 };
 	struct way way[2];
+	unsigned short seed = 0;
 	uint64_t delay_us;
 	int fd_a, fd_b;
 
-	if (argc < 6 || argc > 8) {
-		fputs("usage: wan NS_A IF_A NS_B IF_B DELAY_US [LOSS_PPM [REORDER_PPM]]\n",
+	if (argc < 6 || argc > 9) {
+		fputs("usage: wan NS_A IF_A NS_B IF_B DELAY_US "
+		      "[LOSS_PPM [REORDER_PPM [SEED]]]\n",
 		      stderr);
 		return 2;
 	}
@@ -195,11 +231,12 @@ int main(int argc, char **argv)
 		rates.loss_ppm = atol(argv[6]);
 	if (argc > 7)
 		rates.reorder_ppm = atol(argv[7]);
-	fd_a = wire_end(argv[1], argv[2]);
-	fd_b = wire_end(argv[3], argv[4]);
-	way_init(&way[0], fd_a, fd_b);
-	way_init(&way[1], fd_b, fd_a);
-	srandom(1);
+	if (argc > 8)
+		seed = (unsigned short)atol(argv[8]);
+	fd_a = wire_end(argv[1], argv[2], &rates);
+	fd_b = wire_end(argv[3], argv[4], &rates);
+	way_init(&way[0], fd_a, fd_b, seed);
+	way_init(&way[1], fd_b, fd_a, seed);
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
@@ -213,6 +250,6 @@ int main(int argc, char **argv)
 			if (next_us < deadline_us)
 				deadline_us = next_us;
 		}
-		wait_until(deadline_us, fd_a, fd_b);
+		wait_until(deadline_us, way);
 	}
 }
