@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from bench.terms import SLIRP4NETNS
+from bench.terms import HOST, SLIRP4NETNS
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build/bench"
@@ -82,10 +82,12 @@ def candidate(word, builddir):
     if not command:
         known = {"postern": lambda: shlex.quote(str(builddir / "postern")),
                  "passt": lambda: "passt", "newest": newest_command,
-                 SLIRP4NETNS: lambda: SLIRP4NETNS}
+                 SLIRP4NETNS: lambda: SLIRP4NETNS, HOST: lambda: HOST}
         if name not in known:
             raise ValueError(f"'{word}' is neither NAME=COMMAND nor one of {', '.join(known)}")
         command = known[name]()
+    if command == HOST:
+        return {"name": name, "command": HOST, "version": "no daemon, clients on the host itself"}
     try:
         program = (shlex.split(command) or [""])[0]
     except ValueError as error:
@@ -95,9 +97,11 @@ def candidate(word, builddir):
     return {"name": name, "command": command, "version": version(name, command)}
 
 
-def chosen(words, newest, builddir):
-    """The candidates in order, the first to be compared with the others."""
-    words = list(words) or ["postern", *filter(shutil.which, ("passt", SLIRP4NETNS))]
+def chosen(words, newest, host, builddir):
+    """The candidates in order, the first to be compared with the others. Without words they are
+    those that there are, and the host itself if that is wanted too."""
+    words = list(words) or ["postern", *filter(shutil.which, ("passt", SLIRP4NETNS)),
+                            *[HOST] * host]
     if newest and "newest" not in words:
         words.insert(1, "newest")
     found = [candidate(word, builddir) for word in words]

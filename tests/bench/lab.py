@@ -23,6 +23,7 @@ HOST_ADDR, SERVER_ADDR, PREFIX = "198.51.100.2", "198.51.100.1", 24
 RR_PORT, UDPLOAD_PORT = 7000, 7001
 PORT_RANGE = "1024 65535"       # many short connections go by before a port is free again
 START_SECONDS = 20
+TRANSMIT_DROPS = 11     # the column of /proc/net/dev, the first behind the name being 0
 
 
 class Failed(Exception):
@@ -127,6 +128,21 @@ class Place:
             raise Failed(": ".join([name, ending(done.returncode), *words]))
         return done.stdout
 
+    def control_congestion(self, name):
+        """Gives the routes of now the congestion control of that name. The sysctl does not let a
+        namespace choose each that the machine has."""
+        for route in self.space.run("ip", "route", "show").splitlines():
+            self.space.run("ip", "route", "replace", *route.split(), "congctl", name)
+
+    def transmit_drops(self, interface):
+        """How many frames the interface could not send."""
+        with self.space.entered(), open("/proc/thread-self/net/dev") as table:
+            for line in table:
+                name, _, counts = line.partition(":")
+                if name.strip() == interface:
+                    return int(counts.split()[TRANSMIT_DROPS])
+        raise KeyError(interface)
+
     def close(self):
         for process in self.processes:
             process.end()
@@ -134,13 +150,15 @@ class Place:
 
 
 class Lab:
-    def __init__(self, tools, folder, delay_us=0):
-        """`tools` is the folder of the built tools; files of the lab go into `folder`."""
+    def __init__(self, tools, folder, condition, seed):
+        """`tools` is the folder of the built tools; files of the lab go into `folder`.
+        The seed says which frames a wire with loss takes away."""
         self.tools, self.folder = pathlib.Path(tools), pathlib.Path(folder)
         with contextlib.ExitStack() as undo:
             self.guest, self.host, self.server = (
                 self._place(undo) for _ in ("guest", "host", "server"))
-            self._wire(delay_us)
+            self.ends = ((self.host, "uplink", HOST_ADDR), (self.server, "eth0", SERVER_ADDR))
+            self._wire(condition, seed)
             self.host.space.allow_ping_sockets()
             self.host.space.run("ip", "route", "add", "default", "via", SERVER_ADDR)
             self.server.spawn(self.tool("rr"), "server", SERVER_ADDR, RR_PORT).expect("ready")
@@ -153,17 +171,20 @@ class Lab:
         undo.callback(place.close)
         return place
 
-    def _wire(self, delay_us):
-        ends = ((self.host, "uplink", HOST_ADDR), (self.server, "eth0", SERVER_ADDR))
-        if not delay_us:
-            netns.connect(*(part for place, name, addr in ends
+    def _wire(self, condition, seed):
+        if condition.veth:
+            netns.connect(*(part for place, name, addr in self.ends
                             for part in (place.space, name, f"{addr}/{PREFIX}")))
             return
-        self.host.spawn(self.tool("wan"), *(part for place, name, _ in ends
+        self.host.spawn(self.tool("wan"), *(part for place, name, _ in self.ends
                                             for part in (place.space.path, name)),
-                        delay_us).expect("ready")
-        for place, name, addr in ends:
+                        condition.delay_us, condition.loss_ppm, 0, seed).expect("ready")
+        for place, name, addr in self.ends:
             place.space.run("ip", "address", "add", f"{addr}/{PREFIX}", "dev", name)
+
+    def wire_overflows(self):
+        """How many frames found no room on the wire so far, which is none of its faults."""
+        return sum(place.transmit_drops(name) for place, name, _ in self.ends)
 
     def tool(self, name):
         return self.tools / name

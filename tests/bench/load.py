@@ -8,9 +8,15 @@ from bench.lab import RR_PORT, SERVER_ADDR, UDPLOAD_PORT, Failed
 REQUEST_SIZE = 64
 
 
+def each(amount, count):
+    """None where there was no daemon to use the amount."""
+    return None if amount is None else amount / count
+
+
 def stream(session, seconds, to_guest, streams):
     """TCP streams, by iperf3, which counts in whole seconds."""
     server = session.lab.server.spawn("iperf3", "-s", "-1", "--forceflush")
+    overflows = session.lab.wire_overflows()
     try:
         server.expect("listening")
         seconds = max(1, math.ceil(seconds))
@@ -23,8 +29,11 @@ def stream(session, seconds, to_guest, streams):
     received = answer["end"]["sum_received"]
     if not received["bytes"]:
         raise Failed("iperf3: not a byte arrived")
+    overflows = session.lab.wire_overflows() - overflows
+    if overflows:
+        raise Failed(f"the wire had no room for {overflows} frames")
     return {"gbps": received["bits_per_second"] / 1e9,
-            "cpu_s_per_gb": cpu / (received["bytes"] / 1e9)}
+            "cpu_s_per_gb": each(cpu, received["bytes"] / 1e9)}
 
 
 def exchange(session, seconds, mode):
@@ -34,7 +43,7 @@ def exchange(session, seconds, mode):
     if answer["errors"] or not answer["n"]:
         raise Failed(f"rr: {answer['errors']} errors beside {answer['n']} exchanges")
     return {"per_s": answer["per_s"], "p50_us": answer["p50_us"], "p99_us": answer["p99_us"],
-            "cpu_us": cpu / answer["n"] * 1e6}
+            "cpu_us": each(cpu, answer["n"] / 1e6)}
 
 
 def datagrams(session, seconds, way, size):
@@ -51,7 +60,7 @@ def datagrams(session, seconds, way, size):
     flood, _ = run()
     return {"per_s": flood["per_s"],
             "loss_percent": (1 - paced["received"] / paced["sent"]) * 100,
-            "cpu_us": cpu / paced["received"] * 1e6}
+            "cpu_us": each(cpu, paced["received"] / 1e6)}
 
 
 def run(test, session, seconds):
@@ -73,4 +82,5 @@ def hold(session, count):
     """Holds idle flows beside what follows; what one costs."""
     before = session.resident_bytes()
     session.hold(count)
-    return {"bytes_per_flow": (session.resident_bytes() - before) / count}
+    after = session.resident_bytes()
+    return {"bytes_per_flow": each(None if after is None else after - before, count)}

@@ -64,7 +64,7 @@ class Results:
     @property
     def conditions(self):
         return sorted({condition for condition, _, _ in self.runs},
-                      key=lambda c: (c.idle, c.delay_us, -c.mtu))
+                      key=lambda condition: condition.order)
 
     def add(self, outcome):
         """Takes an outcome as measure prints it."""
@@ -140,7 +140,8 @@ class Results:
             self._add_row(row)
 
     def _add_row(self, row):
-        condition = terms.Condition(row["mtu"], row["delay_us"], row["idle"])
+        condition = terms.Condition(**{name: row[name] for name in terms.Condition._fields
+                                       if name in row})
         runs = self.runs_of(condition, row["test"], row["candidate"], create=True)
         runs.failures += row["failures"]
         for name, figure in row["figures"].items():

@@ -3,7 +3,9 @@
 A target names tests, figures and conditions; each combination is a case. What counts of a case is
 the median, or, with "over", its ratio to another candidate's; with "over_own" its ratio to the
 first candidate's own under a condition that differs so; with "spread_of" N the minimum over the
-median of at least N runs. The limit is "at_least", "at_most", or "worse_at_most", a part of one
+median of at least N runs. "runs" and
+"seconds" say how many runs of a test there must at least be, and how long each takes, where a few
+short ones tell nothing. The limit is "at_least", "at_most", or "worse_at_most", a part of one
 in whichever direction is worse for the figure. A case in which a run of the first candidate failed
 is not reached. A row is reached if all its cases are.
 """
@@ -35,30 +37,37 @@ def load(path=pathlib.Path(__file__).with_name("targets.json")):
         return json.load(file)
 
 
+class Need(typing.NamedTuple):
+    """What must be known of one test under one condition."""
+
+    over: set       # names of candidates that the first is compared with
+    runs: int       # at least
+    seconds: float  # of each run, at least
+
+
 def cases(target):
     conditions = itertools.product(target["mtu"], target.get("delay_us", [0]),
-                                   target.get("idle", [0]))
+                                   target.get("loss_ppm", [0]), target.get("idle", [0]))
     for condition, test, figure in itertools.product(
             itertools.starmap(terms.Condition, conditions), target["tests"], target["figures"]):
         if figure in terms.test_of(test).figures:
             yield Case(condition, test, figure)
 
 
-def needed(targets):
-    """What must be measured to judge all: {condition: set of tests}."""
+def needed(targets, selected):
+    """What must be measured to judge the cases for which `selected` is true:
+    {condition: {test: Need}}."""
     plan = {}
     for target in targets:
-        for condition, test, _ in cases(target):
-            own = condition._replace(**target.get("over_own", {}))
-            for one in (condition, own):
-                plan.setdefault(one, set()).add(test)
+        for case in filter(selected, cases(target)):
+            own = case.condition._replace(**target.get("over_own", {}))
+            for condition in (case.condition, own):
+                need = plan.setdefault(condition, {}).get(case.test, Need(set(), 1, 0))
+                plan[condition][case.test] = Need(
+                    need.over | {target["over"]} if "over" in target else need.over,
+                    max(need.runs, target.get("spread_of", 1), target.get("runs", 1)),
+                    max(need.seconds, target.get("seconds", 0)))
     return plan
-
-
-def runs_needed(targets):
-    """How many runs of each test a spread asks for, where one does."""
-    return {test: target["spread_of"] for target in targets if "spread_of" in target
-            for test in target["tests"]}
 
 
 def value(target, case, results):

@@ -4,6 +4,8 @@ import typing
 
 
 SLIRP4NETNS = "slirp4netns"     # the one candidate that makes the guest's TAP itself
+HOST = "host"                   # the one without daemon and guest: clients run on the host
+PPM = 1000000
 
 
 class Condition(typing.NamedTuple):
@@ -11,10 +13,22 @@ class Condition(typing.NamedTuple):
 
     mtu: int
     delay_us: int = 0       # one way, of the wire between host and server; 0 is a veth pair
+    loss_ppm: int = 0       # of the frames on that wire, either way
     idle: int = 0           # TCP flows held open beside
 
+    @property
+    def order(self):
+        """The key by which conditions are sorted."""
+        return self.idle, self.loss_ppm, self.delay_us, -self.mtu
+
+    @property
+    def veth(self):
+        """Whether a veth pair is enough of a wire."""
+        return not (self.delay_us or self.loss_ppm)
+
     def __str__(self):
-        parts = [f"MTU {self.mtu}", f"wire of {self.delay_us} us" if self.delay_us else "veth"]
+        parts = [f"MTU {self.mtu}", "veth" if self.veth else f"wire of {self.delay_us} us"]
+        parts += [f"{self.loss_ppm * 100 / PPM:g} % loss"] * (self.loss_ppm > 0)
         return ", ".join(parts + [f"{self.idle} idle flows"] * (self.idle > 0))
 
 

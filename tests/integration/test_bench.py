@@ -20,15 +20,15 @@ def bench(*argv, status=0):
     return done.stdout
 
 
-def row(candidate, test, figures, mtu=1500, delay_us=0, failures=()):
-    return {"mtu": mtu, "delay_us": delay_us, "idle": 0, "test": test, "candidate": candidate,
-            "failures": list(failures),
+def row(candidate, test, figures, mtu=1500, delay_us=0, failures=(), loss_ppm=0, idle=0):
+    return {"mtu": mtu, "delay_us": delay_us, "loss_ppm": loss_ppm, "idle": idle, "test": test,
+            "candidate": candidate, "failures": list(failures),
             "figures": {name: {"values": values} for name, values in figures.items()}}
 
 
 def saved(path, *rows):
     candidates = [{"name": name, "command": name, "version": name}
-                  for name in ("postern", "newest")]
+                  for name in dict.fromkeys(row["candidate"] for row in rows)]
     path.write_text(json.dumps({"format": 1, "about": {}, "candidates": candidates,
                                 "rows": rows}))
     return path
@@ -42,12 +42,24 @@ def test_smoke(lab):
           "-m", 65520, "-d", 50, "--idle", 50, "-k", "rr,udp_g2h_64", "--json", file)
     rows = json.loads(file.read_text())["rows"]
     equal([(one["test"], one["idle"], one["n"], one["failures"]) for one in rows],
-          [("rr", 0, 1, []), ("udp_g2h_64", 0, 1, []),
-           ("idle", 50, 1, []), ("rr", 50, 1, []), ("udp_g2h_64", 50, 1, [])], "the rows")
+          [("idle", 50, 1, []), ("rr", 0, 1, []), ("rr", 50, 1, []),
+           ("udp_g2h_64", 0, 1, []), ("udp_g2h_64", 50, 1, [])],
+          "the rows, the same test with and without idle flows side by side")
     for one in rows:
         for name, figure in one["figures"].items():
             check(figure["median"] > 0 or name in ("loss_percent", "bytes_per_flow"),
                   f"{one['test']}: {name} is {figure['median']}")
+
+
+def test_host(lab):
+    """The host itself is measured like a daemon, but for the figures of one; the wire may lose."""
+    file = lab.folder / "bench.json"
+    said = bench("host", "-b", os.environ["BUILDDIR"], "-n", 1, "-t", 0.2, "-m", 1500, "-d", 50,
+                 "--loss", 10000, "-k", "rr", "--json", file)
+    contains(said, "MTU 1500, wire of 50 us, 1 % loss")
+    one, = json.loads(file.read_text())["rows"]
+    equal((one["loss_ppm"], one["n"], set(one["figures"])),
+          (10000, 1, {"per_s", "p50_us", "p99_us"}), "loss, runs and figures")
 
 
 def test_failed_candidate(lab):
@@ -70,16 +82,20 @@ def test_verdicts(lab):
                  *(row(name, "crr", {"per_s": [rate]}, mtu) for mtu in (65520, 1500)
                    for name, rate in (("postern", 4000), ("newest", 1000))),
                  row("postern", "h2g", {"gbps": [9]}, failures=["refused"]),
-                 row("newest", "h2g", {"gbps": [1]}))
+                 row("newest", "h2g", {"gbps": [1]}),
+                 *(row(name, "g2h", {"gbps": [rate]}, 65520, 10000, loss_ppm=10000)
+                   for name, rate in (("postern", 0.8), ("host", 1))))
     markdown, svg = lab.folder / "b.md", lab.folder / "b.svg"
     said = bench("--from", file, "--check", "--markdown", markdown, "--svg", svg, status=1)
     contains(said, "reached       g2h throughput, MTU 1500, wire of 50 us: 1.75, at least 1.50")
     contains(said, "not reached   g2h throughput, MTU 1500, wire of 1000 us: 1.00, at least 1.50")
     contains(said, "\nreached       connect/request/response per second, over newest passt\n")
     contains(said, "not reached   h2g throughput, MTU 1500, veth: 1 of 2 failed")
+    contains(said, "not reached   g2h throughput, MTU 65520, wire of 10000 us, 1 % loss: 0.800, "
+                   "at least 0.900 wanted")
     contains(said, "\nnot measured  guest to host, 1 stream, minimum over median\n")
     contains(markdown.read_text(),
              "| g2h | throughput, Gbit/s | 7.00 (2.00..8.00) | 4.00 (4.00..5.00) "
-             "1 of 4 failed | 1.75 |")
+             "1 of 4 failed | - | 1.75 | - |")
     equal(xml.etree.ElementTree.parse(svg).getroot().tag, "{http://www.w3.org/2000/svg}svg",
           "the root of the picture")
