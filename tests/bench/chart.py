@@ -1,7 +1,9 @@
-"""Results as an SVG: a panel of horizontal bars for each figure and condition.
+"""Results as an SVG: a row of panels for each figure, one panel for each MTU, and in it bars for each
+test.
 
-A bar ends at the median; the thin line through its end goes from minimum to maximum. Panels of the
-same figure share one scale, so that conditions can be compared as well.
+A bar ends at the median; its whisker goes from minimum to maximum. The panels of a row share one
+scale, and those of the same figure under other conditions do too. The picture has a ground of its
+own and follows the reader's choice of light or dark.
 """
 
 from xml.sax.saxutils import escape
@@ -11,14 +13,31 @@ from bench.report import number
 
 # Told apart by readers with any colour vision (Okabe and Ito), ours first.
 COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]
-FAILED_COLOUR, TEXT_COLOUR, FAINT_COLOUR = "#b00020", "#222222", "#888888"
+STYLE = """
+.ground { fill: #ffffff; stroke: #d0d7de }
+text { fill: #1f2328 }
+.faint { fill: #59636e }
+.failed { fill: #d1242f }
+.axis { stroke: #d0d7de }
+.whisker { stroke: #1f2328; stroke-opacity: .75 }
+@media (prefers-color-scheme: dark) {
+  .ground { fill: #0d1117; stroke: #3d444d }
+  text { fill: #f0f6fc }
+  .faint { fill: #9198a1 }
+  .failed { fill: #ff7b72 }
+  .axis { stroke: #3d444d }
+  .whisker { stroke: #f0f6fc }
+}
+"""
+FONT = "-apple-system,'Segoe UI','Noto Sans',Helvetica,Arial,sans-serif"
 
-PANEL_WIDTH, MARGIN = 470, 16
-LABEL_WIDTH, VALUE_WIDTH = 96, 96
-BAR_HEIGHT, GROUP_GAP = 13, 9
-TITLE_HEIGHT, PANEL_GAP = 24, 22
-COLUMNS = 2     # of panels
-BAR_ROOM = PANEL_WIDTH - LABEL_WIDTH - VALUE_WIDTH
+MARGIN, GUTTER = 18, 26
+LABEL_WIDTH, BAR_ROOM, VALUE_WIDTH = 172, 236, 62
+PANEL_WIDTH = BAR_ROOM + VALUE_WIDTH
+BAR_HEIGHT, GROUP_GAP, ROW_GAP = 11, 9, 16
+TITLE_HEIGHT, LEGEND_HEIGHT = 24, 22
+CAP = 2.5               # half the height of a whisker's ends
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 13, 12, 10.5
 
 # Rates of datagrams and of exchanges do not share a scale.
 KINDS = [("gbps", terms.STREAM), ("cpu_s_per_gb", terms.STREAM), ("per_s", terms.EXCHANGE),
@@ -33,98 +52,128 @@ def element(name, content=None, **attributes):
     return f"<{name}{shown}/>" if content is None else f"<{name}{shown}>{content}</{name}>"
 
 
-def label(x, y, content, size=11, **attributes):
+def label(x, y, content, size=TEXT_SIZE, **attributes):
     return element("text", escape(content), x=f"{x:.1f}", y=f"{y:.1f}", font_size=size,
-                   **{"fill": TEXT_COLOUR} | attributes)
+                   **attributes)
 
 
-class Panel:
-    """One figure of the tests of one kind under one condition."""
+def line(x1, y1, x2, y2, class_):
+    return element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}",
+                   class_=class_)
 
-    def __init__(self, results, condition, figure, kind):
-        self.results, self.condition, self.figure = results, condition, figure
-        self.tests = [test for test in results.tests(condition)
-                      if terms.test_of(test).figures == kind]
 
-    def series(self, test, name):
-        return self.results.series(self.condition, test, name, self.figure)
+class Row:
+    """One figure of the tests of one kind, under conditions that differ in the MTU alone."""
+
+    def __init__(self, results, conditions, figure, kind):
+        self.results, self.conditions, self.figure = results, conditions, figure
+        present = {test for condition in conditions for test in results.tests(condition)}
+        self.tests = [test for test in (*terms.TESTS, terms.IDLE)
+                      if test in present and terms.test_of(test).figures == kind]
+        self.names = [name for name in results.names if any(
+            results.runs_of(condition, test, name).total
+            for condition in conditions for test in self.tests)]
+
+    def series(self, condition, test, name):
+        return self.results.series(condition, test, name, self.figure)
 
     def highest(self):
         """The longest thing to show, 0 if there is nothing."""
-        return max((series.high for test in self.tests for name in self.results.names
-                    if (series := self.series(test, name))), default=0)
+        return max((series.high for condition in self.conditions for test in self.tests
+                    for name in self.names if (series := self.series(condition, test, name))),
+                   default=0)
+
+    def group_height(self):
+        return BAR_HEIGHT * len(self.names) + GROUP_GAP
 
     def height(self):
-        group = BAR_HEIGHT * len(self.results.names) + GROUP_GAP
-        return TITLE_HEIGHT + group * len(self.tests)
+        return TITLE_HEIGHT + self.group_height() * len(self.tests) + ROW_GAP
 
-    def draw(self, left, top, scale):
+    def draw(self, top, scale):
         """SVG elements; `scale` is pixels for one unit."""
         figure = terms.FIGURES[self.figure]
-        better = "more" if figure.more_is_better else "less"
-        yield label(left, top + 13, f"{figure.title}, {figure.unit}", 13, font_weight="bold")
-        yield label(left + PANEL_WIDTH, top + 13, f"{self.condition}; {better} is better",
-                    text_anchor="end", fill=FAINT_COLOUR)
-        y = top + TITLE_HEIGHT
-        for test in self.tests:
-            names = self.results.names
-            middle = y + BAR_HEIGHT * len(names) / 2
-            yield label(left + LABEL_WIDTH - 8, middle + 4, test, text_anchor="end")
-            for colour, name in zip(COLOURS * len(names), names):
-                yield from self._draw_bar(left + LABEL_WIDTH, y, test, name, colour, scale)
-                y += BAR_HEIGHT
-            y += GROUP_GAP
+        better = "more is better" if figure.more_is_better else "less is better"
+        yield label(MARGIN, top + 14, f"{figure.title}, {figure.unit}", TITLE_SIZE, font_weight=600)
+        for column, condition in enumerate(self.conditions):
+            x = MARGIN + LABEL_WIDTH + column * (PANEL_WIDTH + GUTTER)
+            yield label(x, top + 14, f"{condition}; {better}", SMALL_SIZE, class_="faint")
+            bottom = top + self.height() - ROW_GAP - GROUP_GAP + 2
+            yield line(x, top + TITLE_HEIGHT - 2, x, bottom, "axis")
+            for place, test in enumerate(self.tests):
+                y = top + TITLE_HEIGHT + place * self.group_height()
+                if column == 0:
+                    yield label(x - 8, y + BAR_HEIGHT * len(self.names) / 2 + 4,
+                                terms.test_of(test).label, text_anchor="end")
+                for name in self.names:
+                    yield from self._draw_bar(x, y, condition, test, name, scale)
+                    y += BAR_HEIGHT
 
-    def _draw_bar(self, left, y, test, name, colour, scale):
-        runs = self.results.runs_of(self.condition, test, name)
-        series = self.series(test, name)
+    def _draw_bar(self, x, y, condition, test, name, scale):
+        runs = self.results.runs_of(condition, test, name)
+        series = self.series(condition, test, name)
         middle = y + BAR_HEIGHT / 2
         if not series:
             if runs.failures:
-                yield label(left + 3, middle + 4, "failed", 10, fill=FAILED_COLOUR)
+                yield label(x + 4, middle + 4, "failed", SMALL_SIZE, class_="failed")
             return
-        width = series.median * scale
-        yield element("rect", x=f"{left:.1f}", y=f"{y + 1:.1f}", width=f"{width:.1f}",
-                      height=BAR_HEIGHT - 2, fill=colour)
+        yield element("rect", x=f"{x:.1f}", y=f"{y + .5:.1f}",
+                      width=f"{max(series.median * scale, 1):.1f}", height=BAR_HEIGHT - 1,
+                      fill=colour(self.results, name))
+        low, high = x + series.low * scale, x + series.high * scale
         if series.high > series.low:
-            yield element("line", x1=f"{left + series.low * scale:.1f}", y1=f"{middle:.1f}",
-                          x2=f"{left + series.high * scale:.1f}", y2=f"{middle:.1f}",
-                          stroke=TEXT_COLOUR)
-        value = number(series.median)
+            yield line(low, middle, high, middle, "whisker")
+            for end in (low, high):
+                yield line(end, middle - CAP, end, middle + CAP, "whisker")
+        value = element("tspan", number(series.median),
+                        font_weight=600 if name == self.results.names[0] else 400)
         if runs.failures:
-            value += f" ({len(runs.failures)}/{runs.total} failed)"
-        yield label(left + max(width, series.high * scale) + 4, middle + 4, value, 10)
+            value += element("tspan", f" {len(runs.failures)} of {runs.total} failed",
+                             class_="failed")
+        yield element("text", value, x=f"{high + 5:.1f}", y=f"{middle + 4:.1f}",
+                      font_size=SMALL_SIZE)
 
 
-def legend(names, y):
-    x = MARGIN
-    for colour, name in zip(COLOURS * len(names), names):
-        yield element("rect", x=x, y=y - 10, width=12, height=12, fill=colour)
-        yield label(x + 17, y, name, 12)
-        x += 17 + 8 * len(name) + 20
+def colour(results, name):
+    return COLOURS[results.names.index(name) % len(COLOURS)]
 
 
-def panel_groups(results):
-    """Lists of panels that share a scale: one figure under all conditions."""
+def legend(results, top):
+    """A line for each candidate."""
+    for place, candidate in enumerate(results.candidates):
+        y = top + place * LEGEND_HEIGHT
+        yield element("rect", x=MARGIN, y=y, width=13, height=13,
+                      fill=colour(results, candidate["name"]))
+        name = element("tspan", escape(candidate["name"]), font_weight=600)
+        version = element("tspan", escape(candidate["version"]), dx=8, class_="faint")
+        yield element("text", name + version, x=MARGIN + 21, y=y + 11, font_size=TEXT_SIZE)
+
+
+def rows_of_figures(results):
+    """Lists of rows that share a scale."""
     for figure, kind in KINDS:
-        panels = [Panel(results, condition, figure, kind) for condition in results.conditions]
-        panels = [panel for panel in panels if panel.tests]
-        if any(panel.highest() for panel in panels):
-            yield panels
+        rows = [Row(results, conditions, figure, kind)
+                for conditions in results.conditions_by_mtu()]
+        rows = [row for row in rows if row.tests and row.highest()]
+        if rows:
+            yield rows
 
 
 def svg(results):
     """The whole picture."""
-    body, y = list(legend(results.names, 26)), 48
-    for panels in panel_groups(results):
-        scale = BAR_ROOM / max(panel.highest() for panel in panels)
-        for at in range(0, len(panels), COLUMNS):
-            row = panels[at:at + COLUMNS]
-            for column, panel in enumerate(row):
-                body += panel.draw(MARGIN + column * (PANEL_WIDTH + 2 * MARGIN), y, scale)
-            y += max(panel.height() for panel in row) + PANEL_GAP
-    width = min(len(results.conditions), COLUMNS) * (PANEL_WIDTH + 2 * MARGIN)
-    background = element("rect", width=width, height=y, fill="#ffffff")
-    return element("svg", "\n".join(["", background, *body, ""]),
-                   xmlns="http://www.w3.org/2000/svg", width=width, height=y,
-                   viewBox=f"0 0 {width} {y}", font_family="sans-serif") + "\n"
+    columns = max(map(len, results.conditions_by_mtu()), default=1)
+    width = 2 * MARGIN + LABEL_WIDTH + columns * PANEL_WIDTH + (columns - 1) * GUTTER
+    body, y = list(legend(results, MARGIN)), MARGIN + len(results.names) * LEGEND_HEIGHT + 12
+    for rows in rows_of_figures(results):
+        scale = BAR_ROOM / max(row.highest() for row in rows)
+        for row in rows:
+            body += row.draw(y, scale)
+            y += row.height()
+    about = "; ".join(f"{name}: {value}" for name, value in results.about.items())
+    body.append(label(MARGIN, y + 8, "Bars: median; whiskers: minimum to maximum.", SMALL_SIZE,
+                      class_="faint"))
+    body.append(label(MARGIN, y + 24, about, SMALL_SIZE, class_="faint"))
+    height = y + 24 + MARGIN
+    ground = element("rect", x=.5, y=.5, width=width - 1, height=height - 1, rx=6, class_="ground")
+    return element("svg", "\n".join(["", element("style", STYLE), ground, *body, ""]),
+                   xmlns="http://www.w3.org/2000/svg", width=width, height=height,
+                   viewBox=f"0 0 {width} {height}", font_family=FONT) + "\n"

@@ -46,16 +46,24 @@ def as_asked(options, names):
             for mtu in options.mtu or MTUS]
 
 
+def choice(options):
+    """Whether the options choose a condition and a test of those that there are, as a function."""
+    tests = tests_chosen(options.tests) if options.tests else [*terms.TESTS, terms.IDLE]
+    idle = None if options.idle is None else [options.idle]
+
+    def chosen(condition, test):
+        return test in tests and all(
+            wanted is None or value in wanted for value, wanted in zip(
+                condition, (options.mtu, options.delay, options.loss, idle)))
+    return chosen
+
+
 def for_targets(options, names):
     """Entries for what the targets need, as far as the options choose that."""
-    chosen = tests_chosen(options.tests or "*")
+    chosen = choice(options)
 
     def selected(case):
-        mtu, delay, loss, idle = case.condition
-        return (case.test in chosen or case.test == terms.IDLE and not options.tests) and all(
-            wanted is None or value in wanted for value, wanted in (
-                (mtu, options.mtu), (delay, options.delay), (loss, options.loss),
-                (idle, None if options.idle is None else [options.idle])))
+        return chosen(case.condition, case.test)
 
     return [entry(condition, candidates_for(needs.values(), names), {
                 test: {"repeat": repeat(needs[test].runs, options.rounds),

@@ -90,6 +90,36 @@ def markdown(results):
     return "\n".join(lines) + "\n"
 
 
+def median_cell(results, conditions, test, candidate, figure):
+    """The medians under the conditions."""
+    words = []
+    for condition in conditions:
+        series = results.series(condition, test, candidate, figure)
+        failed = results.runs_of(condition, test, candidate).failures
+        words.append(number(series.median) if series else "failed" if failed else "-")
+    return " / ".join(words) if set(words) != {"-"} else "-"
+
+
+def summary(results):
+    """Markdown that fits into a README: medians alone, the MTUs of a test in one cell."""
+    lines = []
+    for conditions in results.conditions_by_mtu():
+        mtus = " / ".join(str(condition.mtu) for condition in conditions)
+        lines += [f"**{conditions[0]._replace(mtu=mtus)}**", "",
+                  "| " + " | ".join(["", "", *results.names]) + " |",
+                  "|---|---|" + "---:|" * len(results.names)]
+        for test in results.tests(conditions[0]):
+            for figure in terms.test_of(test).figures:
+                if figure not in terms.DETAILS:
+                    what = terms.FIGURES[figure]
+                    row = [terms.test_of(test).label, f"{what.title}, {what.unit}"]
+                    row += [median_cell(results, conditions, test, name, figure)
+                            for name in results.names]
+                    lines.append("| " + " | ".join(row) + " |")
+        lines.append("")
+    return "\n".join(lines + ["; ".join(about_lines(results)) + "."]) + "\n"
+
+
 def measured_tests(results):
     return list(dict.fromkeys(test for condition in results.conditions
                               for test in results.tests(condition)))

@@ -66,6 +66,13 @@ class Results:
         return sorted({condition for condition, _, _ in self.runs},
                       key=lambda condition: condition.order)
 
+    def conditions_by_mtu(self):
+        """Lists of conditions that differ in the MTU alone."""
+        found = {}
+        for condition in self.conditions:
+            found.setdefault(condition._replace(mtu=0), []).append(condition)
+        return list(found.values())
+
     def add(self, outcome):
         """Takes an outcome as measure prints it."""
         self.runs_of(terms.Condition(*outcome["condition"]), outcome["test"],
@@ -90,6 +97,18 @@ class Results:
         own = self.series(condition, test, self.names[0], figure)
         other = self.series(condition, test, over, figure)
         return own.median / other.median if own and other and other.median else None
+
+    def select(self, names, chosen):
+        """Only the candidates of these names, in their order, or all if there are none; and only
+        conditions and tests for which chosen(condition, test) is true."""
+        unknown = set(names) - set(self.names)
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))}: not measured")
+        names = names or self.names
+        self.candidates = sorted((one for one in self.candidates if one["name"] in names),
+                                 key=lambda one: names.index(one["name"]))
+        self.runs = {key: runs for key, runs in self.runs.items()
+                     if key[2] in names and chosen(*key[:2])}
 
     def failures(self):
         """(condition, test, candidate, Runs) of every test that failed at least once."""

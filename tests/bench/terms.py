@@ -51,6 +51,8 @@ FIGURES = {
     "bytes_per_flow": Figure("memory", "B/flow", False),
 }
 
+DETAILS = {"p99_us"}            # in no picture and no summary
+
 STREAM = ("gbps", "cpu_s_per_gb")
 EXCHANGE = ("per_s", "p50_us", "p99_us", "cpu_us")
 DATAGRAM = ("per_s", "loss_percent", "cpu_us")
@@ -61,25 +63,28 @@ UDP_RATES = {64: 20000, 1400: 20000, 60000: 2000}
 
 class Test(typing.NamedTuple):
     title: str
+    label: str      # a few words, for pictures
     figures: tuple
 
 
 TESTS = {
-    "g2h": Test("guest to host, 1 TCP stream", STREAM),
-    "h2g": Test("host to guest, 1 TCP stream", STREAM),
-    "g2h4": Test("guest to host, 4 TCP streams", STREAM),
-    "h2g4": Test("host to guest, 4 TCP streams", STREAM),
-    "rr": Test("request/response of 64 bytes, one TCP connection", EXCHANGE),
-    "crr": Test("connect, request, response, close", EXCHANGE),
-    "urr": Test("request/response of 64 bytes, UDP", EXCHANGE),
+    "g2h": Test("guest to host, 1 TCP stream", "guest to host", STREAM),
+    "h2g": Test("host to guest, 1 TCP stream", "host to guest", STREAM),
+    "g2h4": Test("guest to host, 4 TCP streams", "guest to host, 4 streams", STREAM),
+    "h2g4": Test("host to guest, 4 TCP streams", "host to guest, 4 streams", STREAM),
+    "rr": Test("request/response of 64 bytes, one TCP connection", "TCP exchange",
+               EXCHANGE),
+    "crr": Test("connect, request, response, close", "connect and exchange", EXCHANGE),
+    "urr": Test("request/response of 64 bytes, UDP", "UDP exchange", EXCHANGE),
 } | {
-    f"udp_{way}_{size}": Test(f"UDP datagrams of {size} bytes, {title}", DATAGRAM)
+    f"udp_{way}_{size}": Test(f"UDP datagrams of {size} bytes, {title}",
+                                  f"{title}, {size} bytes", DATAGRAM)
     for way, title in (("g2h", "guest to host"), ("h2g", "host to guest")) for size in UDP_RATES
 }
 
 # What comes of holding the idle flows of a condition. It is not chosen, so it is no test above.
 IDLE = "idle"
-IDLE_TEST = Test("idle TCP flows, each after one exchange", ("bytes_per_flow",))
+IDLE_TEST = Test("idle TCP flows, each after one exchange", "idle TCP flow", ("bytes_per_flow",))
 
 
 def test_of(name):
