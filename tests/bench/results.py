@@ -32,13 +32,24 @@ class Runs:
 
     def __init__(self):
         self.figures = {}       # name: list of values
+        self.files = {}         # name: for each value, which file it came from
         self.failures = []      # reasons
 
     def add(self, outcome):
         if "failure" in outcome:
             self.failures.append(outcome["failure"])
         for name, value in outcome.get("figures", {}).items():
-            self.figures.setdefault(name, []).append(value)
+            self.add_values(name, [value])
+
+    def add_values(self, name, values, file=0):
+        self.figures.setdefault(name, []).extend(values)
+        self.files.setdefault(name, []).extend([file] * len(values))
+
+    def series_of(self, name, files):
+        """The figure as far as it came from these files, or None."""
+        values = [value for value, file in zip(self.figures.get(name, []),
+                                               self.files.get(name, [])) if file in files]
+        return Series(values) if values else None
 
     @property
     def succeeded(self):
@@ -56,6 +67,7 @@ class Results:
         self.candidates = candidates    # dicts of name, command and version
         self.about = about              # how, when and where: for the reader
         self.runs = {}                  # (condition, test, candidate): Runs
+        self.n_files = 0                # that were loaded
 
     @property
     def names(self):
@@ -94,9 +106,20 @@ class Results:
 
     def ratio(self, condition, test, figure, over):
         """The first candidate's median over that of another; None where there is none."""
-        own = self.series(condition, test, self.names[0], figure)
-        other = self.series(condition, test, over, figure)
-        return own.median / other.median if own and other and other.median else None
+        return self._ratio(figure, (condition, test, self.names[0]), (condition, test, over))
+
+    def ratio_own(self, condition, test, figure, other_condition):
+        """The first candidate's median over its own under another condition."""
+        return self._ratio(figure, (condition, test, self.names[0]),
+                           (other_condition, test, self.names[0]))
+
+    def _ratio(self, figure, one, other):
+        """Of two medians. Only what was measured in one run is compared: what both have values
+        for in the same file."""
+        one, other = self.runs_of(*one), self.runs_of(*other)
+        files = {*one.files.get(figure, [])} & {*other.files.get(figure, [])}
+        mine, theirs = one.series_of(figure, files), other.series_of(figure, files)
+        return mine.median / theirs.median if mine and theirs.median else None
 
     def select(self, names, chosen):
         """Only the candidates of these names, in their order, or all if there are none; and only
@@ -139,7 +162,7 @@ class Results:
 
     @classmethod
     def load(cls, paths):
-        """The measurements of several files together, as if made in one run."""
+        """The measurements of several files together."""
         results = cls([], {})
         for path in paths:
             try:
@@ -156,12 +179,13 @@ class Results:
         self.candidates += [candidate for candidate in content["candidates"]
                             if candidate["name"] not in self.names]
         for row in content["rows"]:
-            self._add_row(row)
+            self._add_row(row, self.n_files)
+        self.n_files += 1
 
-    def _add_row(self, row):
+    def _add_row(self, row, file):
         condition = terms.Condition(**{name: row[name] for name in terms.Condition._fields
                                        if name in row})
         runs = self.runs_of(condition, row["test"], row["candidate"], create=True)
         runs.failures += row["failures"]
         for name, figure in row["figures"].items():
-            runs.figures.setdefault(name, []).extend(figure["values"])
+            runs.add_values(name, figure["values"], file)

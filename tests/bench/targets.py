@@ -82,9 +82,7 @@ def value(target, case, results):
     if "over" in target:
         return results.ratio(*case, target["over"])
     if "over_own" in target:
-        own = results.series(case.condition._replace(**target["over_own"]), case.test, first,
-                             case.figure)
-        return series.median / own.median if own and own.median else None
+        return results.ratio_own(*case, case.condition._replace(**target["over_own"]))
     return series.median
 
 

@@ -99,3 +99,15 @@ def test_verdicts(lab):
              "1 of 4 failed | - | 1.75 | - |")
     equal(xml.etree.ElementTree.parse(svg).getroot().tag, "{http://www.w3.org/2000/svg}svg",
           "the root of the picture")
+
+
+def test_several_files(lab):
+    """Files are shown together, but a ratio is only of what one of them has both sides of."""
+    idle = saved(lab.folder / "idle.json", row("postern", "rr", {"p50_us": [20, 22, 21]}),
+                 row("postern", "rr", {"p50_us": [20, 22, 22]}, idle=10000))
+    faster = saved(lab.folder / "faster.json", row("postern", "rr", {"p50_us": [10, 11, 12]}),
+                   row("newest", "rr", {"p50_us": [11, 11, 11]}))
+    said = bench("--from", idle, "--from", faster, "--check", status=1)
+    contains(said, "16.0 (10.0..22.0)")
+    contains(said, "reached       rr latency p50, MTU 1500, veth, 10000 idle flows: 1.05, ")
+    contains(said, "not reached   rr latency p50, MTU 1500, veth: 1.00, at most 0.900 wanted")
