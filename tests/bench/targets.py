@@ -3,11 +3,10 @@
 A target names tests, figures and conditions; each combination is a case. What counts of a case is
 the median, or, with "over", its ratio to another candidate's; with "over_own" its ratio to the
 first candidate's own under a condition that differs so; with "spread_of" N the minimum over the
-median of at least N runs. "runs" and
-"seconds" say how many runs of a test there must at least be, and how long each takes, where a few
-short ones tell nothing. The limit is "at_least", "at_most", or "worse_at_most", a part of one
-in whichever direction is worse for the figure. A case in which a run of the first candidate failed
-is not reached. A row is reached if all its cases are.
+median of at least N runs. "seconds" says how long each run takes at least, where a short one tells
+nothing. The limit is "at_least", "at_most", or "worse_at_most", a part of one in whichever direction
+is worse for the figure. A case in which a run of the first candidate failed is not reached. A row
+is reached if all its cases are.
 """
 
 import itertools
@@ -65,7 +64,7 @@ def needed(targets, selected):
                 need = plan.setdefault(condition, {}).get(case.test, Need(set(), 1, 0))
                 plan[condition][case.test] = Need(
                     need.over | {target["over"]} if "over" in target else need.over,
-                    max(need.runs, target.get("spread_of", 1), target.get("runs", 1)),
+                    max(need.runs, target.get("spread_of", 1)),
                     max(need.seconds, target.get("seconds", 0)))
     return plan
 
