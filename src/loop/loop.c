@@ -1,10 +1,19 @@
-/* loop/loop.c: libev behind the project's own names. */
+/* loop/loop.c: libev behind the project's own names.
+ *
+ * Timers wake the loop through a timerfd rather than by a time-out of its wait.  Deadlines of
+ * busy flows move on with each packet, and setting the kernel's timer for each wait and taking it
+ * back costs more than the rest of the wait, the more so in a virtual machine.  The timerfd is
+ * set when a deadline comes nearer than what it stands for, and left alone when that moves on:
+ * then it fires once for nothing, and is set to what comes next.
+ */
 #include "loop/loop.h"
 
 #include <assert.h>
 #include <ev.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SIGNALS_MAX	 8
 #define TIMERS_PER_WAKEUP 256 /* so that many due timers do not starve descriptors */
@@ -21,8 +30,9 @@ struct loop {
 	struct ev_loop *ev;
 	ev_prepare prepare;
 	ev_check check;
-	ev_timer timer;
-	uint64_t armed_ns; /* the deadline it stands for */
+	ev_io timer;
+	int timer_fd;
+	uint64_t armed_ns; /* when it fires; TIMERQ_NEVER */
 	struct timerq *timers;
 	void *timer_ctx;
 	ev_idle busy; /* active while there is work that waits for nothing */
@@ -42,13 +52,14 @@ uint64_t loop_clock_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-static void timer_due(struct ev_loop *ev, ev_timer *timer, int revents)
+static void timer_due(struct ev_loop *ev, ev_io *timer, int revents)
 {
 	struct loop *l = timer->data;
+	uint64_t n;
 
 	/* on_check() has run what was due */
-	ev_timer_stop(ev, timer);
-	l->armed_ns = TIMERQ_NEVER;
+	if (read(l->timer_fd, &n, sizeof(n)) == sizeof(n))
+		l->armed_ns = TIMERQ_NEVER;
 }
 
 static void poll_again(struct ev_loop *ev, ev_idle *busy, int revents)
@@ -58,19 +69,16 @@ static void poll_again(struct ev_loop *ev, ev_idle *busy, int revents)
 
 static void arm_timer(struct loop *l)
 {
-	uint64_t next = timerq_next(l->timers), now;
+	uint64_t next = timerq_next(l->timers);
+	struct itimerspec t = { .it_value = { .tv_sec = (time_t)(next / NS_PER_SEC),
+					      .tv_nsec = (long)(next % NS_PER_SEC) } };
 
-	if (next == l->armed_ns)
+	if (next >= l->armed_ns)
 		return;
-	l->armed_ns = next;
-	if (next == TIMERQ_NEVER) {
-		ev_timer_stop(l->ev, &l->timer);
-		return;
-	}
-	now = loop_clock_ns();
-	ev_now_update(l->ev);
-	l->timer.repeat = next > now ? (double)(next - now) / (double)NS_PER_SEC + 1e-6 : 1e-6;
-	ev_timer_again(l->ev, &l->timer);
+	if (!next)
+		t.it_value.tv_nsec = 1; /* zero would disarm it */
+	if (!timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &t, NULL))
+		l->armed_ns = next;
 }
 
 static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int revents)
@@ -101,8 +109,11 @@ struct loop *loop_new(struct timerq *timers, void *timer_ctx)
 
 	if (!l)
 		return NULL;
-	l->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	l->ev = l->timer_fd < 0 ? NULL : ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (!l->ev) {
+		if (l->timer_fd >= 0)
+			close(l->timer_fd);
 		free(l);
 		return NULL;
 	}
@@ -112,8 +123,9 @@ struct loop *loop_new(struct timerq *timers, void *timer_ctx)
 	ev_init(&l->prepare, on_prepare);
 	ev_init(&l->check, on_check);
 	ev_set_priority(&l->check, EV_MAXPRI);
-	ev_init(&l->timer, timer_due);
 	l->armed_ns = TIMERQ_NEVER;
+	ev_io_init(&l->timer, timer_due, l->timer_fd, EV_READ);
+	ev_io_start(l->ev, &l->timer);
 	ev_init(&l->busy, poll_again);
 	ev_prepare_start(l->ev, &l->prepare);
 	ev_check_start(l->ev, &l->check);
@@ -125,6 +137,7 @@ void loop_free(struct loop *l)
 	if (!l)
 		return;
 	ev_loop_destroy(l->ev);
+	close(l->timer_fd);
 	free(l);
 }
 

@@ -9,7 +9,7 @@
 
 #define GUEST_PORT 40000
 #define PEER	   0xc6336402 /* 198.51.100.2 */
-#define ACK_DELAY_NS (2 * NS_PER_MS)
+#define ACK_DELAY_NS (10 * NS_PER_MS)
 #define PEER_PORT  80
 #define BATCH_MAX  1024
 

@@ -217,7 +217,7 @@ START_TEST(ack_rides_on_the_answer)
 		turn(false);
 	hand_send(A, hand.seq++, hand.ack, 1); /* no answer comes */
 	hand_batch();
-	advance_ms(1);
+	advance_ms(9);
 	hand_expect_nothing();
 	advance_ms(1);
 	hand_expect(A, hand.ack, hand.seq, 0);

@@ -12,7 +12,7 @@
 
 #define TURNS	 8
 #define WINDOW_MIN 16384u /* with less, what the ACK tells of the window matters too */
-#define DELAY_NS (2 * NS_PER_MS) /* RFC 9293 3.8.6.3 allows 500 ms */
+#define DELAY_NS (10 * NS_PER_MS) /* RFC 9293 3.8.6.3 allows 500 ms */
 
 void tcp_delack_question(struct tcp_conn *c)
 {
