@@ -27,6 +27,7 @@ static void timer_holds(const struct env *env, const struct tcp_conn *c)
 	uint64_t state = tcp_state_deadline(env, c), first = c->rtx_deadline_ns;
 
 	first = state < first ? state : first;
+	first = c->retry_due_ns < first ? c->retry_due_ns : first;
 	must(first == TIMERQ_NEVER ||
 	     (timer_armed(&c->flow.timer) && c->flow.timer.deadline_ns <= first));
 	if (c->snd_una != c->snd_nxt)

@@ -187,6 +187,29 @@ static uint32_t fill(uint32_t from)
 	return at;
 }
 
+/* Room that the host side has not told of is found, as long as there is some each time. */
+START_TEST(blocked_host_is_asked)
+{
+	begin();
+	hand.h.room = 0;
+	data(0, 1000);
+	hand_batch();
+	expect_ack(1000);
+	for (int i = 1; i <= 3; i++) {
+		hand.h.room = 100;
+		fake_guest_advance(&hand.g, 20 * NS_PER_MS);
+		ck_assert_uint_eq(hand.h.n_taken, (uint64_t)i * 100);
+	}
+	fake_guest_advance(&hand.g, 20 * NS_PER_MS); /* in vain */
+	hand.h.room = 100;
+	fake_guest_advance(&hand.g, 10 * NS_PER_SEC);
+	ck_assert_uint_eq(hand.h.n_taken, 300);
+	fake_host_read(&hand.g.env, &hand.h, 1000);
+	ck_assert_uint_eq(hand.h.n_taken, 1000);
+	hand_end();
+}
+END_TEST
+
 START_TEST(window_closes_and_opens)
 {
 	for (int scaled = 0; scaled < 2; scaled++) {
@@ -440,7 +463,7 @@ START_TEST(memory_runs_out)
 END_TEST
 
 SUITE_MAIN("tcp_to_host", one_ack_a_batch, out_of_order, no_sack_unless_permitted, overlaps,
-	   order_of_pieces_and_queue, host_takes_parts, window_closes_and_opens,
+	   order_of_pieces_and_queue, host_takes_parts, blocked_host_is_asked, window_closes_and_opens,
 	   segment_across_the_edge, fin_at_a_closed_window, fin_with_data, fin_behind_a_hole,
 	   fin_waits_for_a_slow_host, data_behind_the_fin, two_fins, host_breaks_while_sending,
 	   reset_behind_an_end, memory_runs_out)

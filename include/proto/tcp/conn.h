@@ -93,6 +93,7 @@ struct tcp_conn {
 	struct tcp_rto rto;
 
 	uint64_t rtx_deadline_ns;   /* retransmission or window probe; TIMERQ_NEVER: none */
+	uint64_t retry_due_ns;	    /* send() to the blocked host side is tried; TIMERQ_NEVER: not */
 	uint64_t ack_limit_ns;	    /* no further ACK of pure ACKs before (RFC 5961 7) */
 
 	uint32_t epoch;		    /* when data of the guest came last; see struct tcp */

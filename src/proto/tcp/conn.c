@@ -74,7 +74,7 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	c->state = (uint8_t)state;
 	c->first_piece = c->last_piece = -1;
 	c->rto = TCP_RTO_INIT;
-	c->rtx_deadline_ns = TIMERQ_NEVER;
+	c->rtx_deadline_ns = c->retry_due_ns = TIMERQ_NEVER;
 	list_init(&c->batch);
 	list_init(&c->turn);
 	list_init(&c->delack);

@@ -4,6 +4,9 @@
 #include "proto/tcp/conn.h"
 
 #define SEND_PIECES 512 /* in one send() */
+/* A kernel tells of room in a socket when a third of its buffer is free.  Where the buffer is what
+ * bounds the rate, on a long way, that third stays unused unless one asks before. */
+#define RETRY_NS (20 * NS_PER_MS)
 
 static void add_piece(struct tcp *t, struct tcp_conn *c, const uint8_t *data, uint32_t len)
 {
@@ -80,6 +83,15 @@ static int send_pieces(struct tcp *t, struct tcp_conn *c, int *piece, uint32_t *
 	return 0;
 }
 
+/* The host side takes no more now.  It is asked again in a while, as long as that yields bytes;
+ * else it will tell. */
+static void blocked(struct env *env, struct tcp_conn *c, bool retry)
+{
+	c->host_blocked = true;
+	c->retry_due_ns = retry ? env->now_ns + RETRY_NS : TIMERQ_NEVER;
+	tcp_timer_update(env, c);
+}
+
 static int flush_pieces(struct env *env, struct tcp_conn *c)
 {
 	struct tcp *t = env->tcp;
@@ -90,7 +102,7 @@ static int flush_pieces(struct env *env, struct tcp_conn *c)
 	rc = send_pieces(t, c, &piece, &done);
 	if (rc != -EAGAIN)
 		return rc;
-	c->host_blocked = true;
+	blocked(env, c, true);
 	seq = c->recvq.base;
 	for (; piece >= 0; piece = t->pieces[piece].next, done = 0) {
 		uint32_t len = t->pieces[piece].len - done;
@@ -120,7 +132,7 @@ static int flush_queue(struct env *env, struct tcp_conn *c)
 			c->flow.used_ns = env->now_ns;
 		}
 		if (sent < (ssize_t)ready) {
-			c->host_blocked = true;
+			blocked(env, c, sent > 0);
 			break;
 		}
 	}

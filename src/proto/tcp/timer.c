@@ -8,9 +8,10 @@
 
 static uint64_t earliest(const struct env *env, const struct tcp_conn *c)
 {
-	uint64_t state = tcp_state_deadline(env, c);
+	uint64_t state = tcp_state_deadline(env, c),
+		 own = c->rtx_deadline_ns < c->retry_due_ns ? c->rtx_deadline_ns : c->retry_due_ns;
 
-	return c->rtx_deadline_ns < state ? c->rtx_deadline_ns : state;
+	return own < state ? own : state;
 }
 
 void tcp_timer_update(struct env *env, struct tcp_conn *c)
@@ -69,11 +70,18 @@ void tcp_timer_fired(struct timer *t, void *ctx)
 {
 	struct env *env = ctx;
 	struct tcp_conn *c = container_of(t, struct tcp_conn, flow.timer);
+	bool retry;
 
 	if (c->rtx_deadline_ns <= env->now_ns && !rtx_expired(env, c))
 		return;
-	if (tcp_state_deadline(env, c) <= env->now_ns)
+	if (tcp_state_deadline(env, c) <= env->now_ns) {
 		state_expired(env, c);
-	else
-		tcp_timer_update(env, c);
+		return;
+	}
+	retry = c->retry_due_ns <= env->now_ns;
+	if (retry)
+		c->retry_due_ns = TIMERQ_NEVER;
+	tcp_timer_update(env, c);
+	if (retry && c->host_blocked)
+		tcp_from_host(env, c, TCP_HOST_WRITE);
 }
