@@ -11,31 +11,45 @@
 #define VECTOR_CLONES
 #endif
 
-/* Sums whole 32-bit words: 64-bit lanes cannot overflow below 16 GiB. */
-VECTOR_CLONES static uint64_t sum_words(const uint8_t *p, size_t n_words)
+#define LANES 8
+#define BLOCK (LANES * sizeof(uint64_t))
+
+/* Sums the 32-bit words of whole blocks: in 64-bit lanes, which cannot overflow below 16 GiB, so
+ * many that none waits for the one before. */
+VECTOR_CLONES static uint64_t sum_blocks(const uint8_t *p, size_t n_blocks)
 {
-	uint64_t sum = 0;
+	uint64_t lanes[LANES] = { 0 }, sum = 0;
 
-	for (size_t i = 0; i < n_words; i++) {
-		uint32_t w;
+	for (size_t i = 0; i < n_blocks; i++) {
+		for (size_t k = 0; k < LANES; k++) {
+			uint64_t w;
 
-		memcpy(&w, p + i * 4, 4);
-		sum += w;
+			memcpy(&w, p + i * BLOCK + k * sizeof(w), sizeof(w));
+			lanes[k] += (w & UINT32_MAX) + (w >> 32);
+		}
 	}
+	for (size_t k = 0; k < LANES; k++)
+		sum += lanes[k];
 	return sum;
 }
 
 uint64_t checksum_add(uint64_t sum, const void *data, size_t len)
 {
-	const uint8_t *p = data;
-	size_t n_words = len / 4;
+	const uint8_t *p = data, *end = p + len;
+	uint32_t w;
 
-	sum += sum_words(p, n_words);
-	if (len % 4) {
+	if (len >= BLOCK) {
+		sum += sum_blocks(p, len / BLOCK);
+		p += len / BLOCK * BLOCK;
+	}
+	for (; end - p >= 4; p += 4) {
+		memcpy(&w, p, 4);
+		sum += w;
+	}
+	if (p < end) {
 		uint8_t tail[4] = { 0 };
-		uint32_t w;
 
-		memcpy(tail, p + n_words * 4, len % 4);
+		memcpy(tail, p, (size_t)(end - p));
 		memcpy(&w, tail, 4);
 		sum += w;
 	}
