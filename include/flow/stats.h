@@ -80,7 +80,8 @@
 	X(tcp_challenge_acks, "tcp.challenge-acks", "TCP challenge ACKs (RFC 5961)")              \
 	X(tcp_queued, "tcp.queued-bytes", "bytes that a host socket did not take at once")        \
 	X(tcp_memory_pressure, "tcp.memory-pressure", "TCP bytes not kept for lack of memory")    \
-	X(tcp_zero_window_probes, "tcp.zero-window-probes", "TCP zero window probes to the guest")
+	X(tcp_zero_window_probes, "tcp.zero-window-probes", "TCP zero window probes to the guest") \
+	X(tcp_keepalives, "tcp.keepalives", "TCP keep-alive probes to the guest")
 
 struct stats {
 #define X(field, name, text) uint64_t field;

@@ -35,8 +35,8 @@ struct conf_timeouts {
 	unsigned dns_query;  /* one upstream server; 2 */
 	unsigned tcp_connect; /* to the host's network; 0: the kernel's */
 	unsigned tcp_syn;    /* a forward's SYN unanswered by the guest; 60 */
-	unsigned tcp_idle;   /* an established connection without traffic; 7200 */
-	unsigned tcp_closing; /* half-closed connections without traffic; 7200 */
+	unsigned tcp_idle;   /* an established connection whose guest is silent; 7200 */
+	unsigned tcp_closing; /* half-closed connections likewise; 7200 */
 	unsigned tcp_last_ack; /* our FIN unacknowledged after the guest's came; 60 */
 	unsigned dhcp_lease; /* 86400 */
 };

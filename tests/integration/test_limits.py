@@ -1,6 +1,7 @@
 """Timeouts, limits and switches of the command line, each reached."""
 
 import json
+import signal
 import socket
 import time
 
@@ -16,6 +17,10 @@ def check_tcp(lab, addr, port):
     with lab.guest.tcp_connect(addr, port) as sock:
         sock.sendall(b"hello")
         equal(receive_all(sock, 5), b"hello", "the echo")
+
+
+def counter(daemon, name):
+    return next(c["value"] for c in daemon.ctl_json("stats") if c["name"] == name)
 
 
 def udp_server(lab, node=None, addr="0.0.0.0"):
@@ -71,13 +76,21 @@ def test_tcp_syn_timeout(lab):
 
 
 def test_tcp_idle_timeout(lab):
-    """An idle connection ends after its timeout, with a reset for both sides."""
-    lab.start("--tcp-idle-timeout", 1)
+    """An idle connection lives while the guest is there, and ends with a reset for both sides
+    when it is not."""
+    daemon = lab.start("--tcp-idle-timeout", 1)
     server = TcpServer(lab, lab.server.tcp_listen(), echo)
     with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        eventually(lambda: counter(daemon, "tcp.keepalives") >= 3, 20, "it is asked")
+        sock.sendall(b"still there")
+        equal(receive_all(sock, 11), b"still there", "the echo")
+        lab.guest.relay.send_signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: server.resets, 8, "the server sees a reset")
+        finally:
+            lab.guest.relay.send_signal(signal.SIGCONT)
         with within(8, "the end"), raises(ConnectionResetError, "recv"):
             sock.recv(1)
-    eventually(lambda: server.resets, 8, "the server sees a reset")
 
 
 def test_lease_time(lab):

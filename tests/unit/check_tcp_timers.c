@@ -111,6 +111,100 @@ START_TEST(traffic_keeps_alive)
 }
 END_TEST
 
+/* The guest of a silent connection is asked whether it is there; times in half seconds. */
+static const struct {
+	enum tcp_state state;
+	unsigned idle, first, every;
+} asked[] = {
+	{ TCP_ESTABLISHED, 2 * 7200, 2 * (7200 - 9 * 75), 2 * 75 },
+	{ TCP_ESTABLISHED, 20, 11, 1 }, /* each twentieth of a short time */
+	{ TCP_FIN_WAIT_2, 2 * 7200, 2 * (7200 - 9 * 75), 2 * 75 },
+	{ TCP_CLOSE_WAIT, 2 * 7200, 2 * (7200 - 9 * 75), 2 * 75 },
+};
+
+static void begin_silence(unsigned i)
+{
+	begin(asked[i].state);
+	hand.g.conf.timeouts.tcp_idle = hand.g.conf.timeouts.tcp_closing = asked[i].idle / 2;
+	fake_guest_advance(&hand.g, 1); /* the timer was set for others */
+	hand_ack();
+	tcp_timer_update(&hand.g.env, hand_conn());
+}
+
+START_TEST(silent_guest_is_asked)
+{
+	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		begin_silence(i);
+		advance_ms(asked[i].first * 500 - 1);
+		hand_expect_nothing();
+		advance_ms(1);
+		for (int n = 0; n < 9; n++) {
+			hand_expect(A, hand.ack - 1, hand.seq, 0);
+			advance_ms(asked[i].every * 500 - 1);
+			hand_expect_nothing();
+			ck_assert_ptr_nonnull(hand_conn());
+			advance_ms(1);
+		}
+		hand_expect(R | A, hand.ack, hand.seq, 0);
+		ck_assert_ptr_null(hand_conn());
+		ck_assert_int_eq(last_reason(), FLOW_CLOSED_IDLE);
+		ck_assert(hand.h.reset);
+		ck_assert_uint_eq(hand.g.env.stats.tcp_keepalives, 9);
+		hand_end();
+	}
+}
+END_TEST
+
+/* One that answers, if late, is left alone for as long as before. */
+START_TEST(answer_to_a_keepalive)
+{
+	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		begin_silence(i);
+		for (int n = 0; n < 50; n++) {
+			advance_ms(asked[i].first * 500 + asked[i].every * 500 * (n % 9));
+			for (int k = 0; k < 1 + n % 9; k++)
+				hand_expect(A, hand.ack - 1, hand.seq, 0);
+			hand_expect_nothing();
+			hand_ack();
+			hand_forget();
+		}
+		ck_assert_uint_eq(hand_conn()->state, asked[i].state);
+		hand_end();
+	}
+}
+END_TEST
+
+/* No room in the link: the next one is sent when its time comes. */
+START_TEST(keepalive_without_room)
+{
+	begin_silence(0);
+	hand.g.room = 0;
+	advance_ms(asked[0].first * 500 + 74999);
+	hand.g.room = -1;
+	tcp_room(&hand.g.env);
+	hand_expect_nothing();
+	advance_ms(1);
+	hand_expect(A, hand.ack - 1, hand.seq, 0);
+	ck_assert_uint_eq(hand.g.env.stats.tcp_keepalives, 1);
+	hand_end();
+}
+END_TEST
+
+/* Where an answer is awaited anyhow, the retransmission timer asks. */
+START_TEST(no_keepalive_while_data_is_in_flight)
+{
+	begin(TCP_ESTABLISHED);
+	hand.g.conf.timeouts.tcp_idle = 20;
+	fake_host_write(&hand.g.env, &hand.h, 1, false);
+	while (hand_conn())
+		advance_ms(100);
+	ck_assert_uint_gt(hand.g.env.stats.tcp_retransmits, 2);
+	ck_assert_uint_eq(hand.g.env.stats.tcp_keepalives, 0);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
 /* A host side that takes a little now and then is not idle. */
 START_TEST(slow_host_keeps_alive)
 {
@@ -123,6 +217,7 @@ START_TEST(slow_host_keeps_alive)
 		advance_ms(999000);
 		fake_host_read(&hand.g.env, &hand.h, 1);
 		ck_assert_ptr_nonnull(hand_conn());
+		hand_forget(); /* keep-alives, which the guest does not answer */
 	}
 	hand_end();
 }
@@ -183,7 +278,7 @@ START_TEST(syn_again)
 	hand_batch();
 	hand_expect(A, hand.ack, hand.seq, 0);
 	ck_assert_uint_eq(hand_conn()->rto.rto_ns, NS_PER_SEC);
-	advance_ms(900000);
+	advance_ms(500000);
 	hand_expect_nothing();
 	hand_end();
 }
@@ -318,6 +413,8 @@ START_TEST(end_with_an_ack_that_waits)
 END_TEST
 
 SUITE_MAIN("tcp_timers", each_state_ends, timers_fire_seldom, traffic_keeps_alive,
-	   slow_host_keeps_alive, time_wait_begins_again, time_wait_undelivered, syn_again,
-	   ack_rides_on_the_answer, ack_rides_on_the_fin, ack_does_not_wait,
+	   silent_guest_is_asked, answer_to_a_keepalive, keepalive_without_room,
+	   no_keepalive_while_data_is_in_flight, slow_host_keeps_alive, time_wait_begins_again,
+	   time_wait_undelivered, syn_again, ack_rides_on_the_answer, ack_rides_on_the_fin,
+	   ack_does_not_wait,
 	   end_with_an_ack_that_waits)

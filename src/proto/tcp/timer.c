@@ -6,12 +6,51 @@
 
 #define RETRIES_MAX 15 /* timeouts in a row: more than ten minutes */
 
+/* Before a silent connection ends, the guest is asked this often whether it is there (RFC 9293
+ * 3.8.4), as Linux asks: with each answer the silence begins anew. */
+#define KEEPALIVES	   9
+#define KEEPALIVE_EVERY_NS (75 * NS_PER_SEC)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A connection that may be silent for long, and from which no other answer is awaited. */
+static bool may_be_silent(const struct tcp_conn *c)
+{
+	return (tcp_receives(c) || tcp_sends(c)) && c->snd_una == c->snd_nxt &&
+	       c->rtx_deadline_ns == TIMERQ_NEVER;
+}
+
+static uint64_t keepalive_interval(const struct env *env, const struct tcp_conn *c)
+{
+	return least((tcp_state_deadline(env, c) - c->flow.used_ns) / 20, KEEPALIVE_EVERY_NS);
+}
+
+/* When the guest is asked first.  This and the other times follow from when the silence began,
+ * so that nothing has to be remembered. */
+static uint64_t first_keepalive(const struct env *env, const struct tcp_conn *c)
+{
+	return may_be_silent(c)
+		       ? tcp_state_deadline(env, c) - KEEPALIVES * keepalive_interval(env, c)
+		       : TIMERQ_NEVER;
+}
+
+static uint64_t next_keepalive(const struct env *env, const struct tcp_conn *c)
+{
+	uint64_t first = first_keepalive(env, c), interval = keepalive_interval(env, c);
+
+	if (env->now_ns < first)
+		return first;
+	return first + ((env->now_ns - first) / interval + 1) * interval;
+}
+
 static uint64_t earliest(const struct env *env, const struct tcp_conn *c)
 {
-	uint64_t state = tcp_state_deadline(env, c),
-		 own = c->rtx_deadline_ns < c->retry_due_ns ? c->rtx_deadline_ns : c->retry_due_ns;
+	uint64_t own = least(c->rtx_deadline_ns, c->retry_due_ns);
 
-	return own < state ? own : state;
+	return least(least(own, next_keepalive(env, c)), tcp_state_deadline(env, c));
 }
 
 void tcp_timer_update(struct env *env, struct tcp_conn *c)
@@ -46,7 +85,8 @@ static void state_expired(struct env *env, struct tcp_conn *c)
 static bool rtx_expired(struct env *env, struct tcp_conn *c)
 {
 	c->rtx_deadline_ns = TIMERQ_NEVER;
-	if (list_linked(&c->turn)) { /* the link is full: not a sign of loss, and no place to send */
+	/* the link is full: not a sign of loss, and no place to send */
+	if (list_linked(&c->turn)) {
 		tcp_rtx_arm(env, c);
 		return true;
 	}
@@ -78,6 +118,9 @@ void tcp_timer_fired(struct timer *t, void *ctx)
 		state_expired(env, c);
 		return;
 	}
+	if (env->now_ns >= first_keepalive(env, c) &&
+	    tcp_send_control(env, c, c->snd_nxt - 1, TCP_ACK))
+		env->stats.tcp_keepalives++;
 	retry = c->retry_due_ns <= env->now_ns;
 	if (retry)
 		c->retry_due_ns = TIMERQ_NEVER;
