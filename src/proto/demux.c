@@ -200,6 +200,8 @@ void demux_guest_down(struct env *env)
 	env->guest = (struct guest){ .connected = false, .changed_ns = env->now_ns };
 	if (env->dns)
 		dns_guest_down(env);
+	if (env->tcp)
+		tcp_guest_down(env);
 	if (env->reassembly)
 		reassembly_reset(env);
 	list_for_each(pos, tmp, &env->flows.all)

@@ -242,6 +242,26 @@ START_TEST(reset_of_an_older_connection)
 }
 END_TEST
 
+/* The next guest is not told of the connections of the one before. */
+START_TEST(resets_of_a_guest_that_left)
+{
+	begin(TCP_ESTABLISHED);
+	hand_send(A, hand.seq + 1000000, hand.ack, 0); /* and an ACK */
+	hand_batch();
+	hand_send(TCP_SYN | A, 1, 1, 0); /* nobody's */
+	hand_conn()->flow.class->close(&hand.g.env, &hand_conn()->flow,
+				       FLOW_CLOSED_BY_OPERATOR);
+	ck_assert_uint_ne(hand.g.env.tcp->n_resets, 0);
+	demux_guest_down(&hand.g.env);
+	ck_assert_uint_eq(hand.g.env.tcp->n_resets, 0);
+	hand.g.env.guest = (struct guest){ .connected = true, .mac_known = true,
+					   .mac = fake_guest_mac };
+	room(-1);
+	hand_expect_nothing();
+	hand_end();
+}
+END_TEST
+
 START_TEST(owed_resets_are_bounded)
 {
 	hand_begin(1, 1);
@@ -334,5 +354,5 @@ END_TEST
 
 SUITE_MAIN("tcp_room", syn_ack, syn, ack, ack_with_sack, challenge, window_update,
 	   data_a_frame_at_a_time, retransmission, window_probe, for_hours, resets,
-	   reset_of_an_older_connection, owed_resets_are_bounded, host_breaks,
+	   reset_of_an_older_connection, resets_of_a_guest_that_left, owed_resets_are_bounded, host_breaks,
 	   everybody_gets_on)

@@ -29,6 +29,9 @@ bool tcp_run_ready(struct env *env);
 /* The link has room again: connections that waited for it go on. */
 void tcp_room(struct env *env);
 
+/* The guest's link went away: what this guest is owed is not for the next. */
+void tcp_guest_down(struct env *env);
+
 /* The host side of `conn` is ready for `events` (enum tcp_host_event bits). */
 void tcp_from_host(struct env *env, struct tcp_conn *conn, unsigned events);
 

@@ -66,6 +66,11 @@ void tcp_forget_owed_resets(struct tcp *t)
 		forget(t, container_of(t->resets.next, struct owed_reset, list));
 }
 
+void tcp_guest_down(struct env *env)
+{
+	tcp_forget_owed_resets(env->tcp);
+}
+
 void tcp_reset_stray(struct env *env, const struct pkt *p)
 {
 	const struct tcp_hdr *h = &p->tcp;
