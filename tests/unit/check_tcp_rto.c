@@ -12,6 +12,8 @@ START_TEST(one_second_before_any_sample)
 	ck_assert_uint_eq(r.rto_ns, NS_PER_SEC);
 	tcp_rto_acked(&r); /* of a segment that could not be timed */
 	ck_assert_uint_eq(r.rto_ns, NS_PER_SEC);
+	tcp_rto_restore(&r);
+	ck_assert_uint_eq(r.rto_ns, NS_PER_SEC);
 }
 END_TEST
 
@@ -76,6 +78,8 @@ START_TEST(backs_off_and_recovers)
 	ck_assert_uint_eq(r.backoff, 1);
 	tcp_rto_acked(&r);
 	ck_assert_uint_eq(r.backoff, 0);
+	ck_assert_uint_eq(r.rto_ns, 4 * 300 * MS);
+	tcp_rto_restore(&r);
 	ck_assert_uint_eq(r.rto_ns, 300 * MS);
 	tcp_rto_expired(&r);
 	tcp_rto_sampled(&r, 100 * MS);

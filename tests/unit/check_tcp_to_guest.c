@@ -258,7 +258,6 @@ START_TEST(timeout)
 	ack(10 * MSS, HAND_WINDOW, 0, 0);
 	hand_expect_nothing();
 	ck_assert_uint_eq(hand.g.env.stats.tcp_timeouts, 2);
-	ck_assert_uint_eq(hand_conn()->rto.rto_ns, NS_PER_SEC);
 	hand_end();
 }
 END_TEST
@@ -279,7 +278,28 @@ START_TEST(round_trips_are_timed)
 	advance(1);
 	ack(MSS, HAND_WINDOW, 0, 0); /* of which of both is not known (Karn) */
 	ck_assert_uint_eq(hand_conn()->rto.srtt_ns, 100 * NS_PER_MS);
-	ck_assert_uint_eq(hand_conn()->rto.rto_ns, 300 * NS_PER_MS);
+	ck_assert_uint_eq(hand_conn()->rto.rto_ns, 600 * NS_PER_MS); /* until the next sample */
+	host_writes(MSS);
+	hand_forget();
+	advance(100);
+	ack(2 * MSS, HAND_WINDOW, 0, 0);
+	ck_assert_uint_eq(hand_conn()->rto.rto_ns, 250 * NS_PER_MS);
+	hand_end();
+}
+END_TEST
+
+/* Older Windows and lwIP: such ACKs are no losses, after the first of them. */
+START_TEST(guest_delays_its_acks)
+{
+	begin();
+	for (uint32_t i = 1; i <= 50; i++) {
+		host_writes(10);
+		advance(i < 10 ? 1 : 250);
+		ack(i * 10, HAND_WINDOW, 0, 0);
+	}
+	ck_assert_uint_eq(hand.g.env.stats.tcp_timeouts, 1);
+	ck_assert_uint_eq(hand.g.env.stats.tcp_retransmits, 1);
+	hand_forget();
 	hand_end();
 }
 END_TEST
@@ -296,9 +316,8 @@ START_TEST(guest_is_silent)
 		advance(1000);
 		must(hand.g.env.now_ns - began < 3600 * NS_PER_SEC);
 	}
-	/* 1, 2, ... 32 s, then 60 s each */
-	ck_assert_uint_ge(hand.g.env.now_ns - began, 600 * NS_PER_SEC);
-	ck_assert_uint_le(hand.g.env.now_ns - began, 700 * NS_PER_SEC);
+	ck_assert_uint_eq((hand.g.env.now_ns - began) / NS_PER_SEC,
+			  1 + 2 + 4 + 8 + 16 + 32 + 64 + 9 * 120);
 	ck_assert(hand.h.reset);
 	hand_forget();
 	hand_end();
@@ -359,10 +378,10 @@ START_TEST(closed_window)
 		hand_expect(A, hand.ack + MSS - 1, hand.seq, 0);
 		hand_expect_nothing();
 		ack(MSS, 0, 0, 0);
-		gap = gap * 2 < 60000 ? gap * 2 : 60000;
+		gap = gap * 2 < 120000 ? gap * 2 : 120000;
 	}
 	ck_assert_uint_eq(hand.g.env.stats.tcp_zero_window_probes, 40);
-	advance(59999); /* the next probe is close */
+	advance(119999); /* the next probe is close */
 	ack(MSS, HAND_WINDOW, 0, 0);
 	expect_data(MSS, MSS, true); /* at once */
 	advance(100);
@@ -483,7 +502,7 @@ END_TEST
 
 SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window,
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
-	   selective_with_progress, timeout, round_trips_are_timed, guest_is_silent,
-	   fin_is_lost, data_and_fin_are_lost, closed_window, window_taken_back,
-	   fin_waits_for_the_window, ends_are_noticed, host_loses_what_it_had,
-	   host_breaks_behind_a_full_window)
+	   selective_with_progress, timeout, round_trips_are_timed, guest_delays_its_acks,
+	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,
+	   window_taken_back, fin_waits_for_the_window, ends_are_noticed,
+	   host_loses_what_it_had, host_breaks_behind_a_full_window)

@@ -55,7 +55,7 @@ void tcp_rtx_duplicate(struct env *env, struct tcp_conn *c)
 
 void tcp_rtx_reopened(struct env *env, struct tcp_conn *c)
 {
-	tcp_rto_acked(&c->rto); /* what it was doubled for is over */
+	tcp_rto_restore(&c->rto);
 	c->rtx_deadline_ns = TIMERQ_NEVER;
 	if (c->snd_una == c->snd_nxt)
 		return;

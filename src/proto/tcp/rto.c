@@ -37,11 +37,19 @@ void tcp_rto_expired(struct tcp_rto *r)
 
 void tcp_rto_acked(struct tcp_rto *r)
 {
+	uint64_t most = bounded(4 * from_estimate(r));
+
 	r->backoff = 0;
-	r->rto_ns = from_estimate(r);
+	r->rto_ns = r->rto_ns < most ? r->rto_ns : most;
 }
 
 void tcp_rto_alive(struct tcp_rto *r)
 {
 	r->backoff = 0;
+}
+
+void tcp_rto_restore(struct tcp_rto *r)
+{
+	r->backoff = 0;
+	r->rto_ns = from_estimate(r);
 }

@@ -4,7 +4,7 @@
  * when it fires that it has to wait on. */
 #include "proto/tcp/conn.h"
 
-#define RETRIES_MAX 15 /* timeouts in a row: more than ten minutes */
+#define RETRIES_MAX 15 /* timeouts in a row: a quarter of an hour, as with Linux (tcp_retries2) */
 
 /* Before a silent connection ends, the guest is asked this often whether it is there (RFC 9293
  * 3.8.4), as Linux asks: with each answer the silence begins anew. */
