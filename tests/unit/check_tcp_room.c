@@ -299,10 +299,10 @@ START_TEST(host_breaks)
 	hand_batch();
 	for (uint32_t i = 0; i < 2; i++) {
 		room(1);
-		hand_expect(A | P, hand.ack + i * MSS, hand.seq + 10, MSS);
+		hand_expect(A | P, hand.ack + i * MSS, hand.seq + 20, MSS);
 	}
 	room(1);
-	hand_expect(TCP_RST | A, hand.ack + 2 * MSS, hand.seq + 10, 0);
+	hand_expect(TCP_RST | A, hand.ack + 2 * MSS, hand.seq + 20, 0);
 	ck_assert_ptr_null(hand_conn());
 	ck_assert(hand.h.reset);
 	hand_end();

@@ -500,9 +500,44 @@ START_TEST(host_breaks_behind_a_full_window)
 }
 END_TEST
 
+/* The same, found by sending: all that came before the error goes out, what the guest sends
+ * meanwhile is acknowledged in vain. */
+START_TEST(host_breaks_for_sending_behind_a_full_window)
+{
+	for (int ended = 0; ended < 2; ended++) { /* what the host side shows behind the bytes */
+		begin();
+		host_writes(HAND_WINDOW + 10 * MSS);
+		expect_segments(0, HAND_WINDOW);
+		hand.h.error = EPIPE;
+		hand.h.ended = ended;
+		hand_send(A, hand.seq, hand.ack, 10);
+		hand_send(A, hand.seq + 10, hand.ack, 10);
+		hand_batch();
+		hand_expect(A, hand.ack + HAND_WINDOW, hand.seq + 20, 0);
+		hand_send(A | F, hand.seq + 20, hand.ack, 10);
+		hand_batch();
+		hand_expect(A, hand.ack + HAND_WINDOW, hand.seq + 31, 0);
+		hand.seq += 31;
+		advance(1000); /* what is in flight is lost */
+		expect_data(0, MSS, true);
+		expect_data(MSS, MSS, true);
+		ack(HAND_WINDOW, 0, 0, 0);
+		hand_expect_nothing();
+		advance(4000);
+		hand_expect(A, hand.ack + HAND_WINDOW - 1, hand.seq, 0); /* a probe */
+		ack(HAND_WINDOW, HAND_WINDOW, 0, 0);
+		expect_segments(HAND_WINDOW, HAND_WINDOW + 10 * MSS);
+		hand_expect(TCP_RST | A, hand.ack + HAND_WINDOW + 10 * MSS, hand.seq, 0);
+		ck_assert(hand.h.reset && !hand.h.shut);
+		hand_end();
+	}
+}
+END_TEST
+
 SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window,
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
 	   selective_with_progress, timeout, round_trips_are_timed, guest_delays_its_acks,
 	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,
 	   window_taken_back, fin_waits_for_the_window, ends_are_noticed,
-	   host_loses_what_it_had, host_breaks_behind_a_full_window)
+	   host_loses_what_it_had, host_breaks_behind_a_full_window,
+	   host_breaks_for_sending_behind_a_full_window)

@@ -73,7 +73,7 @@ struct tcp_conn {
 	uint8_t turns_owed;  /* exchanges of one small segment each way before an ACK may wait */
 	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
-	int host_error; /* the host side broke with this errno, and the link is full */
+	int host_error; /* send() found that the host side broke; what it sent before goes on */
 
 	/* receive sequence space; recvq.base is the first byte that the host side has not got */
 	uint32_t irs, rcv_nxt;
@@ -178,10 +178,6 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 bool tcp_flush_to_host(struct env *env, struct tcp_conn *c);
 /* What an errno of the host side means for the flow. */
 enum flow_close_reason tcp_reason_of(int err);
-/* The host side is broken: what it sent before still goes to the guest, as far as the window
- * allows, then a reset.  True while that waits for room in the link; else the connection is
- * gone. */
-bool tcp_host_failed(struct env *env, struct tcp_conn *c, int err);
 
 /* window.c */
 /* The window field of a segment that leaves now; moves rcv_adv. */

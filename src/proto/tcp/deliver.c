@@ -27,10 +27,20 @@ static void queue(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8
 		env->stats.tcp_memory_pressure += len;
 }
 
+/* Nobody is there to take it, of which the reset will tell; until then the guest need not wait for
+ * an ACK. */
+static void discard(struct tcp_conn *c, uint32_t seq, uint32_t len)
+{
+	if (seq == c->rcv_nxt)
+		c->rcv_nxt = c->recvq.base = seq + len;
+}
+
 bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
-	if (c->host_error)
+	if (c->host_error) {
+		discard(c, seq, len);
 		return true;
+	}
 	if (seq == c->rcv_nxt && tcp_recvq_empty(&c->recvq) && !c->host_blocked) {
 		add_piece(env->tcp, c, data, len);
 		c->rcv_nxt += len;
@@ -39,8 +49,10 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 	/* pieces and queue never stand side by side: their order would be lost */
 	if (c->first_piece >= 0 && !tcp_flush_to_host(env, c))
 		return false;
-	if (c->host_error)
+	if (c->host_error) {
+		discard(c, seq, len);
 		return true;
+	}
 	queue(env, c, seq, data, len);
 	if (seq == c->rcv_nxt) {
 		c->rcv_nxt = seq_max(c->rcv_nxt,
@@ -162,21 +174,36 @@ static void take_fin(struct env *env, struct tcp_conn *c)
 	}
 }
 
+/* send() found the host side broken: what that sent before still goes to the guest, as its window
+ * opens, and what stands behind it is the error again, then a reset.  False when the connection is
+ * gone. */
+static bool host_failed(struct env *env, struct tcp_conn *c, int err)
+{
+	if (!tcp_sends(c)) {
+		tcp_abort(env, c, tcp_reason_of(err));
+		return false;
+	}
+	c->host_error = err;
+	c->host_readable = true; /* an event that tells of it may be under way */
+	c->host_blocked = false;
+	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
+	c->recvq.base = c->rcv_nxt - c->fin_received;
+	return true;
+}
+
 bool tcp_flush_to_host(struct env *env, struct tcp_conn *c)
 {
 	int rc = 0;
 
-	if (c->host_error)
-		return tcp_host_failed(env, c, c->host_error);
 	if (c->first_piece >= 0)
 		rc = flush_pieces(env, c);
 	else if (!c->host_blocked && !tcp_recvq_empty(&c->recvq))
 		rc = flush_queue(env, c);
-	if (rc)
-		return tcp_host_failed(env, c, -rc);
+	if (rc && !host_failed(env, c, -rc))
+		return false;
 	if (c->fin_seen && !c->fin_received && seq_ge(c->rcv_nxt, c->fin_seq))
 		take_fin(env, c);
-	if (c->fin_received && !c->host_shut && !tcp_recvq_ready(&c->recvq)) {
+	if (c->fin_received && !c->host_shut && !c->host_error && !tcp_recvq_ready(&c->recvq)) {
 		tcp_recvq_clear(&c->recvq, &env->tcp->pool); /* of what was sent behind the FIN */
 		c->host_shut = true;
 		c->host_ops->shutdown(c->host);
@@ -202,26 +229,4 @@ enum flow_close_reason tcp_reason_of(int err)
 	default:
 		return FLOW_CLOSED_HOST_ERROR;
 	}
-}
-
-bool tcp_host_failed(struct env *env, struct tcp_conn *c, int err)
-{
-	bool drained;
-
-	c->host_error = err;
-	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
-
-	while (tcp_sends(c) && !c->recovering && seq_lt(c->snd_nxt, c->snd_una + c->snd_wnd)) {
-		ssize_t n = tcp_send_data(env, c, c->snd_nxt, c->snd_una + c->snd_wnd - c->snd_nxt,
-					  &drained);
-
-		if (n == -ENOBUFS)
-			return true;
-		if (n <= 0)
-			break;
-		c->snd_nxt += (uint32_t)n;
-		c->flow.bytes_in += (uint64_t)n;
-	}
-	tcp_abort(env, c, tcp_reason_of(err));
-	return false;
 }

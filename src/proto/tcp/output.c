@@ -211,9 +211,11 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 		n = tcp_send_data(env, c, c->snd_nxt, window < budget ? window : budget, &drained);
 		if (n == -ENOBUFS)
 			break;
-		if (n < 0 && n != -EAGAIN)
-			return tcp_host_failed(env, c, (int)-n);
-		if (n <= 0 || (drained && !c->host_end))
+		if ((n < 0 && n != -EAGAIN) || (n <= 0 && c->host_error)) {
+			tcp_abort(env, c, tcp_reason_of(c->host_error ? c->host_error : (int)-n));
+			return false;
+		}
+		if (n <= 0 || (drained && !c->host_end && !c->host_error))
 			c->host_readable = false;
 		if (!n)
 			c->host_eof = true;
