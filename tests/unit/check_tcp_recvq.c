@@ -8,6 +8,7 @@
 #include "lib/rng.h"
 #include "lib/suite.h"
 
+#define RANGES 64u	   /* more than there are at any time in a random run */
 #define STREAM (1u << 20) /* the byte with sequence number n is stream[n % STREAM] */
 
 static uint8_t stream[STREAM];
@@ -70,7 +71,7 @@ static int check_ready(size_t want)
 
 static void assert_hole_range(int max, int i, uint32_t start, uint32_t stop)
 {
-	struct tcp_range r[TCP_RECVQ_RANGES];
+	struct tcp_range r[RANGES];
 
 	ck_assert_int_gt(tcp_recvq_holes(&q, r, max), i);
 	ck_assert_uint_eq(r[i].start, start);
@@ -181,21 +182,33 @@ START_TEST(length_limit)
 }
 END_TEST
 
-START_TEST(range_limit)
+/* As many holes as there can be: every other byte, from behind. */
+START_TEST(many_holes)
 {
+	struct tcp_range r[4];
+
 	begin(0xffffff80, 100);
-	for (uint32_t i = 0; i < TCP_RECVQ_RANGES; i++)
-		ck_assert_int_eq(put(10 + i * 10, 5), 0);
-	ck_assert_int_eq(put(10 + TCP_RECVQ_RANGES * 10, 5), -ENOBUFS);
-	ck_assert_int_eq(put(0, 5), -ENOBUFS); /* a range of its own, too */
-	ck_assert_uint_eq(tcp_recvq_ready(&q), 0);
-	ck_assert_int_eq(put(15, 5), 0); /* joins two: fewer than before */
-	ck_assert_int_eq(put(0, 5), 0);
-	check_ready(5);
-	ck_assert_int_eq(put(3, 8), 0);
-	check_ready(25);
-	ck_assert_int_eq(put(0, 10 + TCP_RECVQ_RANGES * 10), 0); /* all of them */
-	check_ready(10 + TCP_RECVQ_RANGES * 10);
+	for (uint32_t i = TCP_RECVQ_MAX; i; i -= 2)
+		must(!put(i - 1, 1));
+	check_ready(0);
+	ck_assert_uint_eq(pool.n_used, TCP_RECVQ_CHUNKS - 1);
+	assert_hole_range(4, 0, 1, 2);
+	assert_hole_range(4, 3, 7, 8);
+	ck_assert_int_eq(put(300000, 1), 0); /* joins two */
+	assert_hole_range(4, 0, 299999, 300002);
+	ck_assert_int_eq(put(0, 1), 0);
+	check_ready(2);
+	tcp_recvq_consume(&q, &pool, 2);
+	assert_hole_range(4, 0, 299997, 300000);
+	assert_hole_range(4, 1, 1, 2);
+	ck_assert_int_eq(put(0, TCP_RECVQ_MAX / 2), 0);
+	check_ready(TCP_RECVQ_MAX / 2);
+	ck_assert_int_eq(tcp_recvq_holes(&q, r, 4), 4);
+	ck_assert_uint_eq(r[0].start, 299997);
+	for (uint32_t i = TCP_RECVQ_MAX / 2; i < TCP_RECVQ_MAX - 2; i += 2)
+		must(!put(i, 1));
+	check_ready(TCP_RECVQ_MAX - 2);
+	ck_assert_int_eq(tcp_recvq_holes(&q, r, 4), 0);
 	end();
 }
 END_TEST
@@ -242,7 +255,7 @@ END_TEST
 static struct {
 	char has[TCP_RECVQ_MAX + 1];
 	unsigned n_ranges;
-	struct tcp_range ranges[TCP_RECVQ_RANGES + 1];
+	struct tcp_range ranges[RANGES + 1];
 } model;
 
 /* Rebuilds the model's list of ranges from its map. */
@@ -254,7 +267,7 @@ static void find_ranges(void)
 	while ((at = memchr(at, 1, (size_t)(stop - at)))) {
 		char *gap = memchr(at, 0, (size_t)(stop + 1 - at)); /* the last one is 0 */
 
-		must(model.n_ranges < TCP_RECVQ_RANGES);
+		must(model.n_ranges < RANGES);
 		model.ranges[model.n_ranges++] =
 			(struct tcp_range){ (uint32_t)(at - model.has),
 					    (uint32_t)(gap - model.has) };
@@ -267,15 +280,14 @@ static bool may_refuse(uint32_t offset, uint32_t len)
 {
 	if (offset > TCP_RECVQ_MAX || len > TCP_RECVQ_MAX - offset)
 		return true;
-	return model.n_ranges == TCP_RECVQ_RANGES ||
-	       len / TCP_CHUNK_SIZE + 2 > pool.n_max - pool.n_used;
+	return len / TCP_CHUNK_SIZE + 2 > pool.n_max - pool.n_used;
 }
 
 static void compare(uint32_t last_start, uint32_t last_end)
 {
-	struct tcp_range r[TCP_RECVQ_RANGES + 1];
+	struct tcp_range r[RANGES + 1];
 	bool first = model.n_ranges && !model.ranges[0].start;
-	int n = tcp_recvq_holes(&q, r, TCP_RECVQ_RANGES + 1), n_found = 0;
+	int n = tcp_recvq_holes(&q, r, RANGES + 1), n_found = 0;
 
 	check_ready(first ? model.ranges[0].end : 0);
 	must(n == (int)model.n_ranges - first);
@@ -353,4 +365,4 @@ START_TEST(as_a_plain_array)
 END_TEST
 
 SUITE_MAIN("tcp_recvq", empty, in_order_across_chunks, holes_are_filled, twice_the_same,
-	   length_limit, range_limit, pool_limit, spare_chunks_are_bounded, as_a_plain_array)
+	   length_limit, many_holes, pool_limit, spare_chunks_are_bounded, as_a_plain_array)

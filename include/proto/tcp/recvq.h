@@ -15,7 +15,6 @@
 #define TCP_CHUNK_SIZE	  16384u
 #define TCP_RECVQ_CHUNKS  33u /* half a megabyte, wherever in a chunk it begins */
 #define TCP_RECVQ_MAX	  ((TCP_RECVQ_CHUNKS - 1) * TCP_CHUNK_SIZE)
-#define TCP_RECVQ_RANGES  32u
 
 /* Shared memory of all queues. */
 struct tcp_chunk_pool {
@@ -44,8 +43,7 @@ static inline bool tcp_recvq_empty(const struct tcp_recvq *q)
 }
 
 /* Copies `len` bytes that begin at sequence number `seq`, which is not before base.  0;
- * -ENOBUFS beyond the queue's length, with too many holes, or without memory, when nothing was
- * kept. */
+ * -ENOBUFS beyond the queue's length or without memory, when nothing was kept. */
 int tcp_recvq_put(struct tcp_recvq *q, struct tcp_chunk_pool *p, uint32_t seq, const void *data,
 		  size_t len);
 

@@ -1,4 +1,6 @@
-/* proto/tcp/recvq.c: a ring of chunks plus a sorted list of the ranges that it holds. */
+/* proto/tcp/recvq.c: a ring of chunks.  Up to the first hole a length says what is there,
+ * behind it a map of bits beside each chunk, which is made where a hole is.  So the number of
+ * holes has no limit, and none makes another slow. */
 #include "proto/tcp/recvq.h"
 
 #include <errno.h>
@@ -6,6 +8,7 @@
 #include <string.h>
 
 #define SPARE_BYTES (2u << 20)
+#define WORD_BITS   64u
 
 struct tcp_chunk {
 	union {
@@ -16,12 +19,19 @@ struct tcp_chunk {
 
 struct tcp_recvq_store {
 	struct tcp_chunk *chunks[TCP_RECVQ_CHUNKS];
-	unsigned first;	  /* the chunk that base lies in */
-	unsigned skip;	  /* of that chunk's bytes stand before base */
-	unsigned n_ranges;
-	unsigned last_put; /* index of the range that grew last */
-	struct tcp_range ranges[TCP_RECVQ_RANGES];
+	uint64_t *maps[TCP_RECVQ_CHUNKS]; /* the bytes of each chunk that came behind a hole */
+	unsigned first;			  /* the chunk that base lies in */
+	unsigned skip;			  /* of that chunk's bytes stand before base */
+	/* offsets from base */
+	uint32_t ready;	 /* the first hole, or the end */
+	uint32_t end;	 /* of the last byte */
+	uint32_t recent; /* a byte that came last behind a hole */
 };
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
 
 void tcp_chunk_pool_init(struct tcp_chunk_pool *p, size_t bytes_max)
 {
@@ -70,17 +80,24 @@ static void give_chunk(struct tcp_chunk_pool *p, struct tcp_chunk *c)
 	p->n_spare++;
 }
 
-/* The chunk that holds stream offset `offset` from base; *in gets the place within it. */
-static struct tcp_chunk **chunk_at(struct tcp_recvq_store *s, uint32_t offset, uint32_t *in)
+/* The index of the chunk that holds stream offset `offset` from base; *in gets the place within
+ * it. */
+static unsigned index_at(const struct tcp_recvq_store *s, uint32_t offset, uint32_t *in)
 {
 	uint32_t place = s->skip + offset;
 
 	*in = place % TCP_CHUNK_SIZE;
-	return &s->chunks[(s->first + place / TCP_CHUNK_SIZE) % TCP_RECVQ_CHUNKS];
+	return (s->first + place / TCP_CHUNK_SIZE) % TCP_RECVQ_CHUNKS;
+}
+
+static struct tcp_chunk **chunk_at(struct tcp_recvq_store *s, uint32_t offset, uint32_t *in)
+{
+	return &s->chunks[index_at(s, offset, in)];
 }
 
 /* Makes sure that chunks stand behind [start, end). */
-static int back(struct tcp_recvq_store *s, struct tcp_chunk_pool *p, uint32_t start, uint32_t end)
+static int back(struct tcp_recvq_store *s, struct tcp_chunk_pool *p, uint32_t start,
+		uint32_t end)
 {
 	uint32_t in;
 
@@ -107,27 +124,75 @@ static void copy_in(struct tcp_recvq_store *s, uint32_t offset, const uint8_t *d
 	}
 }
 
-/* Adds [start, end), merging what it touches.  -ENOBUFS when there are too many ranges. */
-static int add_range(struct tcp_recvq_store *s, uint32_t start, uint32_t end)
+/* Notes that [start, end) came, behind a hole. */
+static int map(struct tcp_recvq_store *s, uint32_t start, uint32_t end)
 {
-	struct tcp_range *r = s->ranges;
-	unsigned i = 0, n;
+	uint32_t in, n;
 
-	while (i < s->n_ranges && r[i].end < start)
-		i++;
-	n = i;
-	while (n < s->n_ranges && r[n].start <= end) {
-		start = r[n].start < start ? r[n].start : start;
-		end = r[n].end > end ? r[n].end : end;
-		n++;
+	for (uint32_t at = start; at < end; at += TCP_CHUNK_SIZE - in) {
+		uint64_t **m = &s->maps[index_at(s, at, &in)];
+
+		if (!*m && !(*m = calloc(TCP_CHUNK_SIZE / WORD_BITS, sizeof(**m))))
+			return -ENOBUFS;
 	}
-	if (n == i && s->n_ranges == TCP_RECVQ_RANGES)
-		return -ENOBUFS;
-	memmove(&r[i + 1], &r[n], (s->n_ranges - n) * sizeof(*r));
-	s->n_ranges = s->n_ranges - (n - i) + 1;
-	r[i] = (struct tcp_range){ start, end };
-	s->last_put = i;
+	for (uint32_t at = start; at < end; at += n) {
+		uint64_t *m = s->maps[index_at(s, at, &in)];
+
+		n = least(WORD_BITS - in % WORD_BITS, end - at);
+		m[in / WORD_BITS] |= ~0ull >> (WORD_BITS - n) << in % WORD_BITS;
+	}
+	s->end = end > s->end ? end : s->end;
+	s->recent = start;
 	return 0;
+}
+
+/* The word of the map that `offset`, which is not in order, stands in, and its place there. */
+static uint64_t word_at(const struct tcp_recvq_store *s, uint32_t offset, uint32_t *place)
+{
+	uint32_t in;
+	const uint64_t *m = s->maps[index_at(s, offset, &in)];
+
+	*place = in % WORD_BITS;
+	return m ? m[in / WORD_BITS] : 0;
+}
+
+/* The first offset from `at` on that came (or, with `hole`, did not); at most the end. */
+static uint32_t next(const struct tcp_recvq_store *s, uint32_t at, bool hole)
+{
+	while (at < s->end) {
+		uint32_t place;
+		uint64_t word = word_at(s, at, &place);
+
+		word = (hole ? ~word : word) >> place;
+		if (word)
+			return least(at + (uint32_t)__builtin_ctzll(word), s->end);
+		at += WORD_BITS - place;
+	}
+	return at < s->end ? at : s->end;
+}
+
+/* Where the range begins that the byte at `at`, which came behind a hole, is in. */
+static uint32_t range_start(const struct tcp_recvq_store *s, uint32_t at)
+{
+	while (at > s->ready) {
+		uint32_t place;
+		uint64_t holes = ~word_at(s, at - 1, &place);
+
+		holes <<= WORD_BITS - 1 - place;
+		if (holes)
+			return at - (uint32_t)__builtin_clzll(holes);
+		at -= least(place + 1, at - s->ready);
+	}
+	return at;
+}
+
+/* [0, end) is there, and what stood behind that. */
+static void advance(struct tcp_recvq_store *s, uint32_t end)
+{
+	if (end > s->end)
+		s->end = end;
+	if (end > s->ready)
+		s->ready = next(s, end, true);
 }
 
 int tcp_recvq_put(struct tcp_recvq *q, struct tcp_chunk_pool *p, uint32_t seq, const void *data,
@@ -147,20 +212,22 @@ int tcp_recvq_put(struct tcp_recvq *q, struct tcp_chunk_pool *p, uint32_t seq, c
 		return -ENOBUFS;
 	q->store = s;
 	rc = back(s, p, offset, offset + (uint32_t)len);
-	if (!rc)
-		rc = add_range(s, offset, offset + (uint32_t)len);
-	if (!rc)
-		copy_in(s, offset, data, len);
-	else if (!s->n_ranges)
-		tcp_recvq_clear(q, p);
-	return rc;
+	if (!rc && offset > s->ready)
+		rc = map(s, offset, offset + (uint32_t)len);
+	if (rc) {
+		if (!s->end)
+			tcp_recvq_clear(q, p);
+		return rc;
+	}
+	copy_in(s, offset, data, len);
+	if (offset <= s->ready)
+		advance(s, offset + (uint32_t)len);
+	return 0;
 }
 
 size_t tcp_recvq_ready(const struct tcp_recvq *q)
 {
-	const struct tcp_recvq_store *s = q->store;
-
-	return s && s->n_ranges && !s->ranges[0].start ? s->ranges[0].end : 0;
+	return q->store ? q->store->ready : 0;
 }
 
 int tcp_recvq_iov(const struct tcp_recvq *q, struct iovec *iov, int max)
@@ -172,29 +239,13 @@ int tcp_recvq_iov(const struct tcp_recvq *q, struct iovec *iov, int max)
 	while (at < ready && n < max) {
 		uint32_t in;
 		struct tcp_chunk **c = chunk_at(q->store, at, &in);
-		size_t part = TCP_CHUNK_SIZE - in < ready - at ? TCP_CHUNK_SIZE - in : ready - at;
+		size_t part =
+			TCP_CHUNK_SIZE - in < ready - at ? TCP_CHUNK_SIZE - in : ready - at;
 
 		iov[n++] = (struct iovec){ (*c)->data + in, part };
 		at += (uint32_t)part;
 	}
 	return n;
-}
-
-/* Moves all ranges down by `len`, which ends at most where the first one does. */
-static void shift_ranges(struct tcp_recvq_store *s, uint32_t len)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < s->n_ranges; i++) {
-		struct tcp_range r = s->ranges[i];
-
-		if (r.end > len)
-			s->ranges[n++] = (struct tcp_range){ r.start > len ? r.start - len : 0,
-							     r.end - len };
-	}
-	if (n < s->n_ranges && s->last_put)
-		s->last_put--;
-	s->n_ranges = n;
 }
 
 void tcp_recvq_consume(struct tcp_recvq *q, struct tcp_chunk_pool *p, size_t len)
@@ -204,8 +255,10 @@ void tcp_recvq_consume(struct tcp_recvq *q, struct tcp_chunk_pool *p, size_t len
 	q->base += (uint32_t)len;
 	if (!len)
 		return;
-	shift_ranges(s, (uint32_t)len);
-	if (!s->n_ranges) {
+	s->ready -= (uint32_t)len;
+	s->end -= (uint32_t)len;
+	s->recent -= least(s->recent, (uint32_t)len);
+	if (!s->end) {
 		tcp_recvq_clear(q, p);
 		return;
 	}
@@ -213,6 +266,8 @@ void tcp_recvq_consume(struct tcp_recvq *q, struct tcp_chunk_pool *p, size_t len
 	for (; s->skip >= TCP_CHUNK_SIZE; s->skip -= TCP_CHUNK_SIZE) {
 		give_chunk(p, s->chunks[s->first]);
 		s->chunks[s->first] = NULL;
+		free(s->maps[s->first]);
+		s->maps[s->first] = NULL;
 		s->first = (s->first + 1) % TCP_RECVQ_CHUNKS;
 	}
 }
@@ -220,17 +275,20 @@ void tcp_recvq_consume(struct tcp_recvq *q, struct tcp_chunk_pool *p, size_t len
 int tcp_recvq_holes(const struct tcp_recvq *q, struct tcp_range *r, int max)
 {
 	const struct tcp_recvq_store *s = q->store;
-	unsigned from;
 	int n = 0;
 
-	if (!s)
+	if (!s || s->ready == s->end || !max)
 		return 0;
-	from = s->n_ranges && !s->ranges[0].start ? 1 : 0;
-	if (s->last_put >= from && s->last_put < s->n_ranges && n < max)
-		r[n++] = s->ranges[s->last_put];
-	for (unsigned i = from; i < s->n_ranges && n < max; i++)
-		if (i != s->last_put)
-			r[n++] = s->ranges[i];
+	if (s->recent > s->ready)
+		r[n++] = (struct tcp_range){ range_start(s, s->recent),
+					     next(s, s->recent, true) };
+	for (uint32_t at = s->ready; n < max && (at = next(s, at, false)) < s->end;) {
+		struct tcp_range found = { at, next(s, at, true) };
+
+		at = found.end;
+		if (!n || found.start != r[0].start)
+			r[n++] = found;
+	}
 	return n;
 }
 
@@ -240,6 +298,8 @@ void tcp_recvq_clear(struct tcp_recvq *q, struct tcp_chunk_pool *p)
 		return;
 	for (unsigned i = 0; i < TCP_RECVQ_CHUNKS; i++)
 		give_chunk(p, q->store->chunks[i]);
+	for (unsigned i = 0; i < TCP_RECVQ_CHUNKS; i++)
+		free(q->store->maps[i]);
 	free(q->store);
 	q->store = NULL;
 }
