@@ -2,7 +2,7 @@
 #include "proto/tcp/conn.h"
 
 /* Pure ACKs are answered at most this often, so that two ends that disagree do not talk for
- * ever (RFC 5961 7). */
+ * ever (RFC 5961 7); but for probes of the guest, for a keep-alive or a closed window. */
 #define ACK_LIMIT_NS (10 * NS_PER_MS)
 
 /* A segment cut to what lies in the window. */
@@ -70,8 +70,7 @@ static void not_acceptable(struct env *env, struct tcp_conn *c, const struct pkt
 		env->stats.tcp_duplicates++;
 	else if (!old)
 		env->stats.tcp_outside_window++;
-	/* probes of the guest (keep-alive, closed window) are answered by this too */
-	challenge(env, c, !p->payload_len && !old);
+	challenge(env, c, !p->payload_len && p->tcp.seq != c->rcv_nxt - 1);
 }
 
 /* Options and window of the guest's SYN. */
