@@ -9,7 +9,6 @@
 #define RTO_MIN_NS   (200 * NS_PER_MS)
 #define RTO_MAX_NS   (120 * NS_PER_SEC)
 #define SYN_RTO_NS   NS_PER_SEC
-#define DELAYED_NS   (40 * NS_PER_MS)
 #define INITIAL_CWND 10
 
 static uint32_t min32(uint32_t a, uint32_t b)
@@ -292,8 +291,27 @@ static void check_payload(const struct model_guest *m, const struct pkt *p)
 		must(p->payload[i] == fake_host_byte(m->peer_seed, at + (uint32_t)i));
 }
 
+static bool is_known(const struct model_guest *m, uint32_t seq, uint32_t end)
+{
+	for (int i = 0; i < m->ranges.n; i++)
+		if (seq_le(m->ranges.ranges[i].left, seq) &&
+		    seq_ge(m->ranges.ranges[i].right, end))
+			return true;
+	return seq_le(end, m->rcv_nxt);
+}
+
+/* For want of memory. */
+static bool is_dropped(struct model_guest *m, uint32_t end)
+{
+	bool again = seq_le(end, m->highest);
+
+	m->highest = seq_max(m->highest, end);
+	return !(m->set.drop_once && again) && rng_chance(m->rng, m->set.drop_pm);
+}
+
 static void accept_data(struct model_guest *m, uint32_t seq, uint32_t end)
 {
+	m->n_known += is_known(m, seq, end);
 	if (seq_gt(seq, m->rcv_nxt)) {
 		m->last_out_of_order = seq;
 		tcp_sack_add(&m->ranges, (struct tcp_sack_block){ seq, end }, m->rcv_nxt,
@@ -315,8 +333,9 @@ static void take_data(struct model_guest *m, const struct pkt *p)
 	if (!p->payload_len && !fin)
 		return;
 	check_payload(m, p);
+	must(p->payload_len <= m->set.mss);
 	must(seq_le(end + fin, m->told_max)); /* within the window */
-	if (rng_chance(m->rng, m->set.drop_pm) || (m->window_shut && p->payload_len) ||
+	if (is_dropped(m, end) || (m->window_shut && p->payload_len) ||
 	    (seq_gt(end, m->told) && p->payload_len)) {
 		m->n_dropped++;
 		m->window_shut |= m->set.shrinks;
@@ -338,7 +357,7 @@ static void take_data(struct model_guest *m, const struct pkt *p)
 	if (quick || m->n_unacked >= 2u * m->set.mss || m->n_unacked > m->set.rcvbuf / 2)
 		ack_now(m);
 	else if (!m->ack_due_ns)
-		m->ack_due_ns = m->now_ns + DELAYED_NS;
+		m->ack_due_ns = m->now_ns + m->set.ack_delay_ns;
 }
 
 static void take_syn(struct model_guest *m, const struct pkt *p)
@@ -346,7 +365,7 @@ static void take_syn(struct model_guest *m, const struct pkt *p)
 	const struct tcp_hdr *h = &p->tcp;
 
 	m->irs = h->seq;
-	m->rcv_nxt = h->seq + 1;
+	m->rcv_nxt = m->highest = h->seq + 1;
 	m->told = m->told_max = m->rcv_nxt + min32(m->set.rcvbuf, UINT16_MAX);
 	m->peer_mss = h->mss ? h->mss : 536;
 	must(!h->has_wscale || !m->syn_sent || m->set.has_wscale); /* not offered unasked */

@@ -17,7 +17,9 @@ struct model_settings {
 	bool has_wscale, sack, nodelay;
 	uint8_t wscale;
 	uint32_t rcvbuf;
+	uint64_t ack_delay_ns;
 	unsigned drop_pm; /* data in the window that there is no memory for, per mille */
+	bool drop_once;	  /* ... the first time that it comes */
 	bool shrinks;	  /* then closes its window at once, taking back what it promised */
 	bool fin_at_once; /* sends FIN though the window is closed */
 	bool in_order;	  /* segments come as sent: the right edge may never move back */
@@ -59,10 +61,12 @@ struct model_guest {
 	bool fin_seen, fin_received, window_shut, sack_ok;
 	uint32_t fin_seq, n_unacked, last_out_of_order;
 	struct tcp_sack ranges; /* behind the first hole */
+	uint32_t highest;	/* that ever came, plus one */
 	uint64_t ack_due_ns;	/* 0: none waits */
 
 	/* counters */
 	unsigned n_timeouts, n_retransmits, n_probes, n_dropped;
+	unsigned n_known; /* segments of which every byte was there already */
 };
 
 /* Opens; or waits for a SYN. */

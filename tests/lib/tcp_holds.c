@@ -39,9 +39,14 @@ static void to_guest_holds(const struct tcp_conn *c, const struct fake_host *h)
 {
 	uint64_t sent = h->n_consumed + (c->snd_nxt - c->snd_una);
 	bool more = h->n_written > sent || (h->ended && !h->error);
+	uint32_t in_flight = c->snd_nxt - c->snd_una;
 
-	if (!tcp_sends(c) || c->snd_una != c->snd_nxt || list_linked(&c->turn) || !more)
+	if (!tcp_sends(c) || list_linked(&c->turn) || !more || c->recovering || c->host_error)
 		return;
+	if (in_flight) {
+		must(h->n_written == sent || c->snd_wnd < in_flight + c->mss);
+		return;
+	}
 	must(!c->snd_wnd && c->rtx_deadline_ns != TIMERQ_NEVER);
 }
 

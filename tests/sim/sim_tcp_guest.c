@@ -1,10 +1,11 @@
 /* The TCP relay against a model of a guest's stack, in virtual time.
  *
  * Each run is one seed and one connection: who opens it, how much each side writes and when,
- *how fast each reads, who ends first, options, windows of 256 bytes and more, how much room the
- *link has, how bad it is, and in some runs a side that breaks in the middle.  A run fails when
- *a byte is missing or wrong, when a side goes beyond the other's window, when the flow stays
- *open, or when anybody sends again although nothing was lost.
+ * how fast each reads, who ends first, options, windows of 256 bytes and more, how much room
+ *the link has, how bad it is, and in some runs a side that breaks in the middle.  A run fails
+ *when a byte is missing or wrong, when a side goes beyond the other's window, when the flow
+ *stays open, when anybody sends again although nothing was lost, or when the relay breaks
+ *another promise (lib/tcp_witness.h, lib/tcp_holds.h).
  *
  *	sim_tcp_guest [FIRST_SEED [COUNT]]
  */
@@ -21,6 +22,7 @@
 #include "lib/packets.h"
 #include "lib/sim_link.h"
 #include "lib/tcp_holds.h"
+#include "lib/tcp_witness.h"
 #include "proto/tcp/conn.h"
 
 #define GUEST_PORT 40000
@@ -42,13 +44,15 @@ static struct {
 	struct rng rng;
 	uint64_t began_ns, now_ns, connect_due_ns, fail_due_ns;
 	enum failure failure;
-	bool failed;
+	bool failed, owes_reset; /* to the host's peer */
 	struct fake_guest g;
 	struct fake_host h;
 	struct model_guest m;
+	struct tcp_witness w;
 	struct sim_link up, down; /* to the relay, to the guest */
 	size_t capacity;	  /* of the latter, in frames; 0: no limit */
 	struct app host, guest;
+	bool take_turns, guests_turn;
 	uint64_t host_total, guest_total;
 } sim;
 
@@ -89,8 +93,16 @@ static void guest_sends(struct model_guest *m, const struct tcp_hdr *h, uint64_t
 
 static void collect(void)
 {
-	for (size_t i = 0; i < sim.g.n_frames; i++)
-		sim_link_send(&sim.down, sim.now_ns, sim.g.frames[i].data, sim.g.frames[i].len);
+	struct pkt p;
+
+	for (size_t i = 0; i < sim.g.n_frames; i++) {
+		const struct fake_frame *f = &sim.g.frames[i];
+
+		must(pkt_decode(f->data, f->len, &p) == DROP_NONE);
+		if (p.proto == IP_TCP)
+			tcp_witness_to_guest(&sim.w, &p);
+		sim_link_send(&sim.down, sim.now_ns, f->data, f->len);
+	}
 	fake_guest_clear(&sim.g);
 }
 
@@ -110,10 +122,14 @@ static void make_room(void)
 static void arrive_at_relay(void)
 {
 	struct sim_frame *kept[BATCH_MAX];
+	struct pkt p;
 	size_t n = 0;
 
 	while (n < BATCH_MAX && sim.g.room && (kept[n] = sim_link_take(&sim.up, sim.now_ns))) {
+		must(pkt_decode(kept[n]->data, kept[n]->len, &p) == DROP_NONE);
+		tcp_witness_from_guest(&sim.w, &sim.h, &p);
 		demux_from_guest(&sim.g.env, kept[n]->data, kept[n]->len);
+		collect(); /* what it answers at once */
 		n++;
 	}
 	demux_batch_end(&sim.g.env);
@@ -158,15 +174,29 @@ static bool may_end(const struct app *a, bool other_ended)
 	return !a->to_write && !a->ended && (!a->ends_last || other_ended);
 }
 
+/* Where questions and answers take turns, each side waits for all of the other's. */
+static bool is_hosts_turn(void)
+{
+	return !sim.take_turns || !sim.guest.to_write ||
+	       (!sim.guests_turn && sim.h.n_taken == sim.m.n_written);
+}
+
+static bool is_guests_turn(void)
+{
+	return !sim.take_turns || !sim.host.to_write ||
+	       (sim.guests_turn && sim.m.n_read == sim.h.n_written);
+}
+
 static bool host_writes(void)
 {
-	return sim.host.to_write || may_end(&sim.host, sim.h.shut);
+	return is_hosts_turn() && (sim.host.to_write || may_end(&sim.host, sim.h.shut));
 }
 
 static bool guest_writes(void)
 {
-	return sim.guest.to_write ||
-	       may_end(&sim.guest, sim.m.fin_received && !model_readable(&sim.m));
+	return is_guests_turn() &&
+	       (sim.guest.to_write ||
+		may_end(&sim.guest, sim.m.fin_received && !model_readable(&sim.m)));
 }
 
 static void host_acts(void)
@@ -181,6 +211,7 @@ static void host_acts(void)
 	    due(&a->write_due_ns, a->write_every_ns)) {
 		uint64_t n = next_write(a);
 
+		sim.guests_turn = true;
 		a->ended = !a->to_write && host_writes();
 		fake_host_write(&sim.g.env, &sim.h, n, a->ended);
 	}
@@ -196,8 +227,12 @@ static void guest_acts(void)
 	if (guest_writes() && due(&a->write_due_ns, a->write_every_ns)) {
 		uint64_t n = next_write(a);
 
+		sim.guests_turn = false;
 		a->ended = !a->to_write && guest_writes();
-		model_write(&sim.m, n, a->ended);
+		if (sim.take_turns) /* in two parts, as is often done: a case for Nagle's
+				       algorithm */
+			model_write(&sim.m, n / 2, false);
+		model_write(&sim.m, sim.take_turns ? n - n / 2 : n, a->ended);
 	}
 }
 
@@ -218,6 +253,7 @@ static void break_it(void)
 	if (sim.failed || sim.now_ns < sim.fail_due_ns || !sim.h.conn || sim.connect_due_ns)
 		return;
 	sim.failed = true;
+	sim.owes_reset = sim.m.set.in_order && !sim.host.ended && !sim.m.fin_sent;
 	switch (sim.failure) {
 	case GUEST_RESETS:
 		model_abort(&sim.m);
@@ -233,7 +269,7 @@ static void break_it(void)
 				       FLOW_CLOSED_BY_OPERATOR);
 		break;
 	default:
-		sim.failed = false;
+		sim.failed = sim.owes_reset = false;
 		sim.fail_due_ns = TIMERQ_NEVER;
 		break;
 	}
@@ -275,7 +311,7 @@ static uint64_t next_event(void)
 static void set_up_app(struct app *a)
 {
 	a->to_write = chance(200) ? rnd(4) : rnd(chance(100) ? 600000 : 40000);
-	a->write_size = chance(200) ? 1 + rnd(100) : 1 + rnd(60000);
+	a->write_size = chance(200) ? 1 + rnd(100) : 1 + rnd(chance(100) ? 600000 : 60000);
 	if (a->to_write / a->write_size > 300)
 		a->write_size = a->to_write / 300 + 1;
 	a->read_size = chance(200) ? 100 + rnd(3000) : 1 + rnd(200000);
@@ -304,6 +340,8 @@ static void set_up_guest(void)
 				      .sack = chance(700),
 				      .nodelay = chance(500),
 				      .fin_at_once = chance(300),
+				      .ack_delay_ns = chance(700) ? 40 * NS_PER_MS
+								  : rnd(150 * NS_PER_MS),
 				      .rcvbuf = buffers[rnd(6)] };
 	if (!s->has_wscale && s->rcvbuf > 65535)
 		s->rcvbuf = 65535;
@@ -327,6 +365,9 @@ static void set_up_link(uint64_t seed)
 		sim.g.reply_room = 2;
 	}
 	sim.m.set.in_order = seed % 3;
+	sim.m.set.drop_once = seed % 3 == 1 && sim.m.set.sack && chance(300);
+	if (sim.m.set.drop_once)
+		sim.m.set.drop_pm = 1 + (unsigned)rnd(100);
 	if (sim.m.set.in_order)
 		return;
 	sim.up.drop_pm = (unsigned)rnd(50);
@@ -371,8 +412,9 @@ static void start(uint64_t seed)
 	turn_clock(chance(500) ? (uint32_t)rnd(UINT32_MAX) : (uint32_t)(0u - rnd(40000)));
 	sim.now_ns = sim.began_ns = sim.g.env.now_ns;
 	sim.connect_due_ns = 0;
-	sim.failed = false;
+	sim.failed = sim.owes_reset = false;
 	sim.failure = chance(250) ? 1 + rnd(N_FAILURES - 1) : NO_FAILURE;
+	tcp_witness_init(&sim.w);
 	set_up_guest();
 	set_up_link(seed);
 	set_up_app(&sim.host);
@@ -382,6 +424,8 @@ static void start(uint64_t seed)
 	sim.host.ends_last = chance(300);
 	sim.guest.ends_last = !sim.host.ends_last && chance(400);
 	sim.host.ended = sim.guest.ended = false;
+	sim.take_turns = chance(200);
+	sim.guests_turn = chance(500);
 	sim.host_total = sim.host.to_write;
 	sim.guest_total = sim.guest.to_write;
 	if (chance(500)) {
@@ -405,8 +449,22 @@ static void check_promise(void)
 	must(!sim.g.env.stats.tcp_memory_pressure || sim.up.n_hurt);
 }
 
+/* A guest that drops a segment, with more behind it, gets that again, and it alone, at once. */
+static void check_recovery(uint64_t timeouts_before)
+{
+	const struct stats *s = &sim.g.env.stats;
+
+	if (!sim.m.set.drop_once || sim.up.n_hurt || sim.down.n_hurt)
+		return;
+	if (s->tcp_timeouts != timeouts_before)
+		must(tcp_sack_bytes(&sim.m.ranges) <= 2u * sim.m.set.mss);
+	must(s->tcp_timeouts || !sim.m.n_known);
+}
+
 static void step(void)
 {
+	uint64_t timeouts = sim.g.env.stats.tcp_timeouts;
+
 	sim.now_ns = next_event();
 	sim.g.env.now_ns = sim.m.now_ns = sim.now_ns;
 	if (sim.g.room && sim_link_next(&sim.up) <= sim.now_ns)
@@ -424,6 +482,8 @@ static void step(void)
 	check_promise();
 	collect();
 	make_room();
+	check_recovery(timeouts);
+	tcp_witness_settled(&sim.w, &sim.g.env, &sim.h);
 }
 
 static void check_end(void)
@@ -432,6 +492,7 @@ static void check_end(void)
 	unsigned hurt = sim.up.n_hurt + sim.down.n_hurt + sim.m.n_dropped;
 
 	must(!sim.h.open && sim.g.env.tcp->pool.n_used == 0);
+	must(!sim.owes_reset || sim.h.reset);
 	if (!sim.failed) {
 		must(!sim.h.reset && sim.h.shut);
 		must(sim.h.n_taken == sim.guest_total && sim.m.n_read == sim.host_total);
