@@ -313,6 +313,19 @@ def test_flows_end(lab):
     eventually(lambda: daemon.fd_count() <= before, 10, "the daemon's sockets are closed")
 
 
+def test_peer_vanishes(lab):
+    """A peer that is gone without a word is found by the host's keep-alives, and the guest told."""
+    for name, value in (("time", 1), ("intvl", 1), ("probes", 2)):
+        lab.host.sysctl(f"ipv4/tcp_keepalive_{name}", value)
+    lab.start()
+    server = echo_server(lab)
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port, timeout=20) as sock:
+        check_echo(sock, 10)
+        lab.router.ip(f"route add blackhole {SERVER_ADDR}/32")
+        with raises(ConnectionResetError, "recv"):
+            sock.recv(1)
+
+
 # What cannot be reached.
 
 def test_refused(lab):
