@@ -18,6 +18,7 @@ static void begin(uint32_t rcv_nxt, uint8_t wscale)
 	fake_guest_init(&g);
 	must(tcp_new(&g.env, &fake_dialer));
 	c = (struct tcp_conn){ .state = TCP_ESTABLISHED, .mss = 1460, .rcv_wscale = wscale };
+	c.flow.bytes_out = 1 << 20;
 	c.rcv_nxt = c.rcv_adv = c.recvq.base = told = rcv_nxt;
 }
 
@@ -146,34 +147,89 @@ START_TEST(large_segments_step)
 }
 END_TEST
 
-/* Each of many active connections has a share; old promises stand. */
+/* What the window may be beyond the least, when `n` connections are active. */
+static uint32_t more_than_least(unsigned n)
+{
+	g.env.tcp->n_active = n;
+	receive(told - c.rcv_nxt, told - c.rcv_nxt);
+	return advertise() - 65536;
+}
+
+/* Each of many active connections has a share, and always a segment; old promises stand. */
 START_TEST(shared_memory)
 {
-	struct tcp *t;
 	uint32_t edge;
 
 	begin(1000, 4);
-	t = g.env.tcp;
+	c.mss = 65480;
 	advertise();
 	edge = c.rcv_adv;
-	t->n_active = 1000;
+	g.env.tcp->n_active = 1000;
 	receive(400000, 0);
 	advertise();
 	ck_assert_uint_eq(c.rcv_adv, edge);
 	receive(0, 400000);
 	advertise();
 	ck_assert_uint_eq(c.rcv_adv, edge);
-	receive(edge - c.rcv_nxt, edge - c.rcv_nxt);
+	ck_assert_uint_eq(more_than_least(1000),
+			  (32 << 20) / 1000 / 16 * 16 + 16); /* rounded up */
+	ck_assert_uint_eq(more_than_least(UINT32_MAX), 0);
+	receive(65536 - 65479, 65536 - 65479); /* no room for a segment */
+	ck_assert(!tcp_window_opened(&g.env, &c));
+	receive(40000, 40000);
 	ck_assert(tcp_window_opened(&g.env, &c));
-	ck_assert_uint_eq(advertise(), (16 << 20) / 1000 / 16 * 16 + 16); /* rounded up */
-	t->n_active = 100000;
-	receive(told - c.rcv_nxt, told - c.rcv_nxt);
-	ck_assert_uint_eq(advertise(), 16384); /* and not less */
-	t->n_active = 0;
-	t->n_active_before = 64;
-	ck_assert_uint_eq(advertise(), (16 << 20) / 64);
-	t->n_active_before = 0;
-	ck_assert_uint_gt(advertise(), 500000);
+	g.env.tcp->n_active_before = 128;
+	ck_assert_uint_eq(more_than_least(0), (32 << 20) / 128);
+	g.env.tcp->n_active_before = 0;
+	ck_assert_uint_gt(more_than_least(0), 400000);
+	end();
+}
+END_TEST
+
+/* What others were promised, active or not, is not promised again. */
+START_TEST(promised_memory)
+{
+	begin(1000, 4);
+	advertise();
+	g.env.tcp->promised += (32 << 20) - 160000;
+	ck_assert_uint_eq(more_than_least(1), 160000);
+	ck_assert_uint_eq(more_than_least(2), 80000);
+	g.env.tcp->promised += 1 << 20;
+	ck_assert_uint_eq(more_than_least(1), 0); /* but not less */
+	ck_assert_uint_eq(c.promised, 0);
+	tcp_window_forget(&g.env, &c);
+	ck_assert_uint_eq(g.env.tcp->promised, (33 << 20) - 160000);
+	end();
+}
+END_TEST
+
+/* An end of the guest's data ends what was promised beyond what has come. */
+START_TEST(promise_ends_with_the_data)
+{
+	begin(1000, 4);
+	advertise();
+	ck_assert_uint_gt(g.env.tcp->promised, 400000);
+	receive(100000, 0);
+	c.fin_received = true;
+	advertise();
+	ck_assert_uint_eq(g.env.tcp->promised, 100000 - 65536);
+	receive(0, 100000);
+	advertise();
+	ck_assert_uint_eq(g.env.tcp->promised, 0);
+	end();
+}
+END_TEST
+
+/* A connection that brought little is promised little more than the least. */
+START_TEST(grows_with_use)
+{
+	begin(1000, 4);
+	c.flow.bytes_out = 0;
+	ck_assert_uint_eq(more_than_least(1), 0);
+	c.flow.bytes_out = 50000;
+	ck_assert_uint_eq(more_than_least(1), 100000);
+	c.flow.bytes_out = 1000000;
+	ck_assert_uint_gt(more_than_least(1), 400000);
 	end();
 }
 END_TEST
@@ -226,6 +282,7 @@ static void run(uint64_t seed)
 			advertise();
 		must(seq_ge(c.rcv_adv, edge) && seq_ge(c.rcv_adv, c.rcv_nxt));
 		must(c.rcv_adv - c.recvq.base <= TCP_RECVQ_MAX);
+		must(c.rcv_adv - c.recvq.base <= 65536 + g.env.tcp->promised);
 		edge = c.rcv_adv;
 	}
 	receive(0, c.rcv_nxt - c.recvq.base);
@@ -244,5 +301,6 @@ START_TEST(promise_is_kept)
 END_TEST
 
 SUITE_MAIN("tcp_window", of_a_syn, scaled, unscaled, host_takes_nothing,
-	   no_update_while_much_is_open, large_segments_step, shared_memory,
-	   activity_counts_in_epochs, promise_is_kept)
+	   no_update_while_much_is_open, large_segments_step, shared_memory, promised_memory,
+	   promise_ends_with_the_data, grows_with_use, activity_counts_in_epochs,
+	   promise_is_kept)

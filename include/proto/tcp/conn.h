@@ -79,6 +79,7 @@ struct tcp_conn {
 	uint32_t irs, rcv_nxt;
 	uint32_t rcv_adv; /* right edge of the window as advertised */
 	uint32_t rcv_acked; /* the last ACK that was sent */
+	uint32_t promised;  /* its part of tcp.promised */
 	uint32_t fin_seq;
 	struct tcp_recvq recvq;
 
@@ -137,6 +138,7 @@ struct tcp {
 	 * epochs of a fixed length. */
 	uint64_t epoch_end_ns;
 	uint32_t epoch, n_active, n_active_before;
+	uint64_t promised; /* bytes of windows, beyond what every connection has */
 };
 
 /* state.c */
@@ -186,6 +188,8 @@ uint16_t tcp_window_advertise(struct env *env, struct tcp_conn *c);
 uint16_t tcp_window_first(struct env *env, struct tcp_conn *c);
 /* The guest sent data on this connection: it counts as active. */
 void tcp_window_used(struct env *env, struct tcp_conn *c);
+/* The connection is about to end. */
+void tcp_window_forget(struct env *env, const struct tcp_conn *c);
 /* Whether so much room has returned that the guest must be told. */
 bool tcp_window_opened(struct env *env, const struct tcp_conn *c);
 

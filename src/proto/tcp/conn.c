@@ -99,6 +99,7 @@ static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason 
 	list_remove(&c->turn);
 	list_remove(&c->delack);
 	timerq_cancel(&env->timers, &c->flow.timer);
+	tcp_window_forget(env, c);
 	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
 	flow_table_remove(&env->flows, &c->flow, reason, env->now_ns);
 	log_debug(TCP, "flow %llu: closed: %s", (unsigned long long)c->flow.id,
