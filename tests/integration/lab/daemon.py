@@ -24,6 +24,11 @@ def program(name):
     return os.environ.get(name.upper()) or os.path.join(os.environ["BUILDDIR"], name)
 
 
+def plain_program(name):
+    """Path of a program under test, built without sanitizers."""
+    return os.path.join(os.environ["PLAINDIR"], name)
+
+
 def tool_path(name):
     """Path of a tool of the tests."""
     return os.path.join(os.environ["TOOLDIR"], name)
@@ -130,6 +135,11 @@ class Daemon:
         with open(f"/proc/{self.process.pid}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
+    def peak_kb(self):
+        """The largest resident memory so far."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
+
     def fd_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -143,6 +153,12 @@ class Daemon:
     def ctl_json(self, *command):
         """What posternctl COMMAND --json prints, decoded."""
         return json.loads(self.ctl(*command, "--json"))
+
+    def stat(self, name):
+        """The value of a counter."""
+        with self.qmp() as session:
+            return next(row["value"] for row in session.execute("query-stats")
+                        if row["name"] == name)
 
     def connect_control(self, timeout=10):
         """A connected socket to the control path, nothing read yet."""
