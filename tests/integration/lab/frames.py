@@ -42,10 +42,12 @@ def arp_request(target, sender=HOST_ADDR, src=GUEST_MAC):
                bytes(6) + ip(target), src=src)
 
 
-def ip4(proto, payload, dst, src=HOST_ADDR, ident=0, fragment=0, ttl=64):
+def ip4(proto, payload, dst, src=HOST_ADDR, ident=0, fragment=0, ttl=64, ip_options=b""):
     """An IPv4 packet in its frame; `fragment` is the field with flags and offset."""
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), ident, fragment, ttl, proto, 0)
-    header += ip(src) + ip(dst)
+    header_len = 20 + len(ip_options)
+    header = struct.pack("!BBHHHBBH", 0x40 | header_len // 4, 0, header_len + len(payload), ident,
+                         fragment, ttl, proto, 0)
+    header += ip(src) + ip(dst) + ip_options
     header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
     return eth(ETH_IP4, header + payload)
 
@@ -62,17 +64,17 @@ def udp(payload, dst, dport, sport=40000, src=HOST_ADDR, **kwargs):
 
 
 def tcp(dst, dport, flags, seq=0, ack=0, payload=b"", sport=40000, window=65535, options=b"",
-        src=HOST_ADDR):
+        src=HOST_ADDR, **kwargs):
     offset = (20 + len(options)) // 4 << 4
     segment = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff, offset,
                           flags, window, 0, 0) + options + payload
-    return ip4(TCP, transport(TCP, segment, src, dst, 16), dst, src)
+    return ip4(TCP, transport(TCP, segment, src, dst, 16), dst, src, **kwargs)
 
 
-def echo_request(dst, ident=1, seq=1, payload=b"payload", src=HOST_ADDR):
+def echo_request(dst, ident=1, seq=1, payload=b"payload", src=HOST_ADDR, **kwargs):
     message = struct.pack("!BBHHH", 8, 0, 0, ident, seq) + payload
     message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
-    return ip4(ICMP, message, dst, src)
+    return ip4(ICMP, message, dst, src, **kwargs)
 
 
 def dhcp(kind, options=b"", xid=0x1234, ciaddr="0.0.0.0", flags=0, src="0.0.0.0",
