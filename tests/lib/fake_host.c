@@ -26,7 +26,7 @@ static ssize_t host_send(void *host, const struct iovec *iov, int n)
 
 	if (h->error)
 		return -h->error;
-	must(!h->shut && !h->wants_room); /* the relay waits until it is told */
+	must(!h->shut);
 	for (int i = 0; i < n; i++) {
 		const uint8_t *p = iov[i].iov_base;
 

@@ -8,7 +8,7 @@
 #include "lib/must.h"
 #include "proto/tcp/conn.h"
 
-#define DELAY_NS (2 * NS_PER_MS)
+#define DELAY_NS (10 * NS_PER_MS)
 #define ROUNDING ((1u << TCP_WSCALE) - 1)
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -162,6 +162,6 @@ void tcp_witness_settled(struct tcp_witness *w, const struct env *env,
 		return;
 	}
 	check_owed(w, env->now_ns, w->n_came + c->fin_received);
-	if (tcp_receives(c) && held < TCP_RECVQ_MAX / 2)
+	if (tcp_receives(c) && held < TCP_RECVQ_MAX / 2 && !w->owed_since_ns)
 		must(w->told_edge >= w->n_came + step(w));
 }

@@ -4,7 +4,7 @@
  *	what comes within the window is kept, in order or not;
  *	nothing is acknowledged, in order or by SACK, that did not come;
  *	the SACK block of what came last stands first (RFC 2018 4);
- *	an ACK is sent at once, or after 2 ms if it is for less than a segment;
+ *	an ACK is sent at once, or after 10 ms if it is for less than a segment;
  *	the right edge never moves back, and not by silly steps (RFC 9293 3.8.6);
  *	room that returns is told;
  *	no silly segments are sent;

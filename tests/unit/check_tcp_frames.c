@@ -115,9 +115,9 @@ START_TEST(data_ack_fin)
 	begin();
 	hand_reach(TCP_ESTABLISHED);
 	fake_host_write(&hand.g.env, &hand.h, 5, false);
-	/* PSH and ACK, window 0x7f00 * 16; five bytes */
+	/* PSH and ACK, window 0x1000 * 16; five bytes */
 	assert_frame(0, ETH IP("00 2d", "04 87") PORTS
-		     "0a 0b 0c 0e  01 02 03 05  50 18 7f 00  bf 27 00 00"
+		     "0a 0b 0c 0e  01 02 03 05  50 18 10 00  2e 28 00 00"
 		     "1c 38 c3 71 a5");
 	hand_forget();
 	hand_end();
@@ -127,10 +127,10 @@ START_TEST(data_ack_fin)
 	hand_send(TCP_ACK, hand.seq - 1, hand.ack, 0); /* keep-alive */
 	hand_batch();
 	assert_frame(0, ETH IP("00 28", "04 8c") PORTS
-		     "0a 0b 0c 0e  01 02 03 05  50 10 7f 00  43 df 00 00");
+		     "0a 0b 0c 0e  01 02 03 05  50 10 10 00  b2 df 00 00");
 	fake_host_write(&hand.g.env, &hand.h, 0, true);
 	assert_frame(1, ETH IP("00 28", "04 8c") PORTS
-		     "0a 0b 0c 0e  01 02 03 05  50 11 7f 00  43 de 00 00");
+		     "0a 0b 0c 0e  01 02 03 05  50 11 10 00  b2 de 00 00");
 	hand_end();
 }
 END_TEST
@@ -146,7 +146,7 @@ START_TEST(sack_blocks)
 	/* at once: 40 bytes of header, ACK of what is in order; NOP, NOP, SACK of 18 bytes,
 	 * the block that the segment is in first (RFC 2018 4) */
 	assert_frame(0, ETH IP("00 3c", "04 78") PORTS
-		     "0a 0b 0c 0e  01 02 03 05  a0 10 7f 00  c5 63 00 00"
+		     "0a 0b 0c 0e  01 02 03 05  a0 10 10 00  34 64 00 00"
 		     "01 01 05 12  01 02 0a d5 01 02 0b 39  01 02 06 ed 01 02 07 51");
 	hand_batch();
 	hand_forget();
