@@ -287,6 +287,16 @@ static void set_descriptor_limit(rlim_t limit)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
 }
 
+/* The descriptor that the next accept() would get. */
+static int next_descriptor(void)
+{
+	int next = dup(STDIN_FILENO);
+
+	ck_assert_int_ge(next, 0);
+	close(next);
+	return next;
+}
+
 static bool one_pause(void)
 {
 	return g.env.stats.forward_pauses == 1;
@@ -296,22 +306,20 @@ START_TEST(no_descriptor)
 {
 	struct rlimit before;
 	uint16_t port;
-	int fd, next;
+	int fd;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
 	setup(0);
 	port = forward(FLOW_TCP, "0:22");
 	/* only the reserve is left: reset */
 	fd = connect_to(INADDR_LOOPBACK, port);
-	set_descriptor_limit((rlim_t)fd + 2);
+	set_descriptor_limit((rlim_t)next_descriptor() + 1);
 	await(one_refused);
 	assert_reset(fd);
 	/* not even that: waits, and is served as soon as there are some */
 	set_descriptor_limit(before.rlim_cur);
 	fd = connect_to(INADDR_LOOPBACK, port);
-	next = dup(fd);
-	close(next);
-	set_descriptor_limit((rlim_t)next);
+	set_descriptor_limit((rlim_t)next_descriptor());
 	await(one_pause);
 	ck_assert_uint_eq(n_conns, 0);
 	set_descriptor_limit(before.rlim_cur);
