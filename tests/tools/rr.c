@@ -76,12 +76,13 @@ static void server_echo_datagram(int sock)
 
 static void server_echo_stream(int sock)
 {
-	ssize_t len = recv(sock, payload, sizeof(payload), 0);
+	ssize_t len = recv(sock, payload, sizeof(payload), 0), sent = 0;
 
 	if (len <= 0)
 		close(sock);
-	else
-		send(sock, payload, (size_t)len, MSG_NOSIGNAL);
+	/* a process that is stopped meanwhile has sent a part only */
+	for (ssize_t n = 0; sent < len && n >= 0; sent += n)
+		n = send(sock, payload + sent, (size_t)(len - sent), MSG_NOSIGNAL);
 }
 
 static _Noreturn void server_run(const union endpoint *local)
