@@ -153,7 +153,7 @@ def test_guest_with_a_small_window(lab):
 
 
 def test_guest_without_window_scaling(lab):
-    """A stack without window scaling, then without SACK and timestamps too, moves 16 MB each way."""
+    """A stack without window scaling, without SACK and timestamps too, moves 16 MB each way."""
     daemon = lab.start()
     for name in ("tcp_window_scaling", "tcp_sack", "tcp_timestamps"):
         lab.guest.sysctl(f"ipv4/{name}", 0)
@@ -201,7 +201,8 @@ def test_keepalive_of_the_host(lab):
     lab.guest.configure()
     port = TcpServer(lab, lab.server.tcp_listen(), echo).port
     TcpServer(lab, lab.guest.tcp_listen(port=22), echo)
-    with lab.guest.tcp_connect(SERVER_ADDR, port), lab.server.tcp_connect(HOST_ADDR, 2222) as client:
+    with lab.guest.tcp_connect(SERVER_ADDR, port), \
+            lab.server.tcp_connect(HOST_ADDR, 2222) as client:
         client.sendall(b"x")
         receive_all(client, 1)
         for end in (f"dport = :{port}", "sport = :2222"):

@@ -5,8 +5,7 @@ import select
 import socket
 import threading
 
-from lab.checks import check, equal, eventually
-from lab.servers import sha256
+from lab.checks import equal, eventually
 
 CHUNK = 1 << 18
 
