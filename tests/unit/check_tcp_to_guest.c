@@ -130,6 +130,10 @@ START_TEST(window_of_older_segments)
 	host_writes(100);
 	expect_data(0, 100, true);
 	hand.window = 0;
+	hand_send(A, hand.seq, hand.ack, 5); /* sent before that, and late */
+	hand_batch();
+	hand_forget();
+	ck_assert_uint_eq(hand_conn()->snd_wnd, HAND_WINDOW);
 	hand_send(A, hand.seq, hand.ack + 100, 10); /* sent again, with news */
 	hand_batch();
 	hand_forget();

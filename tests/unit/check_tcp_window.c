@@ -112,6 +112,28 @@ START_TEST(host_takes_nothing)
 }
 END_TEST
 
+/* The edge creeps forward with each ACK of a small segment, but not beyond the queue: then the
+ * field is rounded down, and what was promised stands. */
+START_TEST(rounding_has_an_end)
+{
+	uint32_t n = 0;
+
+	begin(1000, 4);
+	advertise();
+	while (c.rcv_adv - c.rcv_nxt > 100) {
+		uint32_t edge = c.rcv_adv;
+
+		receive(97, 0);
+		advertise();
+		must(seq_ge(c.rcv_adv, edge) && c.rcv_adv - told < 16);
+		must(c.rcv_adv - c.recvq.base <= TCP_RECVQ_MAX);
+		n += c.rcv_adv != told;
+	}
+	ck_assert_uint_gt(n, 100);
+	end();
+}
+END_TEST
+
 START_TEST(no_update_while_much_is_open)
 {
 	begin(1000, 4);
@@ -300,7 +322,7 @@ START_TEST(promise_is_kept)
 }
 END_TEST
 
-SUITE_MAIN("tcp_window", of_a_syn, scaled, unscaled, host_takes_nothing,
+SUITE_MAIN("tcp_window", of_a_syn, scaled, unscaled, host_takes_nothing, rounding_has_an_end,
 	   no_update_while_much_is_open, large_segments_step, shared_memory, promised_memory,
 	   promise_ends_with_the_data, grows_with_use, activity_counts_in_epochs,
 	   promise_is_kept)
