@@ -368,6 +368,13 @@ START_TEST(ack_does_not_wait)
 	hand_expect(A, hand.ack, hand.seq + HAND_MSS, 0);
 	hand_end();
 
+	begin(TCP_ESTABLISHED); /* for much of the window: the guest waits for room for a segment */
+	hand_conn()->mss = 65480;
+	hand_send(A, hand.seq, hand.ack, 34000);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq + 34000, 0);
+	hand_end();
+
 	begin(TCP_FIN_WAIT_2); /* where no answer will come */
 	hand_send(A | F, hand.seq, hand.ack, 1);
 	hand_batch();

@@ -29,18 +29,18 @@ void tcp_delack_answer(struct tcp_conn *c)
 	c->n_questions = 0;
 }
 
-static bool may_delay(const struct tcp_conn *c)
+static bool may_delay(struct env *env, const struct tcp_conn *c)
 {
 	return !c->turns_owed && c->n_questions <= 1 && !c->quick_ack && tcp_sends(c) &&
 	       tcp_recvq_empty(&c->recvq) && c->rcv_nxt - c->rcv_acked < c->mss &&
-	       c->rcv_adv - c->rcv_nxt >= WINDOW_MIN;
+	       c->rcv_adv - c->rcv_nxt >= WINDOW_MIN && !tcp_window_opened(env, c);
 }
 
 void tcp_ack(struct env *env, struct tcp_conn *c)
 {
 	struct tcp *t = env->tcp;
 
-	if (!may_delay(c)) {
+	if (!may_delay(env, c)) {
 		tcp_send_ack(env, c);
 		return;
 	}
