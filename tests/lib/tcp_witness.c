@@ -99,7 +99,7 @@ static void check_window(struct tcp_witness *w, uint32_t edge)
 	w->told_edge = edge;
 }
 
-void tcp_witness_to_guest(struct tcp_witness *w, const struct pkt *p)
+void tcp_witness_to_guest(struct tcp_witness *w, const struct fake_host *h, const struct pkt *p)
 {
 	const struct tcp_hdr *s = &p->tcp;
 	uint32_t ack = s->ack - w->irs - 1, end;
@@ -114,7 +114,8 @@ void tcp_witness_to_guest(struct tcp_witness *w, const struct pkt *p)
 	must(ack <= w->n_came + 1 && ack >= w->told_ack); /* a FIN may be the 1 */
 	w->told_ack = ack;
 	check_window(w, ack + ((uint32_t)s->window << w->wscale));
-	if (!p->payload_len && !(s->flags & TCP_FIN))
+	if (!p->payload_len && !(s->flags & TCP_FIN) &&
+	    !h->error) /* or nothing is kept any more */
 		check_sack(w, s);
 	must(p->payload_len <= w->mss);
 	end = s->seq - w->iss - 1 + (uint32_t)p->payload_len;

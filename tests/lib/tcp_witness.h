@@ -45,7 +45,8 @@ void tcp_witness_init(struct tcp_witness *w);
 /* A segment that is about to come to the relay; one that the relay sent. */
 void tcp_witness_from_guest(struct tcp_witness *w, const struct fake_host *h,
 			    const struct pkt *p);
-void tcp_witness_to_guest(struct tcp_witness *w, const struct pkt *p);
+void tcp_witness_to_guest(struct tcp_witness *w, const struct fake_host *h,
+			  const struct pkt *p);
 
 /* Nothing more happens at this moment. */
 void tcp_witness_settled(struct tcp_witness *w, const struct env *env,

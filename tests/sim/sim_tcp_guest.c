@@ -100,7 +100,7 @@ static void collect(void)
 
 		must(pkt_decode(f->data, f->len, &p) == DROP_NONE);
 		if (p.proto == IP_TCP)
-			tcp_witness_to_guest(&sim.w, &p);
+			tcp_witness_to_guest(&sim.w, &sim.h, &p);
 		sim_link_send(&sim.down, sim.now_ns, f->data, f->len);
 	}
 	fake_guest_clear(&sim.g);
