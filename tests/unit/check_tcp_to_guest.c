@@ -428,6 +428,28 @@ START_TEST(window_taken_back)
 }
 END_TEST
 
+/* A window that came back smaller than what was dropped: no more than it takes is sent again.
+ */
+START_TEST(window_taken_back_in_part)
+{
+	begin();
+	host_writes(2 * MSS);
+	hand_forget();
+	advance(1);
+	ack(0, 0, 0, 0);
+	ack(0, 1280, 0, 0);
+	expect_data(0, 1280, true);
+	hand_expect_nothing();
+	ack(1280, 1280, 0, 0);
+	expect_data(1280, 1280, true);
+	ack(2560, 1280, 0, 0);
+	expect_data(2560, 2 * MSS - 2560, true);
+	ack(2 * MSS, HAND_WINDOW, 0, 0);
+	hand_expect_nothing();
+	hand_end();
+}
+END_TEST
+
 /* Most stacks drop a FIN for which they have no room. */
 START_TEST(fin_waits_for_the_window)
 {
@@ -508,7 +530,8 @@ END_TEST
  * meanwhile is acknowledged in vain. */
 START_TEST(host_breaks_for_sending_behind_a_full_window)
 {
-	for (int ended = 0; ended < 2; ended++) { /* what the host side shows behind the bytes */
+	for (int ended = 0; ended < 2;
+	     ended++) { /* what the host side shows behind the bytes */
 		begin();
 		host_writes(HAND_WINDOW + 10 * MSS);
 		expect_segments(0, HAND_WINDOW);
@@ -542,6 +565,6 @@ SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window,
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
 	   selective_with_progress, timeout, round_trips_are_timed, guest_delays_its_acks,
 	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,
-	   window_taken_back, fin_waits_for_the_window, ends_are_noticed,
-	   host_loses_what_it_had, host_breaks_behind_a_full_window,
+	   window_taken_back, window_taken_back_in_part, fin_waits_for_the_window,
+	   ends_are_noticed, host_loses_what_it_had, host_breaks_behind_a_full_window,
 	   host_breaks_for_sending_behind_a_full_window)

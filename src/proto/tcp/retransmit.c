@@ -98,8 +98,15 @@ static bool lost(const struct tcp_conn *c, struct tcp_sack_block *hole)
  * a guest that took its window back. */
 static bool next_hole(const struct tcp_conn *c, struct tcp_sack_block *hole)
 {
-	return lost(c, hole) &&
-	       (hole->left == c->snd_una || seq_lt(hole->left, c->snd_una + c->snd_wnd));
+	uint32_t edge = c->snd_una + c->snd_wnd;
+
+	if (!lost(c, hole))
+		return false;
+	if (seq_lt(hole->left, edge)) {
+		hole->right = seq_min(hole->right, edge);
+		return true;
+	}
+	return hole->left == c->snd_una;
 }
 
 static bool send_fin_again(struct env *env, struct tcp_conn *c)
