@@ -17,11 +17,18 @@ struct tcp_chunk {
 	};
 };
 
+/* Which bytes of a chunk came behind a hole.  A chunk that has all of them, or none and so no map,
+ * is passed over whole: an ACK names ranges of the whole window. */
+struct tcp_map {
+	uint32_t n; /* how many */
+	uint64_t words[TCP_CHUNK_SIZE / WORD_BITS];
+};
+
 struct tcp_recvq_store {
 	struct tcp_chunk *chunks[TCP_RECVQ_CHUNKS];
-	uint64_t *maps[TCP_RECVQ_CHUNKS]; /* the bytes of each chunk that came behind a hole */
-	unsigned first;			  /* the chunk that base lies in */
-	unsigned skip;			  /* of that chunk's bytes stand before base */
+	struct tcp_map *maps[TCP_RECVQ_CHUNKS]; /* NULL: none of the chunk's bytes */
+	unsigned first;	 /* the chunk that base lies in */
+	unsigned skip;	 /* of that chunk's bytes stand before base */
 	/* offsets from base */
 	uint32_t ready;	 /* the first hole, or the end */
 	uint32_t end;	 /* of the last byte */
@@ -130,58 +137,75 @@ static int map(struct tcp_recvq_store *s, uint32_t start, uint32_t end)
 	uint32_t in, n;
 
 	for (uint32_t at = start; at < end; at += TCP_CHUNK_SIZE - in) {
-		uint64_t **m = &s->maps[index_at(s, at, &in)];
+		struct tcp_map **m = &s->maps[index_at(s, at, &in)];
 
-		if (!*m && !(*m = calloc(TCP_CHUNK_SIZE / WORD_BITS, sizeof(**m))))
+		if (!*m && !(*m = calloc(1, sizeof(**m))))
 			return -ENOBUFS;
 	}
 	for (uint32_t at = start; at < end; at += n) {
-		uint64_t *m = s->maps[index_at(s, at, &in)];
+		struct tcp_map *m = s->maps[index_at(s, at, &in)];
+		uint64_t *word = &m->words[in / WORD_BITS], bits;
 
 		n = least(WORD_BITS - in % WORD_BITS, end - at);
-		m[in / WORD_BITS] |= ~0ull >> (WORD_BITS - n) << in % WORD_BITS;
+		bits = ~0ull >> (WORD_BITS - n) << in % WORD_BITS;
+		m->n += (uint32_t)__builtin_popcountll(bits & ~*word);
+		*word |= bits;
 	}
 	s->end = end > s->end ? end : s->end;
 	s->recent = start;
 	return 0;
 }
 
-/* The word of the map that `offset`, which is not in order, stands in, and its place there. */
-static uint64_t word_at(const struct tcp_recvq_store *s, uint32_t offset, uint32_t *place)
+/* What is known of the byte at `offset`, which is not in order, and its neighbours. */
+struct spot {
+	uint64_t word;	/* the map's, or all ones or zeroes where the chunk is uniform */
+	uint32_t place; /* of the byte */
+	uint32_t len;	/* how many bytes the word stands for */
+};
+
+static struct spot spot_at(const struct tcp_recvq_store *s, uint32_t offset)
 {
 	uint32_t in;
-	const uint64_t *m = s->maps[index_at(s, offset, &in)];
+	const struct tcp_map *m = s->maps[index_at(s, offset, &in)];
 
-	*place = in % WORD_BITS;
-	return m ? m[in / WORD_BITS] : 0;
+	if (!m || m->n == TCP_CHUNK_SIZE)
+		return (struct spot){ m ? ~0ull : 0, in, TCP_CHUNK_SIZE };
+	return (struct spot){ m->words[in / WORD_BITS], in % WORD_BITS, WORD_BITS };
+}
+
+static bool uniform(const struct spot *p)
+{
+	return p->len == TCP_CHUNK_SIZE;
 }
 
 /* The first offset from `at` on that came (or, with `hole`, did not); at most the end. */
 static uint32_t next(const struct tcp_recvq_store *s, uint32_t at, bool hole)
 {
 	while (at < s->end) {
-		uint32_t place;
-		uint64_t word = word_at(s, at, &place);
+		struct spot p = spot_at(s, at);
+		uint64_t word = hole ? ~p.word : p.word;
 
-		word = (hole ? ~word : word) >> place;
+		if (!uniform(&p))
+			word >>= p.place;
 		if (word)
 			return least(at + (uint32_t)__builtin_ctzll(word), s->end);
-		at += WORD_BITS - place;
+		at += p.len - p.place;
 	}
-	return at < s->end ? at : s->end;
+	return s->end;
 }
 
 /* Where the range begins that the byte at `at`, which came behind a hole, is in. */
 static uint32_t range_start(const struct tcp_recvq_store *s, uint32_t at)
 {
 	while (at > s->ready) {
-		uint32_t place;
-		uint64_t holes = ~word_at(s, at - 1, &place);
+		struct spot p = spot_at(s, at - 1);
+		uint64_t holes = ~p.word;
 
-		holes <<= WORD_BITS - 1 - place;
+		if (!uniform(&p))
+			holes <<= WORD_BITS - 1 - p.place;
 		if (holes)
 			return at - (uint32_t)__builtin_clzll(holes);
-		at -= least(place + 1, at - s->ready);
+		at -= least(p.place + 1, at - s->ready);
 	}
 	return at;
 }
