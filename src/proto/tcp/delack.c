@@ -11,7 +11,6 @@
 #include "proto/tcp/conn.h"
 
 #define TURNS	 8
-#define WINDOW_MIN 16384u /* with less, what the ACK tells of the window matters too */
 #define DELAY_NS (10 * NS_PER_MS) /* RFC 9293 3.8.6.3 allows 500 ms */
 
 void tcp_delack_question(struct tcp_conn *c)
@@ -33,7 +32,7 @@ static bool may_delay(struct env *env, const struct tcp_conn *c)
 {
 	return !c->turns_owed && c->n_questions <= 1 && !c->quick_ack && tcp_sends(c) &&
 	       tcp_recvq_empty(&c->recvq) && c->rcv_nxt - c->rcv_acked < c->mss &&
-	       c->rcv_adv - c->rcv_nxt >= WINDOW_MIN && !tcp_window_opened(env, c);
+	       !tcp_window_opened(env, c);
 }
 
 void tcp_ack(struct env *env, struct tcp_conn *c)
