@@ -33,7 +33,8 @@ struct mac {
 	uint8_t b[MAC_LEN];
 };
 
-#define ADDR_ANY6    ((struct addr){ .b = { 0 } })
+#define ADDR_ANY6      ((struct addr){ .b = { 0 } })
+#define ADDR_LOOPBACK6 ((struct addr){ .b = { [15] = 1 } })
 #define MAC_BROADCAST ((struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } })
 
 /* From an IPv4 address in host order. */
@@ -96,6 +97,7 @@ static inline uint32_t ip4_mask(unsigned prefix_len)
 bool addr_is_unspecified(const struct addr *a); /* 0.0.0.0 or :: */
 bool addr_is_loopback(const struct addr *a);	/* 127.0.0.0/8 or ::1 */
 bool addr_is_multicast(const struct addr *a);	/* 224.0.0.0/4 or ff00::/8 */
+bool addr_is_link_local(const struct addr *a);	/* 169.254.0.0/16 or fe80::/10 */
 
 /* Whether `a` lies in `net`/`prefix_len`; the length counts in bits of the address's own
  * family (0..32 or 0..128).  Addresses of different families never match. */

@@ -66,7 +66,8 @@
 	X(icmp_own_replies, "icmp.own-replies", "ICMP echo replies of our own to the guest")      \
 	X(icmp_errors, "icmp.errors-out", "ICMP errors about echo requests to the guest")         \
 	X(icmp_lost, "icmp.lost", "ICMP echo replies dropped because the link was full")          \
-	X(fragments_in, "fragments.in", "IPv4 fragments from the guest")                          \
+	X(icmp_errors_limited, "icmp.errors-limited", "ICMP errors not sent: too many at a time") \
+	X(fragments_in, "fragments.in", "fragments from the guest")                               \
 	X(fragments_whole, "fragments.whole", "datagrams put together from fragments")            \
 	X(tcp_segments_in, "tcp.segments-in", "TCP segments from the guest")                      \
 	X(tcp_segments_out, "tcp.segments-out", "TCP segments to the guest")                      \

@@ -37,9 +37,16 @@ int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t p
 
 /* Makes the IP header of what is sent that of `ip`; `set` is what was set before (ttl 0: the
  * host's default), and is brought up to date. */
-void sock_set_ip(int fd, struct host_ip *set, const struct host_ip *ip);
+void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip);
 
-/* Takes the next ICMP error from the queue of a socket with IP_RECVERR; errors that this host
+/* Writes `e` as a socket address, as endpoint_to_sockaddr(); a link-local one is of the link that traffic
+ * of the guest leaves through. */
+unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa);
+
+/* Has the socket queue the ICMP errors that come for it. */
+void sock_set_errors(int fd, bool ip6);
+
+/* Takes the next ICMP error from that queue; errors that this host
  * found itself are skipped: the call that failed told them already.  0 or -EAGAIN. */
 int sock_read_error(int fd, struct host_error *e);
 

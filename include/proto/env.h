@@ -30,6 +30,8 @@ struct guest_ops {
 	void (*commit)(void *link, int n, size_t last_len);
 };
 
+#define GUEST_IP6_MAX 16
+
 /* What we know of the guest from what it sent. */
 struct guest {
 	bool connected;	 /* a client is on the link */
@@ -37,7 +39,9 @@ struct guest {
 	bool mac_known;
 	struct mac mac;	 /* broadcast until known */
 	bool addr_known;
-	struct addr addr; /* the source it uses; what forwards are sent to */
+	struct addr addr; /* the IPv4 source it uses; what forwards are sent to */
+	struct addr ip6[GUEST_IP6_MAX]; /* and those of IPv6, the one used last first */
+	unsigned n_ip6;
 	uint64_t seen_ns;
 };
 
@@ -57,7 +61,8 @@ struct env {
 	struct timerq timers;
 	struct stats stats;
 	struct guest guest;
-	uint16_t next_ip_id; /* identification of packets to the guest */
+	uint32_t next_ip_id; /* identification of packets to the guest */
+	uint64_t errors_due_ns; /* the limit of ICMP errors to the guest: a token is worth some time */
 
 	const struct guest_ops *guest_ops;
 	void *link;

@@ -7,15 +7,14 @@
 #ifndef PROTO_HOST_ERROR_H
 #define PROTO_HOST_ERROR_H
 
-#include "proto/env.h"
+#include "proto/guest.h"
 
-#define HOST_ERROR_QUOTE_MAX                                                                   \
-	520 /* RFC 1812 4.3.2.3: 576 bytes less two IP headers and one ICMP */
+/* RFC 4443 2.4: 1,280 bytes less two IP headers and one ICMP; with IPv4 it is less. */
+#define HOST_ERROR_QUOTE_MAX (IP6_MTU_MIN - 2 * IP6_HEADER_LEN - ICMP_HEADER_LEN)
 
-/* An ICMP error that a socket received. */
+/* An ICMP error that a socket received; of the socket's family. */
 struct host_error {
-	uint8_t type, code;
-	uint16_t mtu;	  /* of the next hop, with ICMP_CODE_FRAGMENTATION_NEEDED */
+	struct icmp_error icmp;
 	struct addr from; /* the router or host that sent it */
 	/* What it quotes, from behind the UDP header or from the ICMP header on. */
 	size_t len;
@@ -32,11 +31,11 @@ struct host_error_packet {
 	size_t l4_len;
 };
 
-/* The ICMP error for a socket call that failed with `error` (an errno): always "destination
- * unreachable"; the code says why. */
-struct host_error host_error_from_errno(const struct net *net, int error);
+/* The ICMP error for a socket call that failed with `error` (an errno), for packets of the guest's
+ * address `guest`. */
+struct host_error host_error_from_errno(const struct net *net, const struct addr *guest, int error);
 
-/* Sends `e` to the guest, quoting `p`; types other than unreachable, time exceeded and
+/* Sends `e` to the guest, quoting `p`; types other than unreachable, packet too big, time exceeded and
  * parameter problem are ignored.  The address of the sender is mapped as the guest knows it. */
 void host_error_send(struct env *env, const struct host_error *e,
 		     const struct host_error_packet *p);

@@ -20,17 +20,35 @@
 /* Where a value came from, for people. */
 enum net_source { NET_FROM_FLAG, NET_FROM_HOST, NET_FROM_FALLBACK };
 
+/* One family of the guest's network. */
+struct net_ip {
+	bool on; /* the guest has this family */
+	struct addr guest;  /* the address that DHCP or DHCPv6 gives */
+	uint8_t prefix_len; /* of the network that `guest` lies in: 0..32, or 0..128 */
+	/* Ours.  IPv4: DHCP server, source of our ICMP errors.  IPv6: link-local, source of
+	 * router advertisements and all that a router says. */
+	struct addr gateway;
+	enum net_source address_source;
+	char interface[CONF_INTERFACE_MAX]; /* host interface that served as template; "" without one */
+
+	/* mapping: guest destination -> host */
+	bool map_loopback_set, map_guest_set;
+	struct addr map_loopback; /* reaches the host's loopback */
+	struct addr map_guest;	  /* reaches the host's address that equals the guest's */
+
+	bool outbound_set;
+	struct addr outbound; /* source address of host sockets */
+	char outbound_interface[CONF_INTERFACE_MAX];
+};
+
 struct net {
-	struct addr guest;	/* the address that DHCP gives */
-	uint8_t prefix_len;	/* 0..32 */
-	struct addr gateway;	/* ours: DHCP server, source of our ICMP errors */
+	struct net_ip ip4, ip6;
 	struct mac mac;		/* ours */
 	uint16_t mtu;		/* of the guest's interface */
-	bool tell_mtu;		/* DHCP option 26 */
-	enum net_source address_source, dns_source, mtu_source;
-	char interface[16];	/* host interface that served as template; "" without one */
+	bool tell_mtu;		/* DHCP option 26, and in router advertisements */
+	enum net_source dns_source, mtu_source;
 
-	/* told to the guest */
+	/* told to the guest; of both families */
 	struct addr dns[CONF_DNS_MAX];
 	unsigned n_dns;
 	char search[CONF_SEARCH_MAX][CONF_NAME_MAX];
@@ -46,15 +64,13 @@ struct net {
 	unsigned n_dns_relay;
 	struct addr upstreams[NET_UPSTREAMS_MAX]; /* the host's resolvers */
 	unsigned n_upstreams;
-
-	/* mapping: guest destination -> host */
-	bool map_loopback_set, map_guest_set;
-	struct addr map_loopback; /* reaches the host's loopback */
-	struct addr map_guest;	  /* reaches the host's address that equals the guest's */
-	bool outbound_set;
-	struct addr outbound;	  /* source address of host sockets */
-	char outbound_interface[16];
 };
+
+/* The family of an address. */
+static inline const struct net_ip *net_ip(const struct net *net, const struct addr *a)
+{
+	return addr_is_ip4(a) ? &net->ip4 : &net->ip6;
+}
 
 /* Whether the relay answers DNS at this address. */
 bool net_is_dns(const struct net *net, const struct addr *a);
@@ -66,7 +82,7 @@ struct addr net_to_host(const struct net *net, const struct addr *dst);
  * gateway when there is none), the guest's own address becomes map_guest, or the gateway. */
 struct addr net_to_guest(const struct net *net, const struct addr *src);
 
-/* Whether `a` is the limited broadcast address or the subnet's. */
+/* Whether `a` is the limited broadcast address or the subnet's; IPv6 has none. */
 bool net_is_broadcast(const struct net *net, const struct addr *a);
 
 #endif

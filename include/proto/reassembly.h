@@ -1,4 +1,4 @@
-/* proto/reassembly.h: puts the guest's fragmented datagrams together (RFC 791 3.2, RFC 815).
+/* proto/reassembly.h: puts the guest's fragmented datagrams together (RFC 791 3.2, RFC 815; RFC 8200 4.5).
  *
  * Bounded in number (conf limits.fragments, the oldest gives way), in memory (64 KiB each) and
  * in time (conf timeouts.fragment).
@@ -13,9 +13,8 @@ struct reassembly *reassembly_new(struct env *env);
 void reassembly_free(struct reassembly *r);
 
 /* Takes one fragment.  When it was the last one missing, *complete is true and `whole` is the
- * datagram, as pkt_decode() leaves a packet but for its transport header: the caller goes on
- * with pkt_decode_l4().  Its views are valid until the next call, so the caller also ends the
- * batch (demux_batch_end()) once the handler is through with it.
+ * datagram as pkt_decode() leaves a packet, whose result is returned.  Its views are valid until the
+ * next call, so the caller ends the batch (demux_batch_end()) once the handler is through with it.
  *
  * Fragments that overlap others are taken if they carry the same bytes; else the whole
  * datagram is dropped (as RFC 5722 demands for IPv6). */

@@ -10,6 +10,10 @@
 	X(IP4_HEADER, "ip4-header", "IPv4 header truncated or malformed")                      \
 	X(IP4_LENGTH, "ip4-length", "IPv4 total length larger than the frame")                 \
 	X(IP6, "ip6", "IPv6 packet while the guest has no IPv6")                               \
+	X(IP6_HEADER, "ip6-header", "IPv6 header truncated or malformed")                      \
+	X(IP6_LENGTH, "ip6-length", "IPv6 payload length larger than the frame")               \
+	X(IP6_EXTENSION, "ip6-extension", "IPv6 extension headers malformed or too many")      \
+	X(IP6_OPTION, "ip6-option", "IPv6 option or route that its packet must not go on without") \
 	X(IP_SOURCE, "ip-source", "source address that no guest may use")                      \
 	X(IP_DESTINATION, "ip-destination", "destination address that is not relayed")         \
 	X(IP_PROTOCOL, "ip-protocol", "IP protocol that is not relayed")                       \
@@ -23,8 +27,10 @@
 	X(TCP_FLAGS, "tcp-flags", "impossible TCP flags")                                      \
 	X(ICMP_HEADER, "icmp-header", "ICMP message truncated or malformed")                   \
 	X(ICMP_TYPE, "icmp-type", "ICMP type that is not relayed")                             \
+	X(NDP, "ndp", "neighbor discovery message malformed or not of this link")              \
 	X(ARP, "arp", "ARP packet malformed or not for Ethernet and IPv4")                     \
 	X(DHCP, "dhcp", "DHCP message malformed or not for a server")                          \
+	X(DHCP6, "dhcp6", "DHCPv6 message malformed or not for a server")                      \
 	X(DNS, "dns", "DNS message malformed")                                                 \
 	X(FLOW_LIMIT, "flow-limit", "no room for a new flow")                                  \
 	X(HOST_SOCKET, "host-socket", "the host gave no socket for the flow")                  \

@@ -7,7 +7,7 @@
 
 #define ETH_HEADER_LEN	14
 #define ETH_FRAME_MIN	60 /* without FCS; shorter ones to the guest are padded */
-#define ETH_FRAME_MAX	(65535 + ETH_HEADER_LEN)
+#define ETH_FRAME_MAX	(40 + 65535 + ETH_HEADER_LEN) /* with the largest IPv6 packet */
 
 enum ethertype {
 	ETHERTYPE_IP4 = 0x0800,

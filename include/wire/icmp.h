@@ -23,10 +23,12 @@ enum icmp_unreachable_code {
 	ICMP_CODE_ADMIN_PROHIBITED = 13
 };
 
+#define ICMP_CODE_REASSEMBLY 1 /* of time exceeded, in both families */
+
 struct icmp_hdr {
 	uint8_t type, code;
 	uint16_t id;	 /* echo: identifier; else the upper half of the rest */
-	uint16_t seq;	 /* echo: sequence number; fragmentation needed: next-hop MTU */
+	uint16_t seq;	 /* echo: sequence number; else the lower half: an MTU, for instance */
 };
 
 /* Reads the first eight bytes, checksum skipped. */

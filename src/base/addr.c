@@ -24,6 +24,12 @@ bool addr_is_multicast(const struct addr *a)
 	return addr_is_ip4(a) ? (a->b[12] & 0xf0) == 0xe0 : a->b[0] == 0xff;
 }
 
+bool addr_is_link_local(const struct addr *a)
+{
+	return addr_is_ip4(a) ? a->b[12] == 169 && a->b[13] == 254
+			      : a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 bool addr_in_prefix(const struct addr *a, const struct addr *net, unsigned prefix_len)
 {
 	unsigned bits = addr_is_ip4(net) ? prefix_len + 96 : prefix_len, bytes = bits / 8;

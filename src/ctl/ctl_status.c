@@ -22,15 +22,15 @@ static struct ctl_guest guest_status(const struct env *env)
 static int network_status(struct ctl_call *call, const struct net *net, struct ctl_network *n)
 {
 	*n = (struct ctl_network){
-		.has = (net->interface[0] ? CTL_NETWORK_HAS_INTERFACE : 0) |
+		.has = (net->ip4.interface[0] ? CTL_NETWORK_HAS_INTERFACE : 0) |
 		       (net->hostname[0] ? CTL_NETWORK_HAS_HOSTNAME : 0) |
 		       (net->fqdn[0] ? CTL_NETWORK_HAS_FQDN : 0) |
-		       (net->map_loopback_set ? CTL_NETWORK_HAS_LOOPBACK : 0),
-		.address = net->guest,
-		.prefix_len = net->prefix_len,
-		.gateway = net->gateway,
-		.address_source = net->address_source,
-		.interface = net->interface,
+		       (net->ip4.map_loopback_set ? CTL_NETWORK_HAS_LOOPBACK : 0),
+		.address = net->ip4.guest,
+		.prefix_len = net->ip4.prefix_len,
+		.gateway = net->ip4.gateway,
+		.address_source = net->ip4.address_source,
+		.interface = net->ip4.interface,
 		.mac = net->mac,
 		.mtu = net->mtu,
 		.mtu_source = net->mtu_source,
@@ -38,7 +38,7 @@ static int network_status(struct ctl_call *call, const struct net *net, struct c
 		.dns_source = net->dns_source,
 		.hostname = net->hostname,
 		.fqdn = net->fqdn,
-		.loopback = net->map_loopback,
+		.loopback = net->ip4.map_loopback,
 	};
 	if (!ctl_list_texts(call, net->search[0], sizeof(net->search[0]), net->n_search,
 			    &n->search))

@@ -57,21 +57,21 @@ static uint8_t choose_prefix_len(const struct conf *c, const struct addr *guest)
 
 static void make_private(const struct conf *c, struct net *net)
 {
-	net->guest = private_addr(c, PRIVATE_GUEST);
-	net->prefix_len = c->private_prefix_len;
-	net->gateway = private_addr(c, PRIVATE_GATEWAY);
-	net->address_source = NET_FROM_FALLBACK;
+	net->ip4.guest = private_addr(c, PRIVATE_GUEST);
+	net->ip4.prefix_len = c->private_prefix_len;
+	net->ip4.gateway = private_addr(c, PRIVATE_GATEWAY);
+	net->ip4.address_source = NET_FROM_FALLBACK;
 	if (c->private_net)
-		net->address_source = NET_FROM_FLAG;
+		net->ip4.address_source = NET_FROM_FLAG;
 }
 
 static void make_mirrored(const struct netinfo *host, struct net *net)
 {
-	net->guest = host->address;
-	net->prefix_len = host->prefix_len;
-	net->gateway = host->gateway;
-	net->address_source = NET_FROM_HOST;
-	snprintf(net->interface, sizeof(net->interface), "%s", host->interface);
+	net->ip4.guest = host->address;
+	net->ip4.prefix_len = host->prefix_len;
+	net->ip4.gateway = host->gateway;
+	net->ip4.address_source = NET_FROM_HOST;
+	snprintf(net->ip4.interface, sizeof(net->ip4.interface), "%s", host->interface);
 }
 
 /* Puts the flags' values in place of the layout's; `gateway_known` tells whether the layout's
@@ -79,32 +79,32 @@ static void make_mirrored(const struct netinfo *host, struct net *net)
 static void override_addresses(const struct conf *c, struct net *net, bool gateway_known)
 {
 	bool in_layout =
-		c->address_set && addr_in_prefix(&c->address, &net->guest, net->prefix_len);
+		c->address_set && addr_in_prefix(&c->address, &net->ip4.guest, net->ip4.prefix_len);
 
 	if (c->address_set) {
-		net->guest = c->address;
-		net->address_source = NET_FROM_FLAG;
+		net->ip4.guest = c->address;
+		net->ip4.address_source = NET_FROM_FLAG;
 		if (gateway_known || !in_layout || c->cidr_set || c->netmask_set)
-			net->prefix_len = choose_prefix_len(c, &net->guest);
+			net->ip4.prefix_len = choose_prefix_len(c, &net->ip4.guest);
 	} else if (c->netmask_set) {
-		net->prefix_len = c->netmask_len;
+		net->ip4.prefix_len = c->netmask_len;
 	}
 	if (c->gateway_set) {
-		net->gateway = c->gateway;
+		net->ip4.gateway = c->gateway;
 		if (!c->address_set && !gateway_known &&
-		    !addr_in_prefix(&net->gateway, &net->guest, net->prefix_len))
-			net->guest =
-				neighbour(c, &net->gateway, net->prefix_len, PRIVATE_GUEST);
+		    !addr_in_prefix(&net->ip4.gateway, &net->ip4.guest, net->ip4.prefix_len))
+			net->ip4.guest =
+				neighbour(c, &net->ip4.gateway, net->ip4.prefix_len, PRIVATE_GUEST);
 	} else if (!gateway_known &&
-		   !addr_in_prefix(&net->gateway, &net->guest, net->prefix_len)) {
-		net->gateway = neighbour(c, &net->guest, net->prefix_len, PRIVATE_GATEWAY);
+		   !addr_in_prefix(&net->ip4.gateway, &net->ip4.guest, net->ip4.prefix_len)) {
+		net->ip4.gateway = neighbour(c, &net->ip4.guest, net->ip4.prefix_len, PRIVATE_GATEWAY);
 	}
-	if (!addr_eq(&net->guest, &net->gateway))
+	if (!addr_eq(&net->ip4.guest, &net->ip4.gateway))
 		return;
 	if (c->address_set)
-		net->gateway = neighbour(c, &net->guest, net->prefix_len, PRIVATE_GATEWAY);
+		net->ip4.gateway = neighbour(c, &net->ip4.guest, net->ip4.prefix_len, PRIVATE_GATEWAY);
 	else
-		net->guest = neighbour(c, &net->gateway, net->prefix_len, PRIVATE_GUEST);
+		net->ip4.guest = neighbour(c, &net->ip4.gateway, net->ip4.prefix_len, PRIVATE_GUEST);
 }
 
 static void make_addresses(const struct conf *c, const struct netinfo *host, struct net *net)
@@ -121,14 +121,14 @@ static void make_addresses(const struct conf *c, const struct netinfo *host, str
 
 static void make_mapping(const struct conf *c, struct net *net)
 {
-	net->map_loopback_set = c->map_loopback_set || !c->no_map_gateway;
-	net->map_loopback = c->map_loopback_set ? c->map_loopback : net->gateway;
-	net->map_guest_set = c->map_guest_set;
-	net->map_guest = c->map_guest;
-	net->outbound_set = c->outbound_set;
-	net->outbound = c->outbound;
+	net->ip4.map_loopback_set = c->map_loopback_set || !c->no_map_gateway;
+	net->ip4.map_loopback = c->map_loopback_set ? c->map_loopback : net->ip4.gateway;
+	net->ip4.map_guest_set = c->map_guest_set;
+	net->ip4.map_guest = c->map_guest;
+	net->ip4.outbound_set = c->outbound_set;
+	net->ip4.outbound = c->outbound;
 	if (c->outbound_interface)
-		snprintf(net->outbound_interface, sizeof(net->outbound_interface), "%s",
+		snprintf(net->ip4.outbound_interface, sizeof(net->ip4.outbound_interface), "%s",
 			 c->outbound_interface);
 }
 
@@ -152,19 +152,19 @@ static bool reach_through_us(const struct conf *c, const struct net *net, struct
 {
 	if (c->dns_forward_set)
 		*a = c->dns_forward;
-	else if (net->map_loopback_set)
-		*a = net->map_loopback;
+	else if (net->ip4.map_loopback_set)
+		*a = net->ip4.map_loopback;
 	else
-		*a = net->gateway;
-	return c->dns_forward_set || net->map_loopback_set || !c->no_dns_relay;
+		*a = net->ip4.gateway;
+	return c->dns_forward_set || net->ip4.map_loopback_set || !c->no_dns_relay;
 }
 
 /* The guest cannot ask a loopback address, one that means something else to it, or IPv6. */
 static bool guest_can_ask(const struct net *net, const struct addr *server)
 {
 	return addr_is_ip4(server) && !addr_is_loopback(server) &&
-	       !(net->map_loopback_set && addr_eq(server, &net->map_loopback)) &&
-	       !addr_eq(server, &net->guest);
+	       !(net->ip4.map_loopback_set && addr_eq(server, &net->ip4.map_loopback)) &&
+	       !addr_eq(server, &net->ip4.guest);
 }
 
 static void tell_hosts_dns(const struct conf *c, const struct resolv_conf *rc, struct net *net)
@@ -187,9 +187,9 @@ static void tell_hosts_dns(const struct conf *c, const struct resolv_conf *rc, s
 static bool has_private_dns(const struct conf *c, const struct net *net, struct addr *dns)
 {
 	*dns = private_addr(c, PRIVATE_DNS);
-	return !c->no_dns_relay && !net->interface[0] &&
-	       addr_in_prefix(&net->guest, &c->private_prefix, c->private_prefix_len) &&
-	       !addr_eq(dns, &net->guest) && !addr_eq(dns, &net->gateway);
+	return !c->no_dns_relay && !net->ip4.interface[0] &&
+	       addr_in_prefix(&net->ip4.guest, &c->private_prefix, c->private_prefix_len) &&
+	       !addr_eq(dns, &net->ip4.guest) && !addr_eq(dns, &net->ip4.gateway);
 }
 
 static void make_dns(const struct conf *c, const struct resolv_conf *rc, struct net *net)
@@ -203,7 +203,7 @@ static void make_dns(const struct conf *c, const struct resolv_conf *rc, struct 
 		net->dns_source = NET_FROM_FLAG;
 	} else if (has_private_dns(c, net, &own)) {
 		tell_dns(net, &own);
-		net->dns_source = net->address_source;
+		net->dns_source = net->ip4.address_source;
 	} else {
 		tell_hosts_dns(c, rc, net);
 	}
@@ -233,8 +233,8 @@ static bool is_real_server(const struct conf *c, const struct net *net, const st
 {
 	if (c->dns_forward_set && addr_eq(a, &c->dns_forward))
 		return false;
-	return net->interface[0] || !addr_in_prefix(a, &net->guest, net->prefix_len) ||
-	       (net->map_loopback_set && addr_eq(a, &net->map_loopback));
+	return net->ip4.interface[0] || !addr_in_prefix(a, &net->ip4.guest, net->ip4.prefix_len) ||
+	       (net->ip4.map_loopback_set && addr_eq(a, &net->ip4.map_loopback));
 }
 
 /* Who is asked: --dns-host; else the servers that the guest was told by --dns, for that is whom
@@ -280,6 +280,7 @@ void netconf_make(const struct conf *c, const struct netinfo *host,
 	memset(net, 0, sizeof(*net));
 	net->n_ntp = c->n_ntp;
 	memcpy(net->ntp, c->ntp, sizeof(net->ntp));
+	net->ip4.on = true;
 	make_addresses(c, host, net);
 	make_mapping(c, net);
 	net->mac = c->mac;

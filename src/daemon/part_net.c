@@ -38,20 +38,20 @@ static void tell_addresses(const struct net *net)
 {
 	char guest[ADDR_STR_MAX], gateway[ADDR_STR_MAX], loopback[ADDR_STR_MAX];
 
-	addr_print(&net->guest, guest);
-	addr_print(&net->gateway, gateway);
-	if (net->interface[0])
+	addr_print(&net->ip4.guest, guest);
+	addr_print(&net->ip4.gateway, gateway);
+	if (net->ip4.interface[0])
 		log_info(HOST, "guest: %s/%u, gateway %s, after interface %s", guest,
-			 net->prefix_len, gateway, net->interface);
+			 net->ip4.prefix_len, gateway, net->ip4.interface);
 	else
 		log_info(HOST, "guest: %s/%u, gateway %s, in a network of its own%s", guest,
-			 net->prefix_len, gateway,
-			 net->address_source == NET_FROM_FALLBACK
+			 net->ip4.prefix_len, gateway,
+			 net->ip4.address_source == NET_FROM_FALLBACK
 				 ? ": the host has no address or no gateway"
 				 : "");
-	if (net->map_loopback_set)
+	if (net->ip4.map_loopback_set)
 		log_info(HOST, "host's loopback: at %s for the guest",
-			 addr_print(&net->map_loopback, loopback));
+			 addr_print(&net->ip4.map_loopback, loopback));
 }
 
 static void tell_dns(const struct net *net)

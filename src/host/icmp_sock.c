@@ -13,6 +13,8 @@
 
 #include "base/list.h"
 #include "host/sock.h"
+#include "wire/icmp6.h"
+#include "wire/ip6.h"
 
 struct icmp_sock {
 	struct watch watch;
@@ -30,18 +32,34 @@ static void ready(struct watch *w, unsigned events)
 	icmp_from_host(s->env, s->flow);
 }
 
+static bool is_ip6(const struct icmp_sock *s)
+{
+	return !addr_is_ip4(&s->peer.addr);
+}
+
+static void set_options(const struct icmp_sock *s)
+{
+	sock_set_errors(s->fd, is_ip6(s));
+	if (is_ip6(s)) {
+		sock_set(s->fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+		sock_set(s->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	} else {
+		sock_set(s->fd, IPPROTO_IP, IP_RECVTTL, 1);
+		sock_set(s->fd, IPPROTO_IP, IP_RECVTOS, 1);
+	}
+}
+
 static int try_open(struct icmp_sock *s, const struct net *net)
 {
 	struct sockaddr_storage sa;
-	socklen_t len = endpoint_to_sockaddr(&s->peer, (struct sockaddr *)&sa);
+	socklen_t len = sock_peer(net, &s->peer, (struct sockaddr *)&sa);
 	int rc;
 
-	s->fd = sock_open(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+	s->fd = sock_open(is_ip6(s) ? AF_INET6 : AF_INET, SOCK_DGRAM,
+			  is_ip6(s) ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 	if (s->fd < 0)
 		return s->fd;
-	sock_set(s->fd, IPPROTO_IP, IP_RECVERR, 1);
-	sock_set(s->fd, IPPROTO_IP, IP_RECVTTL, 1);
-	sock_set(s->fd, IPPROTO_IP, IP_RECVTOS, 1);
+	set_options(s);
 	rc = sock_bind(s->fd, net, &s->peer.addr, 0);
 	if (!rc && connect(s->fd, (struct sockaddr *)&sa, len))
 		rc = -errno;
@@ -97,15 +115,14 @@ static void icmp_set_ip(void *sock, const struct host_ip *ip)
 {
 	struct icmp_sock *s = sock;
 
-	sock_set_ip(s->fd, &s->ip, ip);
+	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
 }
 
 static int icmp_send(void *sock, uint16_t seq, const void *payload, size_t len)
 {
 	struct icmp_sock *s = sock;
-	uint8_t header[ICMP_HEADER_LEN] = {
-		ICMP_TYPE_ECHO
-	}; /* the kernel adds id and checksum */
+	/* the kernel adds id and checksum */
+	uint8_t header[ICMP_HEADER_LEN] = { is_ip6(s) ? ICMP6_TYPE_ECHO : ICMP_TYPE_ECHO };
 	struct iovec iov[] = { { header, sizeof(header) }, { (void *)payload, len } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 
@@ -117,16 +134,18 @@ static void take_control(struct msghdr *m, struct icmp_reply *r)
 {
 	r->ttl = r->tos = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		int ttl;
+		bool ip4 = c->cmsg_level == IPPROTO_IP, ip6 = c->cmsg_level == IPPROTO_IPV6;
+		int value;
 
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(ttl))) {
-			memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
-			r->ttl = (uint8_t)ttl;
-		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS &&
-			   c->cmsg_len >= CMSG_LEN(1)) {
+		if (ip4 && c->cmsg_type == IP_TOS && c->cmsg_len >= CMSG_LEN(1))
 			r->tos = *CMSG_DATA(c);
-		}
+		if (c->cmsg_len < CMSG_LEN(sizeof(value)))
+			continue;
+		memcpy(&value, CMSG_DATA(c), sizeof(value));
+		if ((ip4 && c->cmsg_type == IP_TTL) || (ip6 && c->cmsg_type == IPV6_HOPLIMIT))
+			r->ttl = (uint8_t)value;
+		else if (ip6 && c->cmsg_type == IPV6_TCLASS)
+			r->tos = (uint8_t)value;
 	}
 }
 
@@ -136,14 +155,14 @@ static bool is_reply(const struct icmp_sock *s, const struct sockaddr_storage *f
 {
 	struct endpoint e;
 
-	return h->type == ICMP_TYPE_ECHO_REPLY &&
+	return h->type == (is_ip6(s) ? ICMP6_TYPE_ECHO_REPLY : ICMP_TYPE_ECHO_REPLY) &&
 	       !endpoint_from_sockaddr(&e, (const struct sockaddr *)from) &&
 	       addr_eq(&e.addr, &s->peer.addr);
 }
 
 static int icmp_recv(void *sock, struct icmp_reply *r)
 {
-	static uint8_t buf[IP4_LEN_MAX];
+	static uint8_t buf[IP6_LEN_MAX];
 	struct icmp_sock *s = sock;
 
 	for (;;) {

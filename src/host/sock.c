@@ -2,6 +2,7 @@
 #include "host/sock.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -78,28 +79,55 @@ void sock_set_udp_buffer(int fd)
 		sock_set(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
 }
 
+unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa)
+{
+	unsigned len = endpoint_to_sockaddr(e, sa);
+	const char *interface = net->ip6.outbound_interface[0] ? net->ip6.outbound_interface
+							       : net->ip6.interface;
+	struct sockaddr_in6 in6;
+
+	if (addr_is_ip4(&e->addr) || !addr_is_link_local(&e->addr) || !interface[0])
+		return len;
+	memcpy(&in6, sa, sizeof(in6));
+	in6.sin6_scope_id = if_nametoindex(interface);
+	memcpy(sa, &in6, sizeof(in6));
+	return len;
+}
+
 int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port)
 {
 	bool ip4 = addr_is_ip4(peer), loopback = addr_is_loopback(peer);
+	const struct net_ip *ip = net_ip(net, peer);
 	struct endpoint own = { ip4 ? addr_ip4(0) : ADDR_ANY6, port };
 	struct sockaddr_storage sa;
-	socklen_t len;
+	unsigned len;
 
-	if (!loopback && net->outbound_interface[0] &&
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, net->outbound_interface,
-		       (socklen_t)strlen(net->outbound_interface)))
+	if (!loopback && ip->outbound_interface[0] &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ip->outbound_interface,
+		       (socklen_t)strlen(ip->outbound_interface)))
 		return -errno;
-	if (!loopback && net->outbound_set && addr_is_ip4(&net->outbound) == ip4)
-		own.addr = net->outbound;
+	if (!loopback && ip->outbound_set)
+		own.addr = ip->outbound;
 	if (!port && addr_is_unspecified(&own.addr))
 		return 0;
 	if (!port) /* leave the choice to connect(), which knows the destination too */
 		sock_set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	len = sock_peer(net, &own, (struct sockaddr *)&sa);
 	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
 }
 
-void sock_set_ip(int fd, struct host_ip *set, const struct host_ip *ip)
+static void set_ip6(int fd, const struct host_ip *set, const struct host_ip *ip)
+{
+	if (ip->ttl != set->ttl)
+		sock_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ip->ttl);
+	if (ip->tos != set->tos)
+		sock_set(fd, IPPROTO_IPV6, IPV6_TCLASS, ip->tos);
+	if (ip->dont_fragment != set->dont_fragment)
+		sock_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+			 ip->dont_fragment ? IPV6_PMTUDISC_WANT : IPV6_PMTUDISC_DONT);
+}
+
+static void set_ip4(int fd, const struct host_ip *set, const struct host_ip *ip)
 {
 	if (ip->ttl != set->ttl)
 		sock_set(fd, IPPROTO_IP, IP_TTL, ip->ttl);
@@ -108,26 +136,44 @@ void sock_set_ip(int fd, struct host_ip *set, const struct host_ip *ip)
 	if (ip->dont_fragment != set->dont_fragment)
 		sock_set(fd, IPPROTO_IP, IP_MTU_DISCOVER,
 			 ip->dont_fragment ? IP_PMTUDISC_WANT : IP_PMTUDISC_DONT);
+}
+
+void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip)
+{
+	if (ip6)
+		set_ip6(fd, set, ip);
+	else
+		set_ip4(fd, set, ip);
 	*set = *ip;
+}
+
+void sock_set_errors(int fd, bool ip6)
+{
+	if (ip6)
+		sock_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	else
+		sock_set(fd, IPPROTO_IP, IP_RECVERR, 1);
 }
 
 /* Whether the control message carries an error of the network. */
 static bool take_error(const struct cmsghdr *c, struct host_error *e)
 {
+	bool ip4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+	bool ip6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+	size_t from_len = ip4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	struct sock_extended_err ee;
 	struct endpoint from;
 
-	if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR ||
-	    c->cmsg_len < CMSG_LEN(sizeof(ee) + sizeof(struct sockaddr_in)))
+	if ((!ip4 && !ip6) || c->cmsg_len < CMSG_LEN(sizeof(ee) + from_len))
 		return false;
 	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
-	if (ee.ee_origin != SO_EE_ORIGIN_ICMP)
+	if (ee.ee_origin != (ip4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6))
 		return false;
 	if (endpoint_from_sockaddr(&from, (const struct sockaddr *)(CMSG_DATA(c) + sizeof(ee))))
 		return false;
-	e->type = ee.ee_type;
-	e->code = ee.ee_code;
-	e->mtu = (uint16_t)(ee.ee_info > UINT16_MAX ? UINT16_MAX : ee.ee_info);
+	e->icmp = (struct icmp_error){ ee.ee_type, ee.ee_code, ee.ee_info };
+	if (ip4 && e->icmp.rest > UINT16_MAX)
+		e->icmp.rest = UINT16_MAX;
 	e->from = from.addr;
 	return true;
 }

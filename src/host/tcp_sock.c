@@ -130,7 +130,7 @@ void tcp_sock_set_conn(void *host, struct tcp_conn *conn)
 static int begin_connect(int fd, const struct net *net, const struct endpoint *dst)
 {
 	struct sockaddr_storage sa;
-	unsigned len = endpoint_to_sockaddr(dst, (struct sockaddr *)&sa);
+	unsigned len = sock_peer(net, dst, (struct sockaddr *)&sa);
 	int err = sock_bind(fd, net, &dst->addr, 0);
 
 	if (err)

@@ -34,9 +34,16 @@ static void ready(struct watch *w, unsigned events)
 			      (events & LOOP_WRITE ? UDP_HOST_WRITE : 0u));
 }
 
-static void set_options(int fd)
+static bool is_ip6(const struct udp_sock *s)
 {
-	sock_set(fd, IPPROTO_IP, IP_RECVERR, 1);
+	return !addr_is_ip4(&s->peer.addr);
+}
+
+static void set_options(const struct udp_sock *s)
+{
+	int fd = s->fd;
+
+	sock_set_errors(fd, is_ip6(s));
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* SO_SNDBUF stays as it is: a larger one would only overflow the device's queue, while
 	 * what does not fit is kept by the flow */
@@ -53,7 +60,7 @@ static int bind_and_connect(struct udp_sock *s, const struct net *net, uint16_t 
 
 	if (rc)
 		return rc;
-	len = endpoint_to_sockaddr(&s->peer, (struct sockaddr *)&sa);
+	len = sock_peer(net, &s->peer, (struct sockaddr *)&sa);
 	if (connect(s->fd, (struct sockaddr *)&sa, len))
 		return -errno;
 	len = sizeof(sa);
@@ -65,12 +72,12 @@ static int bind_and_connect(struct udp_sock *s, const struct net *net, uint16_t 
 
 static int try_open(struct udp_sock *s, const struct net *net, uint16_t port)
 {
-	int family = addr_is_ip4(&s->peer.addr) ? AF_INET : AF_INET6, rc;
+	int rc;
 
-	s->fd = sock_open(family, SOCK_DGRAM, 0);
+	s->fd = sock_open(is_ip6(s) ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
 	if (s->fd < 0)
 		return s->fd;
-	set_options(s->fd);
+	set_options(s);
 	rc = bind_and_connect(s, net, port);
 	if (rc)
 		close(s->fd);
@@ -119,7 +126,7 @@ static void udp_set_ip(void *sock, const struct host_ip *ip)
 {
 	struct udp_sock *s = sock;
 
-	sock_set_ip(s->fd, &s->ip, ip);
+	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
 }
 
 static int udp_send(void *sock, const struct iovec *datagrams, int n)

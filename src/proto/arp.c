@@ -2,6 +2,7 @@
 #include "proto/arp.h"
 
 #include "proto/guest.h"
+#include "proto/guest_addr.h"
 #include "wire/arp.h"
 
 static void send(struct env *env, bool bulk, const struct mac *dst, const struct arp_msg *m)
@@ -27,8 +28,7 @@ enum drop arp_from_guest(struct env *env, const struct pkt *p)
 	if (m.op != ARP_REQUEST)
 		return DROP_NONE;
 	env->stats.arp_requests++;
-	if (addr_eq(&m.tpa, &env->net->guest) || addr_eq(&m.tpa, &m.spa) ||
-	    (env->guest.addr_known && addr_eq(&m.tpa, &env->guest.addr)))
+	if (addr_eq(&m.tpa, &m.spa) || guest_addr_is_own(env, &m.tpa))
 		return DROP_NONE;
 	env->stats.arp_replies++;
 	send(env, false, &p->eth.src,
@@ -45,6 +45,6 @@ void arp_announce(struct env *env)
 	send(env, true, &MAC_BROADCAST,
 	     &(struct arp_msg){ .op = ARP_REQUEST,
 				.sha = env->net->mac,
-				.spa = env->net->gateway,
-				.tpa = env->net->guest });
+				.spa = env->net->ip4.gateway,
+				.tpa = env->net->ip4.guest });
 }

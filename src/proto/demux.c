@@ -5,10 +5,12 @@
 #include "proto/dns.h"
 #include "proto/env.h"
 #include "proto/guest.h"
+#include "proto/guest_addr.h"
 #include "proto/icmp.h"
 #include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
 #include "proto/udp.h"
+#include "wire/icmp6.h"
 
 /* What we learn from any frame: the MAC that answers go to, and the address that forwards
  * go to.  A guest may change both at any time. */
@@ -27,31 +29,18 @@ static void learn(struct env *env, const struct pkt *p)
 	log_info(LINK, "guest MAC address %s", mac_print(&g->mac, text));
 }
 
-static void learn_address(struct env *env, const struct addr *src)
-{
-	struct guest *g = &env->guest;
-	char text[ADDR_STR_MAX];
-
-	if ((g->addr_known && addr_eq(&g->addr, src)) || addr_is_unspecified(src))
-		return;
-	g->addr = *src;
-	g->addr_known = true;
-	log_debug(LINK, "guest address %s", addr_print(src, text));
-}
-
 /* Refuses what the command line has switched off. */
 static enum drop prohibit(struct env *env, const struct pkt *p)
 {
-	guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
-			      ICMP_CODE_ADMIN_PROHIBITED, 0);
+	guest_send_error(env, p, GUEST_ERROR_PROHIBITED);
 	return DROP_IP_PROTOCOL;
 }
 
 /* A server is found by broadcast, and renews a lease at its own address (RFC 2131 4.4.5). */
 static bool is_for_dhcp(const struct env *env, const struct pkt *p)
 {
-	return env->dhcp4 && p->udp.dport == DHCP4_SERVER_PORT &&
-	       (net_is_broadcast(env->net, &p->dst) || addr_eq(&p->dst, &env->net->gateway));
+	return env->dhcp4 && addr_is_ip4(&p->dst) && p->udp.dport == DHCP4_SERVER_PORT &&
+	       (net_is_broadcast(env->net, &p->dst) || addr_eq(&p->dst, &env->net->ip4.gateway));
 }
 
 static enum drop udp_handler(struct env *env, const struct pkt *p)
@@ -84,20 +73,24 @@ static enum drop tcp_handler(struct env *env, const struct pkt *p)
 
 static const struct {
 	uint8_t proto;
+	bool ip4, ip6;
 	enum drop (*from_guest)(struct env *env, const struct pkt *p);
 } ip_handlers[] = {
-	{ IP_TCP, tcp_handler },
-	{ IP_UDP, udp_handler },
-	{ IP_ICMP, icmp_handler },
+	{ IP_TCP, true, true, tcp_handler },
+	{ IP_UDP, true, true, udp_handler },
+	{ IP_ICMP, true, false, icmp_handler },
+	{ IP_ICMP6, false, true, icmp_handler },
 };
 
-static enum drop ip_from_guest(struct env *env, const struct pkt *p)
+static enum drop transport_from_guest(struct env *env, const struct pkt *p)
 {
+	bool ip4 = addr_is_ip4(&p->src);
+
 	for (size_t i = 0; i < sizeof(ip_handlers) / sizeof(ip_handlers[0]); i++)
-		if (ip_handlers[i].proto == p->proto)
+		if (ip_handlers[i].proto == p->proto && (ip4 ? ip_handlers[i].ip4 : ip_handlers[i].ip6))
 			return ip_handlers[i].from_guest(env, p);
-	guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
-			      ICMP_CODE_PROTOCOL, 0);
+	if (p->proto != IP6_NO_NEXT_HEADER || ip4)
+		guest_send_error(env, p, GUEST_ERROR_PROTOCOL);
 	return DROP_IP_PROTOCOL;
 }
 
@@ -112,37 +105,45 @@ static enum drop fragment_from_guest(struct env *env, const struct pkt *p)
 	reason = reassembly_from_guest(env, p, &whole, &complete);
 	if (reason != DROP_NONE || !complete)
 		return reason;
-	reason = pkt_decode_l4(&whole);
-	if (reason == DROP_NONE)
-		reason = ip_from_guest(env, &whole);
+	reason = transport_from_guest(env, &whole);
 	/* the next fragment may overwrite what handlers keep views into */
 	demux_batch_end(env);
 	return reason;
 }
 
-static enum drop ip4_from_guest(struct env *env, const struct pkt *p)
+static enum drop ip_from_guest(struct env *env, const struct pkt *p)
 {
 	if (addr_is_loopback(&p->src) || addr_is_multicast(&p->src) ||
 	    net_is_broadcast(env->net, &p->src))
 		return DROP_IP_SOURCE;
 	if (addr_is_loopback(&p->dst) || addr_is_unspecified(&p->dst))
 		return DROP_IP_DESTINATION;
-	learn_address(env, &p->src);
-	return p->fragment ? fragment_from_guest(env, p) : ip_from_guest(env, p);
+	guest_addr_learn(env, &p->src);
+	return p->fragment ? fragment_from_guest(env, p) : transport_from_guest(env, p);
 }
 
 static enum drop dispatch(struct env *env, const struct pkt *p)
 {
 	switch (p->eth.type) {
 	case ETHERTYPE_IP4:
-		return ip4_from_guest(env, p);
+		return ip_from_guest(env, p);
 	case ETHERTYPE_ARP:
 		return arp_from_guest(env, p);
 	case ETHERTYPE_IP6:
-		return DROP_IP6;
+		return env->net->ip6.on ? ip_from_guest(env, p) : DROP_IP6;
 	default:
 		return DROP_ETHERTYPE;
 	}
+}
+
+/* What cannot be handled on the way, as its sender asked to be told. */
+static void report_problem(struct env *env, const struct pkt *p)
+{
+	struct icmp_error e = { ICMP6_TYPE_PARAMETER_PROBLEM, p->chain.problem_code,
+				p->chain.problem_at };
+
+	if (env->net->ip6.on && p->chain.problem)
+		guest_send_icmp_error(env, p, &env->net->ip6.gateway, &e);
 }
 
 enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
@@ -155,6 +156,8 @@ enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
 		log_warn_limited(
 			&vlan_limit, env->now_ns, LINK,
 			"frame with a VLAN tag from the guest dropped: VLANs are not relayed");
+	if (reason == DROP_IP6_OPTION)
+		report_problem(env, &p);
 	if (reason == DROP_NONE) {
 		learn(env, &p);
 		reason = dispatch(env, &p);

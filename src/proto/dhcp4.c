@@ -78,9 +78,9 @@ static void log_grant(struct env *env, const struct request *q, uint32_t seconds
 	const struct dhcp4_lease *l = dhcp4_get_lease(env);
 	char addr[ADDR_STR_MAX], mac[MAC_STR_MAX], before[MAC_STR_MAX];
 
-	addr_print(&env->net->guest, addr);
+	addr_print(&env->net->ip4.guest, addr);
 	mac_print(&q->client.mac, mac);
-	if (!l || !addr_eq(&l->addr, &env->net->guest))
+	if (!l || !addr_eq(&l->addr, &env->net->ip4.guest))
 		log_event(env, "%s leased to %s (%s) for %u s", addr, mac, q->client.hostname,
 			  seconds);
 	else if (!dhcp4_client_eq(&l->client, &q->client))
@@ -96,13 +96,13 @@ static void grant(struct env *env, const struct request *q, uint32_t seconds)
 	struct dhcp4 *d = env->dhcp4;
 
 	log_grant(env, q, seconds);
-	dhcp4_lease_grant(&d->lease, &q->client, &env->net->guest, seconds, env->now_ns);
+	dhcp4_lease_grant(&d->lease, &q->client, &env->net->ip4.guest, seconds, env->now_ns);
 	if (d->lease.expiry_ns == TIMERQ_NEVER)
 		timerq_cancel(&env->timers, &d->expiry);
 	else
 		timerq_set_earlier(&env->timers, &d->expiry, d->lease.expiry_ns);
 	env->guest.addr_known = true;
-	env->guest.addr = env->net->guest;
+	env->guest.addr = env->net->ip4.guest;
 }
 
 static void count_reply(struct stats *s, enum dhcp4_reply_kind kind, unsigned n_left_out)
@@ -148,15 +148,15 @@ static bool reply(struct env *env, const struct request *q, enum dhcp4_reply_kin
 	bool lease = kind == DHCP4_REPLY_OFFER || kind == DHCP4_REPLY_ACK;
 	bool bootp = kind == DHCP4_REPLY_BOOTP, knows = !addr_is_unspecified(&ask->ciaddr);
 	struct dhcp4_hdr h = *ask;
-	struct guest_out out = { .src = env->net->gateway, .dont_fragment = true };
+	struct guest_out out = { .src = env->net->ip4.gateway, .dont_fragment = true };
 	uint8_t buf[DHCP4_REPLY_MAX];
 	unsigned n_left_out;
 	uint16_t port;
 	size_t len;
 
 	h.op = DHCP4_BOOTREPLY;
-	h.yiaddr = lease || (bootp && !knows) ? env->net->guest : addr_ip4(0);
-	h.siaddr = bootp ? env->net->gateway : addr_ip4(0);
+	h.yiaddr = lease || (bootp && !knows) ? env->net->ip4.guest : addr_ip4(0);
+	h.siaddr = bootp ? env->net->ip4.gateway : addr_ip4(0);
 	if (kind == DHCP4_REPLY_OFFER || kind == DHCP4_REPLY_NAK)
 		h.ciaddr = addr_ip4(0);
 	port = direct(q, &h, kind, &out);
@@ -179,7 +179,7 @@ static bool for_this_server(const struct env *env, const struct request *q)
 
 	return !dhcp4_has(&q->msg.options, DHCP4_OPT_SERVER_ID) ||
 	       (dhcp4_get_addr(&q->msg.options, DHCP4_OPT_SERVER_ID, &server) &&
-		addr_eq(&server, &env->net->gateway));
+		addr_eq(&server, &env->net->ip4.gateway));
 }
 
 /* RFC 2131 4.3.1: whatever address the client would like, there is one.  RFC 4039: a client
@@ -204,7 +204,7 @@ static void from_request(struct env *env, const struct request *q)
 	if (!for_this_server(env, q))
 		return;
 	dhcp4_get_addr(&q->msg.options, DHCP4_OPT_REQUESTED_ADDRESS, &wanted);
-	if (!addr_eq(&wanted, &env->net->guest))
+	if (!addr_eq(&wanted, &env->net->ip4.guest))
 		reply(env, q, DHCP4_REPLY_NAK);
 	else if (reply(env, q, DHCP4_REPLY_ACK))
 		grant(env, q, env->conf->timeouts.dhcp_lease);
@@ -221,7 +221,7 @@ static void from_decline(struct env *env, const struct request *q)
 	env->stats.dhcp_declines++;
 	if (!for_this_server(env, q) ||
 	    !dhcp4_get_addr(&q->msg.options, DHCP4_OPT_REQUESTED_ADDRESS, &declined) ||
-	    !addr_eq(&declined, &env->net->guest))
+	    !addr_eq(&declined, &env->net->ip4.guest))
 		return;
 	log_warn_limited(&d->decline_limit, env->now_ns, DHCP,
 			 "%s declined by %s: in use on the guest's side",
@@ -263,7 +263,7 @@ static bool can_serve(const struct env *env, const struct dhcp4_hdr *h)
 	return h->op == DHCP4_BOOTREQUEST && h->htype == DHCP4_HTYPE_ETHERNET &&
 	       h->hlen == MAC_LEN &&
 	       (addr_is_unspecified(&h->giaddr) ||
-		addr_in_prefix(&h->giaddr, &env->net->guest, env->net->prefix_len));
+		addr_in_prefix(&h->giaddr, &env->net->ip4.guest, env->net->ip4.prefix_len));
 }
 
 enum drop dhcp4_from_guest(struct env *env, const struct pkt *p)

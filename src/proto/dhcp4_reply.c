@@ -27,7 +27,7 @@ static bool put_type(const struct dhcp4_reply *r, struct wr *w)
 
 static bool put_server_id(const struct dhcp4_reply *r, struct wr *w)
 {
-	dhcp4_put_addr(w, &r->net->gateway);
+	dhcp4_put_addr(w, &r->net->ip4.gateway);
 	return true;
 }
 
@@ -75,13 +75,13 @@ static bool put_message(const struct dhcp4_reply *r, struct wr *w)
 
 static bool put_subnet_mask(const struct dhcp4_reply *r, struct wr *w)
 {
-	wr_be32(w, ip4_mask(r->net->prefix_len));
+	wr_be32(w, ip4_mask(r->net->ip4.prefix_len));
 	return true;
 }
 
 static bool put_router(const struct dhcp4_reply *r, struct wr *w)
 {
-	dhcp4_put_addr(w, &r->net->gateway);
+	dhcp4_put_addr(w, &r->net->ip4.gateway);
 	return true;
 }
 
@@ -93,9 +93,9 @@ static bool put_routes(const struct dhcp4_reply *r, struct wr *w)
 	const struct net *net = r->net;
 	struct addr any = addr_ip4(0);
 
-	if (!addr_in_prefix(&net->gateway, &net->guest, net->prefix_len))
-		dhcp4_put_route(w, &net->gateway, 32, &any);
-	dhcp4_put_route(w, &any, 0, &net->gateway);
+	if (!addr_in_prefix(&net->ip4.gateway, &net->ip4.guest, net->ip4.prefix_len))
+		dhcp4_put_route(w, &net->ip4.gateway, 32, &any);
+	dhcp4_put_route(w, &any, 0, &net->ip4.gateway);
 	return true;
 }
 
@@ -126,8 +126,8 @@ static bool put_mtu(const struct dhcp4_reply *r, struct wr *w)
 /* Prefixes of 31 and 32 have none (RFC 3021). */
 static bool put_broadcast(const struct dhcp4_reply *r, struct wr *w)
 {
-	wr_be32(w, addr_get_ip4(&r->net->guest) | ~ip4_mask(r->net->prefix_len));
-	return r->net->prefix_len < 31;
+	wr_be32(w, addr_get_ip4(&r->net->ip4.guest) | ~ip4_mask(r->net->ip4.prefix_len));
+	return r->net->ip4.prefix_len < 31;
 }
 
 /* Text without the dot of a fully qualified name. */

@@ -269,5 +269,5 @@ void dns_get_status(const struct env *env, struct dns_status *s)
 	for (unsigned i = 0; i < env->conf->n_records; i++)
 		add_record(s, env->conf->records[i].name, &env->conf->records[i].addr);
 	add_record(s, "host.internal", &host);
-	add_record(s, "gateway.internal", &env->net->gateway);
+	add_record(s, "gateway.internal", &env->net->ip4.gateway);
 }

@@ -35,7 +35,7 @@ void dns_static_free(struct dns_static *s)
 
 struct addr dns_static_host(const struct net *net)
 {
-	return net->map_loopback_set ? net->map_loopback : net->gateway;
+	return net->ip4.map_loopback_set ? net->ip4.map_loopback : net->ip4.gateway;
 }
 
 static bool is_asked(const struct dns_query *q, const struct addr *a)
@@ -71,7 +71,7 @@ bool dns_static_find(const struct dns_static *s, const struct net *net,
 	if (is_name(q, host_name, sizeof(host_name)))
 		addr = dns_static_host(net);
 	else if (is_name(q, gateway_name, sizeof(gateway_name)))
-		addr = net->gateway;
+		addr = net->ip4.gateway;
 	else
 		return false;
 	if (is_asked(q, &addr))

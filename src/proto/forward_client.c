@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "proto/forward.h"
+#include "proto/guest_addr.h"
 #include "proto/tcp/tcp.h"
 #include "proto/udp.h"
 
@@ -11,16 +12,15 @@
 #define DYNAMIC_N     16384u
 #define TRIES	      64u
 
-static struct endpoint target(const struct env *env, const struct forward *f, uint16_t port)
+/* `client` as the guest sees it. */
+static struct endpoint target(const struct env *env, const struct forward *f, uint16_t port,
+			      const struct addr *client)
 {
 	const struct forward_rule *r = &f->rule;
-	const struct addr *guest = &env->net->guest;
 
-	if (!addr_is_unspecified(&r->target))
-		guest = &r->target;
-	else if (env->guest.addr_known)
-		guest = &env->guest.addr;
-	return (struct endpoint){ *guest, (uint16_t)(r->target_first + (port - r->first)) };
+	return (struct endpoint){ addr_is_unspecified(&r->target) ? guest_addr_for(env, client)
+								  : r->target,
+				  (uint16_t)(r->target_first + (port - r->first)) };
 }
 
 static struct flow *find(const struct env *env, const struct endpoint *guest,
@@ -71,8 +71,8 @@ static int pass_on(struct env *env, struct forward *f, uint16_t port,
 		   void (*set_conn)(void *host, struct tcp_conn *conn),
 		   const struct endpoint *client)
 {
-	struct endpoint guest = target(env, f, port);
 	struct endpoint shown = { net_to_guest(env->net, &client->addr), client->port };
+	struct endpoint guest = target(env, f, port, &shown.addr);
 	int rc = -ENETDOWN;
 
 	if (env->guest.connected)
@@ -122,7 +122,8 @@ int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
 			 struct udp_client_sock *via, const struct endpoint *client,
 			 const struct addr *local, const void *data, size_t len)
 {
-	struct endpoint guest = target(env, f, port);
+	struct addr shown = net_to_guest(env->net, &client->addr);
+	struct endpoint guest = target(env, f, port, &shown);
 	int rc = udp_from_client(env, via, client, local, &guest, data, len);
 
 	if (rc == -ENOBUFS)

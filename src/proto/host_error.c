@@ -3,66 +3,90 @@
 
 #include <errno.h>
 
-#include "proto/guest.h"
+#include "wire/icmp6.h"
 
-static uint8_t code_from_errno(int error)
+static enum guest_error error_of_errno(int error)
 {
 	switch (error) {
 	case ENETUNREACH:
 	case ENETDOWN:
-		return ICMP_CODE_NET;
+		return GUEST_ERROR_NET;
 	case EPERM:
 	case EACCES:
-		return ICMP_CODE_ADMIN_PROHIBITED;
+		return GUEST_ERROR_PROHIBITED;
 	case ECONNREFUSED:
-		return ICMP_CODE_PORT;
+		return GUEST_ERROR_PORT;
 	case EPROTONOSUPPORT:
 	case ENOPROTOOPT:
-		return ICMP_CODE_PROTOCOL;
+		return GUEST_ERROR_PROTOCOL;
 	default:
-		return ICMP_CODE_HOST;
+		return GUEST_ERROR_HOST;
 	}
 }
 
-struct host_error host_error_from_errno(const struct net *net, int error)
+struct host_error host_error_from_errno(const struct net *net, const struct addr *guest, int error)
 {
-	return (struct host_error){ .type = ICMP_TYPE_UNREACHABLE,
-				    .code = code_from_errno(error),
-				    .from = net->gateway };
+	struct pkt p = { .src = *guest, .chain.proto_at = IP6_NEXT_HEADER_AT };
+
+	return (struct host_error){ .icmp = guest_error_of(error_of_errno(error), &p),
+				    .from = net_ip(net, guest)->gateway };
 }
 
-/* The guest's packet as it must have looked; nobody kept it. */
-static struct ip4_hdr rebuild_header(const struct host_error *e,
-				     const struct host_error_packet *p)
+static bool is_relayed(const struct host_error *e, bool ip4)
 {
-	return (struct ip4_hdr){ .tos = p->tos,
-				 .total_len = (uint16_t)(IP4_HEADER_LEN + p->len),
-				 .dont_fragment = p->dont_fragment,
-				 .ttl = e->type == ICMP_TYPE_TIME_EXCEEDED ? 1 : p->ttl,
-				 .proto = p->proto,
-				 .src = p->flow->key.guest,
-				 .dst = p->flow->key.peer };
+	uint8_t type = e->icmp.type;
+
+	if (!ip4)
+		return type >= ICMP6_TYPE_UNREACHABLE && type <= ICMP6_TYPE_PARAMETER_PROBLEM;
+	return type == ICMP_TYPE_UNREACHABLE || type == ICMP_TYPE_TIME_EXCEEDED ||
+	       type == ICMP_TYPE_PARAMETER_PROBLEM;
+}
+
+static bool is_time_exceeded(const struct host_error *e, bool ip4)
+{
+	return e->icmp.type == (ip4 ? ICMP_TYPE_TIME_EXCEEDED : ICMP6_TYPE_TIME_EXCEEDED);
+}
+
+/* Writes the guest's header as it must have looked; nobody kept it. */
+static void rebuild_header(struct wr *w, const struct host_error *e,
+			   const struct host_error_packet *p)
+{
+	const struct flow_key *k = &p->flow->key;
+	bool ip4 = addr_is_ip4(&k->guest);
+	uint8_t ttl = is_time_exceeded(e, ip4) ? 1 : p->ttl;
+
+	if (ip4)
+		ip4_encode(w, &(struct ip4_hdr){ .tos = p->tos,
+						 .total_len = (uint16_t)(IP4_HEADER_LEN + p->len),
+						 .dont_fragment = p->dont_fragment,
+						 .ttl = ttl,
+						 .proto = p->proto,
+						 .src = k->guest,
+						 .dst = k->peer });
+	else
+		ip6_encode(w, &(struct ip6_hdr){ .traffic_class = p->tos,
+						 .payload_len = (uint16_t)p->len,
+						 .next_header = p->proto,
+						 .hop_limit = ttl,
+						 .src = k->guest,
+						 .dst = k->peer });
 }
 
 void host_error_send(struct env *env, const struct host_error *e,
 		     const struct host_error_packet *p)
 {
-	uint8_t packet[IP4_HEADER_LEN + UDP_HEADER_LEN + HOST_ERROR_QUOTE_MAX];
+	const struct flow_key *k = &p->flow->key;
+	uint8_t packet[IP6_HEADER_LEN + UDP_HEADER_LEN + HOST_ERROR_QUOTE_MAX];
 	struct wr w = wr_init(packet, sizeof(packet));
-	struct ip4_hdr ip = rebuild_header(e, p);
-	struct pkt quoted = {
-		.ip = packet, .ip4 = ip, .src = ip.src, .dst = ip.dst, .proto = p->proto
-	};
-	struct addr from = addr_eq(&e->from, &p->flow->peer.addr)
-				   ? p->flow->key.peer
-				   : net_to_guest(env->net, &e->from);
+	struct pkt quoted = { .ip = packet, .src = k->guest, .dst = k->peer, .proto = p->proto };
+	struct addr from = addr_eq(&e->from, &p->flow->peer.addr) ? k->peer
+								  : net_to_guest(env->net, &e->from);
 
-	if (e->type != ICMP_TYPE_UNREACHABLE && e->type != ICMP_TYPE_TIME_EXCEEDED &&
-	    e->type != ICMP_TYPE_PARAMETER_PROBLEM)
+	if (!is_relayed(e, addr_is_ip4(&k->guest)))
 		return;
-	ip4_encode(&w, &ip);
+	rebuild_header(&w, e, p);
+	quoted.ip_header_len = wr_len(&w);
 	wr_bytes(&w, p->l4, p->l4_len < wr_left(&w) ? p->l4_len : wr_left(&w));
 	quoted.ip_len = wr_len(&w);
-	quoted.icmp.type = ICMP_TYPE_ECHO; /* the only ICMP that host sockets send */
-	guest_send_icmp_error(env, &quoted, &from, e->type, e->code, e->mtu);
+	guest_send_icmp_error(env, &quoted, &from, &e->icmp);
 }

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/checksum.h"
 #include "base/log.h"
 #include "proto/guest.h"
 #include "proto/host_error.h"
 #include "proto/preempt.h"
 #include "proto/udp.h"
+#include "wire/icmp6.h"
 
 #define RX_BUDGET 32 /* replies read from a socket in a wake-up */
 
@@ -186,25 +186,15 @@ static struct icmp_flow *open_flow(struct env *env, const struct flow_key *key, 
 static int send_reply(struct env *env, const struct guest_out *o, uint16_t id,
 		      const struct icmp_reply *r)
 {
-	uint8_t header[ICMP_HEADER_LEN] = { ICMP_TYPE_ECHO_REPLY };
-	uint64_t sum;
+	uint8_t type = addr_is_ip4(&o->src) ? ICMP_TYPE_ECHO_REPLY : ICMP6_TYPE_ECHO_REPLY;
 
-	put_be16(header + 4, id);
-	put_be16(header + 6, r->seq);
-	sum = checksum_add(checksum_add(0, header, sizeof(header)), r->payload, r->len);
-	put_be16(header + 2, checksum_finish(sum));
-	return guest_send(
-		env, o,
-		(struct iovec[]){ { header, sizeof(header) }, { (void *)r->payload, r->len } },
-		2);
+	return guest_send_icmp(env, o, &(struct icmp_hdr){ type, 0, id, r->seq }, r->payload, r->len);
 }
 
 /* As the gateway itself. */
 static enum drop reply_ourselves(struct env *env, const struct pkt *p)
 {
-	struct guest_out out = {
-		.src = p->dst, .dst = p->src, .proto = IP_ICMP, .tos = p->tos
-	};
+	struct guest_out out = { .src = p->dst, .dst = p->src, .tos = p->tos };
 	struct icmp_reply r = { .seq = p->icmp.seq,
 				.len = p->payload_len,
 				.payload = p->payload };
@@ -221,9 +211,9 @@ static void reply_from_host(struct env *env, struct icmp_flow *f, const struct i
 	const struct flow_key *key = &f->flow.key;
 	struct guest_out out = { .src = key->peer,
 				 .dst = key->guest,
-				 .proto = IP_ICMP,
 				 .ttl = r->ttl,
 				 .tos = r->tos,
+				 .flow_label = flow_table_label(&env->flows, key),
 				 .bulk = true };
 
 	f->flow.packets_in++;
@@ -245,24 +235,38 @@ static uint16_t checksum_replaced(uint16_t checksum, uint16_t from, uint16_t to)
 	return (uint16_t)~sum;
 }
 
+/* ICMPv6's checksum covers the addresses, which are not the host's for the guest. */
+static uint16_t checksum_moved(uint16_t checksum, const struct addr *from, const struct addr *to)
+{
+	for (int i = 0; i < 16; i += 2)
+		checksum = checksum_replaced(checksum, get_be16(from->b + i), get_be16(to->b + i));
+	return checksum;
+}
+
 /* The error quotes the request with the identifier that the kernel gave it. */
 static void pass_error(struct env *env, struct icmp_flow *f, struct host_error *e)
 {
+	const struct flow_key *k = &f->flow.key;
+	bool ip4 = addr_is_ip4(&k->guest);
 	struct host_error_packet p = { .flow = &f->flow,
-				       .proto = IP_ICMP,
+				       .proto = ip4 ? IP_ICMP : IP_ICMP6,
 				       .ttl = f->ip.ttl,
 				       .tos = f->ip.tos,
 				       .dont_fragment = f->ip.dont_fragment,
 				       .len = e->len,
 				       .l4 = e->quote,
 				       .l4_len = e->len };
-	uint16_t id = f->flow.key.guest_port;
+	uint16_t checksum;
 
 	if (e->len < ICMP_HEADER_LEN)
 		return;
-	put_be16(e->quote + 2,
-		 checksum_replaced(get_be16(e->quote + 2), get_be16(e->quote + 4), id));
-	put_be16(e->quote + 4, id);
+	checksum = checksum_replaced(get_be16(e->quote + 2), get_be16(e->quote + 4), k->guest_port);
+	if (!ip4) {
+		checksum = checksum_moved(checksum, &f->flow.host.addr, &k->guest);
+		checksum = checksum_moved(checksum, &f->flow.peer.addr, &k->peer);
+	}
+	put_be16(e->quote + 2, checksum);
+	put_be16(e->quote + 4, k->guest_port);
 	host_error_send(env, e, &p);
 	env->stats.icmp_errors++;
 }
@@ -295,9 +299,9 @@ void icmp_from_host(struct env *env, struct icmp_flow *f)
 
 static enum drop refuse(struct env *env, const struct pkt *p, int error)
 {
-	struct host_error e = host_error_from_errno(env->net, error);
+	struct host_error e = host_error_from_errno(env->net, &p->src, error);
 
-	guest_send_icmp_error(env, p, &e.from, e.type, e.code, 0);
+	guest_send_icmp_error(env, p, &e.from, &e.icmp);
 	env->stats.icmp_errors++;
 	return error == ENOMEM	 ? DROP_MEMORY
 	       : error == ENOSPC ? DROP_FLOW_LIMIT
@@ -307,7 +311,7 @@ static enum drop refuse(struct env *env, const struct pkt *p, int error)
 static enum drop send_request(struct env *env, struct icmp_flow *f, const struct pkt *p)
 {
 	const struct icmp_host_ops *ops = env->icmp->ops;
-	struct host_ip ip = { p->ttl, p->tos, p->ip4.dont_fragment };
+	struct host_ip ip = { p->ttl, p->tos, p->dont_fragment };
 	int rc;
 
 	if (ip.ttl != f->ip.ttl || ip.tos != f->ip.tos ||
@@ -332,8 +336,10 @@ static enum drop send_request(struct env *env, struct icmp_flow *f, const struct
 
 static bool is_unmapped_gateway(const struct net *net, const struct addr *a)
 {
-	return addr_eq(a, &net->gateway) &&
-	       !(net->map_loopback_set && addr_eq(a, &net->map_loopback));
+	const struct net_ip *ip = net_ip(net, a);
+
+	return addr_eq(a, &ip->gateway) &&
+	       !(ip->map_loopback_set && addr_eq(a, &ip->map_loopback));
 }
 
 static enum drop echo(struct env *env, const struct pkt *p)
@@ -356,37 +362,56 @@ static enum drop echo(struct env *env, const struct pkt *p)
 	f = flow ? flow_of(flow) : open_flow(env, &key, &err);
 	if (f)
 		return send_request(env, f, p);
-	if ((err == EACCES || err == EPERM) && addr_eq(&p->dst, &env->net->gateway))
+	if ((err == EACCES || err == EPERM) && addr_eq(&p->dst, &net_ip(env->net, &p->dst)->gateway))
 		return reply_ourselves(env, p);
 	return refuse(env, p, err);
 }
 
 /* The guest refuses a datagram that we sent it; what it quotes names the flow. */
-static enum drop unreachable(struct env *env, const struct pkt *p)
+static enum drop port_unreachable(struct env *env, const struct pkt *p)
 {
-	struct rd r = rd_init(p->payload, p->payload_len);
+	struct pkt quoted;
+	struct rd r;
 	struct udp_hdr udp;
-	struct ip4_hdr ip;
 
-	if (ip4_decode(&r, &ip))
+	if (pkt_decode_quote(p->payload, p->payload_len, &quoted) != DROP_NONE)
 		return DROP_ICMP_HEADER;
+	if (quoted.proto != IP_UDP || quoted.fragment || !addr_eq(&quoted.dst, &p->src))
+		return DROP_NONE;
+	r = rd_init(quoted.l4, quoted.l4_len);
 	udp_decode(&r, &udp);
 	if (r.error)
 		return DROP_ICMP_HEADER;
-	if (p->icmp.code == ICMP_CODE_PORT && ip.proto == IP_UDP && addr_eq(&ip.dst, &p->src))
-		udp_refused_by_guest(env, &(struct endpoint){ ip.dst, udp.dport },
-				     &(struct endpoint){ ip.src, udp.sport });
+	udp_refused_by_guest(env, &(struct endpoint){ quoted.dst, udp.dport },
+			     &(struct endpoint){ quoted.src, udp.sport });
 	return DROP_NONE;
 }
 
-enum drop icmp_from_guest(struct env *env, const struct pkt *p)
+static enum drop icmp4(struct env *env, const struct pkt *p)
 {
 	switch (p->icmp.type) {
 	case ICMP_TYPE_ECHO:
 		return echo(env, p);
 	case ICMP_TYPE_UNREACHABLE:
-		return unreachable(env, p);
+		return p->icmp.code == ICMP_CODE_PORT ? port_unreachable(env, p) : DROP_NONE;
 	default:
 		return DROP_ICMP_TYPE;
 	}
+}
+
+static enum drop icmp6(struct env *env, const struct pkt *p)
+{
+	switch (p->icmp.type) {
+	case ICMP6_TYPE_ECHO:
+		return echo(env, p);
+	case ICMP6_TYPE_UNREACHABLE:
+		return p->icmp.code == ICMP6_CODE_PORT ? port_unreachable(env, p) : DROP_NONE;
+	default:
+		return DROP_ICMP_TYPE;
+	}
+}
+
+enum drop icmp_from_guest(struct env *env, const struct pkt *p)
+{
+	return addr_is_ip4(&p->src) ? icmp4(env, p) : icmp6(env, p);
 }

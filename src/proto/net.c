@@ -14,29 +14,33 @@ bool net_is_dns(const struct net *net, const struct addr *a)
 
 struct addr net_to_host(const struct net *net, const struct addr *dst)
 {
-	if (net->map_loopback_set && addr_eq(dst, &net->map_loopback))
-		return addr_ip4(IP4_LOOPBACK);
-	if (net->map_guest_set && addr_eq(dst, &net->map_guest))
-		return net->guest;
+	const struct net_ip *ip = net_ip(net, dst);
+
+	if (ip->map_loopback_set && addr_eq(dst, &ip->map_loopback))
+		return addr_is_ip4(dst) ? addr_ip4(IP4_LOOPBACK) : ADDR_LOOPBACK6;
+	if (ip->map_guest_set && addr_eq(dst, &ip->map_guest))
+		return ip->guest;
 	return *dst;
 }
 
 struct addr net_to_guest(const struct net *net, const struct addr *src)
 {
+	const struct net_ip *ip = net_ip(net, src);
+
 	if (addr_is_loopback(src))
-		return net->map_loopback_set ? net->map_loopback : net->gateway;
-	if (addr_eq(src, &net->guest))
-		return net->map_guest_set ? net->map_guest : net->gateway;
+		return ip->map_loopback_set ? ip->map_loopback : ip->gateway;
+	if (addr_eq(src, &ip->guest))
+		return ip->map_guest_set ? ip->map_guest : ip->gateway;
 	return *src;
 }
 
 bool net_is_broadcast(const struct net *net, const struct addr *a)
 {
-	uint32_t mask = ip4_mask(net->prefix_len), ip = addr_get_ip4(a);
+	uint32_t mask = ip4_mask(net->ip4.prefix_len), ip = addr_get_ip4(a);
 
 	if (!addr_is_ip4(a))
 		return false;
 	if (ip == IP4_BROADCAST)
 		return true;
-	return net->prefix_len < 31 && ip == (addr_get_ip4(&net->guest) | ~mask);
+	return net->ip4.prefix_len < 31 && ip == (addr_get_ip4(&net->ip4.guest) | ~mask);
 }

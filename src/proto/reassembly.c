@@ -13,24 +13,23 @@
 #include "base/checksum.h"
 #include "proto/guest.h"
 
-#define IP4_HEADER_MAX	60
-#define UNIT		8 /* bytes that one bit stands for */
-#define UNITS		((IP4_LEN_MAX + UNIT - 1) / UNIT)
-#define CODE_REASSEMBLY 1 /* of time exceeded (RFC 792) */
+#define HEADER_MAX (IP6_HEADER_LEN + IP6_EXTENSIONS_LEN)
+#define UNIT	   8 /* bytes that one bit stands for */
+#define UNITS	   ((UINT16_MAX + UNIT - 1) / UNIT)
 
 struct slot {
 	struct list link; /* in `busy`, oldest first, or in `free` */
 	uint64_t deadline_ns;
 	struct addr src, dst;
-	uint16_t id;
-	uint8_t proto;
+	uint32_t id;
+	uint8_t proto; /* IPv4 alone: part of what names the datagram */
 	struct pkt first; /* the fragment at offset 0; p->ip is NULL until it came */
+	size_t header_len; /* of the header in front of the payload */
 	size_t len;	  /* of the payload; 0 until the last fragment came */
 	size_t reach;	  /* end of the farthest fragment */
 	unsigned n_units; /* bits set in `have` */
 	uint64_t have[(UNITS + 63) / 64];
-	uint8_t data[IP4_HEADER_MAX +
-		     IP4_LEN_MAX]; /* header ends, payload begins at the mark */
+	uint8_t data[HEADER_MAX + UINT16_MAX]; /* header ends, payload begins at the mark */
 };
 
 struct reassembly {
@@ -42,7 +41,7 @@ struct reassembly {
 
 static uint8_t *slot_payload(struct slot *s)
 {
-	return s->data + IP4_HEADER_MAX;
+	return s->data + HEADER_MAX;
 }
 
 static void release(struct reassembly *r, struct slot *s)
@@ -58,8 +57,7 @@ static void expire(struct env *env, struct slot *s)
 
 	env_drop(env, DROP_FRAGMENT_TIMEOUT);
 	if (p->ip)
-		guest_send_icmp_error(env, p, &env->net->gateway, ICMP_TYPE_TIME_EXCEEDED,
-				      CODE_REASSEMBLY, 0);
+		guest_send_error(env, p, GUEST_ERROR_REASSEMBLY);
 	release(env->reassembly, s);
 }
 
@@ -115,13 +113,20 @@ void reassembly_reset(struct env *env)
 	timerq_cancel(&env->timers, &r->timer);
 }
 
+/* What belongs together has the same identification (RFC 791 3.2; RFC 8200 4.5, where fragments may
+ * differ in what they say comes next). */
+static uint8_t proto_of(const struct pkt *p)
+{
+	return addr_is_ip4(&p->src) ? p->proto : IP6_FRAGMENT;
+}
+
 /* Newest first: what is under way now is near the end of the list. */
 static struct slot *find(struct reassembly *r, const struct pkt *p)
 {
 	for (struct list *l = r->busy.prev; l != &r->busy; l = l->prev) {
 		struct slot *s = container_of(l, struct slot, link);
 
-		if (s->id == p->ip4.id && s->proto == p->proto && addr_eq(&s->src, &p->src) &&
+		if (s->id == p->fragment_id && s->proto == proto_of(p) && addr_eq(&s->src, &p->src) &&
 		    addr_eq(&s->dst, &p->dst))
 			return s;
 	}
@@ -162,8 +167,8 @@ static struct slot *take(struct env *env, const struct pkt *p)
 	s->deadline_ns = env->now_ns + env->conf->timeouts.fragment * NS_PER_SEC;
 	s->src = p->src;
 	s->dst = p->dst;
-	s->id = p->ip4.id;
-	s->proto = p->proto;
+	s->id = p->fragment_id;
+	s->proto = proto_of(p);
 	s->first.ip = NULL;
 	s->len = s->reach = 0;
 	s->n_units = 0;
@@ -196,19 +201,23 @@ static bool put(struct slot *s, size_t offset, const uint8_t *data, size_t len)
 	return true;
 }
 
-/* Keeps the first fragment's header, in front of the payload, to be quoted or completed. */
+/* Keeps the first fragment's header, in front of the payload, to be quoted or completed: without
+ * the fragment header (RFC 8200 4.5), whose next header is the datagram's. */
 static void keep_first(struct slot *s, const struct pkt *p)
 {
-	uint8_t *ip = slot_payload(s) - p->ip4.header_len;
+	bool ip4 = addr_is_ip4(&p->src);
+	uint8_t *ip;
 
-	memcpy(ip, p->ip, p->ip4.header_len);
+	s->header_len = ip4 ? p->ip_header_len : p->chain.unfragmented_len;
+	ip = slot_payload(s) - s->header_len;
+	memcpy(ip, p->ip, s->header_len);
+	if (!ip4)
+		ip[p->chain.fragment_at] = p->proto;
 	s->first = *p;
 	s->first.ip = ip;
-	s->first.l4 = slot_payload(s);
-	s->first.fragment = false;
-	/* what kind of ICMP message it is decides whether errors about it may be sent; the UDP
-	 * length is that of the whole datagram, so the result says nothing */
-	pkt_decode_l4(&s->first);
+	s->first.ip_header_len = s->header_len;
+	s->first.ip_len = s->header_len + p->l4_len;
+	s->first.chain.proto_at = p->chain.fragment_at;
 }
 
 /* Notes how far the datagram goes.  False when the fragments disagree about its end. */
@@ -229,36 +238,36 @@ static bool is_complete(const struct slot *s)
 }
 
 /* Makes the header of the first fragment that of the whole datagram. */
-static bool complete_header(struct slot *s)
+static void complete_header(struct slot *s)
 {
-	size_t header_len = s->first.ip4.header_len;
-	uint8_t *ip = slot_payload(s) - header_len;
+	uint8_t *ip = slot_payload(s) - s->header_len;
 
-	if (header_len + s->len > IP4_LEN_MAX)
-		return false;
-	put_be16(ip + 2, (uint16_t)(header_len + s->len));
+	if (!addr_is_ip4(&s->src)) {
+		put_be16(ip + 4, (uint16_t)(s->header_len - IP6_HEADER_LEN + s->len));
+		return;
+	}
+	put_be16(ip + 2, (uint16_t)(s->header_len + s->len));
 	put_be16(ip + 6, 0);
 	put_be16(ip + 10, 0);
-	put_be16(ip + 10, checksum_finish(checksum_add(0, ip, header_len)));
-	return true;
+	put_be16(ip + 10, checksum_finish(checksum_add(0, ip, s->header_len)));
 }
 
-static void fill_whole(struct slot *s, struct pkt *whole)
+/* How long a datagram with this header, or such a payload, may be. */
+static bool fits(const struct pkt *p, size_t header_len, size_t payload_len)
 {
-	*whole = s->first;
-	whole->ip_len = whole->ip4.header_len + s->len;
-	whole->ip4.total_len = (uint16_t)whole->ip_len;
-	whole->ip4.more_fragments = false;
-	whole->l4_len = s->len;
+	if (addr_is_ip4(&p->src))
+		return header_len + payload_len <= IP4_LEN_MAX;
+	return header_len + payload_len <= IP6_LEN_MAX;
 }
 
 static bool well_formed(const struct pkt *p)
 {
-	size_t end = p->ip4.fragment_offset + p->l4_len;
+	size_t header_len = addr_is_ip4(&p->src) ? p->ip_header_len : p->chain.unfragmented_len;
 
-	if (!p->l4_len || (p->ip4.more_fragments && p->l4_len % UNIT))
+	if (!p->l4_len || (p->more_fragments && p->l4_len % UNIT))
 		return false;
-	return p->ip4.header_len + end <= IP4_LEN_MAX;
+	return fits(p, header_len, p->fragment_offset + p->l4_len) &&
+	       p->fragment_offset + p->l4_len <= UINT16_MAX;
 }
 
 /* The datagram cannot be put together any more. */
@@ -272,7 +281,8 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 				bool *complete)
 {
 	struct reassembly *r = env->reassembly;
-	size_t offset = p->ip4.fragment_offset;
+	size_t offset = p->fragment_offset;
+	enum drop reason;
 	struct slot *s;
 
 	*complete = false;
@@ -284,19 +294,22 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 		s = take(env, p);
 	if (!s)
 		return DROP_FRAGMENT_LIMIT;
-	if (!extend(s, offset + p->l4_len, !p->ip4.more_fragments) ||
+	if (!extend(s, offset + p->l4_len, !p->more_fragments) ||
 	    !put(s, offset, p->l4, p->l4_len))
 		return give_up(r, s, DROP_FRAGMENT_OVERLAP);
 	if (!offset && !s->first.ip)
 		keep_first(s, p);
 	if (!is_complete(s))
 		return DROP_NONE;
-	if (!complete_header(s))
+	if (!fits(p, s->header_len, s->len))
 		return give_up(r, s, DROP_FRAGMENT_BOUNDS);
-	fill_whole(s, whole);
+	complete_header(s);
 	/* released at once: nothing writes to the slot before the next call */
 	release(r, s);
 	env->stats.fragments_whole++;
 	*complete = true;
-	return DROP_NONE;
+	whole->eth = s->first.eth;
+	reason = pkt_decode_ip(s->first.ip, s->header_len + s->len, whole);
+	whole->dont_fragment = false; /* the guest did cut it up */
+	return reason == DROP_NONE && whole->fragment ? DROP_FRAGMENT_BOUNDS : reason;
 }

@@ -247,9 +247,9 @@ static int open_socket(struct env *env, struct udp_flow *f)
 /* Nothing is sent for this packet: the guest shall know why. */
 static enum drop refuse(struct env *env, const struct pkt *p, int error)
 {
-	struct host_error e = host_error_from_errno(env->net, error);
+	struct host_error e = host_error_from_errno(env->net, &p->src, error);
 
-	guest_send_icmp_error(env, p, &e.from, e.type, e.code, 0);
+	guest_send_icmp_error(env, p, &e.from, &e.icmp);
 	env->stats.udp_errors++;
 	return error == ENOMEM	 ? DROP_MEMORY
 	       : error == ENOSPC ? DROP_FLOW_LIMIT
@@ -327,7 +327,10 @@ void udp_flow_watch(struct env *env, struct udp_flow *f)
 int udp_to_guest(struct env *env, struct udp_flow *f, const void *data, size_t len)
 {
 	const struct flow_key *key = &f->flow.key;
-	struct guest_out out = { .src = key->peer, .dst = key->guest, .bulk = true };
+	struct guest_out out = { .src = key->peer,
+				 .dst = key->guest,
+				 .flow_label = flow_table_label(&env->flows, key),
+				 .bulk = true };
 	int rc = guest_send_udp(env, &out, key->peer_port, key->guest_port, data, len);
 
 	env->udp->full = rc == -ENOBUFS;

@@ -41,7 +41,7 @@ static void refuse(struct env *env, struct udp_flow *f, int error, const struct 
 {
 	uint8_t l4[UDP_HEADER_LEN + HOST_ERROR_QUOTE_MAX];
 	struct wr w = wr_init(l4, sizeof(l4));
-	struct host_error e = host_error_from_errno(env->net, error);
+	struct host_error e = host_error_from_errno(env->net, &f->flow.key.guest, error);
 	struct host_error_packet p = { .flow = &f->flow,
 				       .proto = IP_UDP,
 				       .ttl = f->ip.ttl,
@@ -200,7 +200,7 @@ void udp_batch_end(struct env *env)
 void udp_send(struct env *env, struct udp_flow *f, const struct pkt *p)
 {
 	struct udp *u = env->udp;
-	struct host_ip ip = { p->ttl, p->tos, p->ip4.dont_fragment };
+	struct host_ip ip = { p->ttl, p->tos, p->dont_fragment };
 	uint16_t at;
 
 	if (f->n_batch && !same_ip(&f->ip, &ip))

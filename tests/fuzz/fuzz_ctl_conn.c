@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct conf conf = { .limits = { .control_clients = 64 } };
-static struct net net = { .prefix_len = 24, .mtu = 1500 };
+static struct net net = { .ip4 = { .on = true, .prefix_len = 24 }, .mtu = 1500 };
 static struct env env = { .conf = &conf, .net = &net };
 static struct ctl_session session;
 

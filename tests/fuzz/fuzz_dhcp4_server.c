@@ -42,9 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct guest_ops ops = { reserve, commit };
 	static const struct conf conf = { .timeouts.dhcp_lease = 3600 };
-	struct net net = { .guest = addr_ip4(0x0a00020f),
-			   .prefix_len = 24,
-			   .gateway = addr_ip4(0x0a000202),
+	struct net net = { .ip4 = { .on = true,
+				  .guest = addr_ip4(0x0a00020f),
+				  .prefix_len = 24,
+				  .gateway = addr_ip4(0x0a000202) },
 			   .mtu = 65520,
 			   .tell_mtu = true,
 			   .dns = { addr_ip4(0x0a000203) },

@@ -139,7 +139,7 @@ static void answer(struct sock *s, const uint8_t *p, size_t len, bool forged)
 
 static void step(unsigned what, unsigned whom, const uint8_t *p, size_t len)
 {
-	struct pkt pkt = { .src = env.net->guest,
+	struct pkt pkt = { .src = env.net->ip4.guest,
 			   .dst = env.net->dns_relay[0],
 			   .udp = { .sport = (uint16_t)(1000 + whom) },
 			   .payload = p,
@@ -191,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					  .limits = { .dns_cache = 4, .dns_pending = 12 },
 					  .n_records = 1,
 					  .records = { { "a.test", { .b = { 0x20, 1 } } } } };
-	struct net net = { .guest = addr_ip4(0x0a00020f),
+	struct net net = { .ip4 = { .on = true, .guest = addr_ip4(0x0a00020f) },
 			   .mtu = 1500,
 			   .n_dns_relay = 1,
 			   .dns_relay = { addr_ip4(0x0a000203) },

@@ -29,7 +29,7 @@ static size_t n_batch;
 
 static struct flow_key key_of(uint8_t which)
 {
-	return (struct flow_key){ .guest = g.net.guest,
+	return (struct flow_key){ .guest = g.net.ip4.guest,
 				  .peer = addr_ip4(PEER),
 				  .guest_port = (uint16_t)(PORT + which % 2),
 				  .peer_port = (uint16_t)(80 + which / 2 % 2),
@@ -130,7 +130,7 @@ static uint8_t *write_frame(const struct tcp_hdr *h, const struct tcp_conn *c, s
 		   &(struct ip4_hdr){ .total_len = (uint16_t)(IP4_HEADER_LEN + tcp_len + len),
 				      .ttl = 64,
 				      .proto = IP_TCP,
-				      .src = g.net.guest,
+				      .src = g.net.ip4.guest,
 				      .dst = addr_ip4(PEER) });
 	*total = ETH_HEADER_LEN + IP4_HEADER_LEN + tcp_len;
 	frame = malloc(*total + len);

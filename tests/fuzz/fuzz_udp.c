@@ -59,12 +59,12 @@ static void guest_complains(struct rd *r, struct packet *p)
 
 static void network_complains(struct rd *r, struct fake_udp_sock *s)
 {
-	struct host_error e = { .type = rd_u8(r), .code = rd_u8(r), .mtu = rd_be16(r) };
+	struct host_error e = { .icmp.type = rd_u8(r), .icmp.code = rd_u8(r), .icmp.rest = rd_be16(r) };
 
 	e.len = rd_u8(r) * 2u;
 	if (s->n_errors < 8)
 		s->errors[s->n_errors++] = e;
-	s->send_error_once = e.code & 1 ? ECONNREFUSED : 0;
+	s->send_error_once = e.icmp.code & 1 ? ECONNREFUSED : 0;
 }
 
 static void client_sends(struct rd *r)

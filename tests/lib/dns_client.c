@@ -40,7 +40,7 @@ void client_finish(void)
 
 enum drop client_from_guest(uint16_t port, const uint8_t *msg, size_t len)
 {
-	struct pkt p = { .src = g.net.guest,
+	struct pkt p = { .src = g.net.ip4.guest,
 			 .dst = addr_ip4(RELAY),
 			 .proto = IP_UDP,
 			 .udp = { .sport = port, .dport = DNS_PORT },
@@ -75,7 +75,7 @@ bool client_answered(void)
 	ck_assert_int_eq(pkt_decode(frame, g.frames[0].len, &answer), DROP_NONE);
 	fake_guest_clear(&g);
 	ck_assert_uint_eq(addr_get_ip4(&answer.src), RELAY);
-	ck_assert(addr_eq(&answer.dst, &g.net.guest));
+	ck_assert(addr_eq(&answer.dst, &g.net.ip4.guest));
 	ck_assert_uint_eq(answer.udp.sport, DNS_PORT);
 	return true;
 }

@@ -51,18 +51,35 @@ static void commit(void *link, int n, size_t last_len)
 
 static const struct guest_ops ops = { reserve, commit };
 
+struct addr addr_of(const char *text)
+{
+	struct addr a;
+
+	must(!addr_parse(text, &a));
+	return a;
+}
+
 void fake_guest_init(struct fake_guest *g)
 {
 	memset(g, 0, sizeof(*g));
 	g->room = -1;
-	g->net = (struct net){ .guest = addr_ip4(0x0a00020f),
-			       .prefix_len = 24,
-			       .gateway = addr_ip4(0x0a000202),
-			       .mac = fake_gateway_mac,
-			       .mtu = 1500,
-			       .tell_mtu = true,
-			       .map_loopback_set = true,
-			       .map_loopback = addr_ip4(0x0a000202) };
+	g->net = (struct net){
+		.ip4 = { .on = true,
+			 .guest = addr_ip4(0x0a00020f),
+			 .prefix_len = 24,
+			 .gateway = addr_ip4(0x0a000202),
+			 .map_loopback_set = true,
+			 .map_loopback = addr_ip4(0x0a000202) },
+		.ip6 = { .on = true,
+			 .guest = addr_of("2001:db8:2::f"),
+			 .prefix_len = 64,
+			 .gateway = addr_of("fe80::2"),
+			 .map_loopback_set = true,
+			 .map_loopback = addr_of("fe80::2") },
+		.mac = fake_gateway_mac,
+		.mtu = 1500,
+		.tell_mtu = true,
+	};
 	g->conf.timeouts = (struct conf_timeouts){ 30, 120, 60, 30, 2, 0, 60, 7200, 7200, 60, 86400 };
 	g->conf.limits = (struct conf_limits){ 65536, 4096, 1024, 64, 64 };
 	g->env = (struct env){ .now_ns = 1000 * NS_PER_SEC,

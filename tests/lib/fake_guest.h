@@ -2,7 +2,7 @@
  * the environment and the clock that they work with.
  *
  *	struct fake_guest g;
- *	fake_guest_init(&g);              // 10.0.2.15/24, gateway 10.0.2.2, MTU 1500
+ *	fake_guest_init(&g);              // 10.0.2.15/24, gateway 10.0.2.2, MTU 1500; 2001:db8:2::f/64, fe80::2
  *	dhcp4_from_guest(&g.env, &pkt);
  *	frame = fake_guest_frame(&g, 0);  // first frame sent
  */
@@ -43,6 +43,9 @@ void fake_guest_clear(struct fake_guest *g);
 
 /* Moves the clock and fires what became due. */
 void fake_guest_advance(struct fake_guest *g, uint64_t ns);
+
+/* The address that `text` says; fails the test if it says none. */
+struct addr addr_of(const char *text);
 
 /* Decodes `text` ("ff ff 0a", white space anywhere) into `buf`; returns the length. */
 size_t from_hex(const char *text, uint8_t *buf, size_t max);

@@ -21,7 +21,7 @@ static size_t n_batch;
 
 static struct endpoint guest_end(void)
 {
-	return (struct endpoint){ hand.g.net.guest, GUEST_PORT };
+	return (struct endpoint){ hand.g.net.ip4.guest, GUEST_PORT };
 }
 
 static struct endpoint peer_end(void)
@@ -31,7 +31,7 @@ static struct endpoint peer_end(void)
 
 struct tcp_conn *hand_conn(void)
 {
-	struct flow_key key = { .guest = hand.g.net.guest,
+	struct flow_key key = { .guest = hand.g.net.ip4.guest,
 				.peer = addr_ip4(PEER),
 				.guest_port = GUEST_PORT,
 				.peer_port = PEER_PORT,
@@ -129,7 +129,7 @@ static void check_checksums(const struct pkt *p)
 {
 	uint64_t sum = checksum_add_pseudo(0, &p->src, &p->dst, IP_TCP, (uint32_t)p->l4_len);
 
-	must(checksum_finish(checksum_add(0, p->ip, p->ip4.header_len)) == 0);
+	must(checksum_finish(checksum_add(0, p->ip, p->ip_header_len)) == 0);
 	must(checksum_finish(checksum_add(sum, p->l4, p->l4_len)) == 0);
 }
 
@@ -142,7 +142,7 @@ bool hand_next(struct pkt *p)
 	f = fake_guest_frame(&hand.g, hand.n_seen++);
 	must(pkt_decode(f->data, f->len, p) == DROP_NONE && p->proto == IP_TCP && !p->fragment);
 	must(mac_eq(&p->eth.dst, &fake_guest_mac) && mac_eq(&p->eth.src, &fake_gateway_mac));
-	must(addr_eq(&p->dst, &hand.g.net.guest) && addr_get_ip4(&p->src) == PEER);
+	must(addr_eq(&p->dst, &hand.g.net.ip4.guest) && addr_get_ip4(&p->src) == PEER);
 	must(p->tcp.sport == PEER_PORT && p->tcp.dport == GUEST_PORT);
 	must(p->ip_len <= hand.g.net.mtu && f->len == p->ip_len + ETH_HEADER_LEN);
 	check_checksums(p);

@@ -179,7 +179,7 @@ static void set_up(struct side *s, struct side *other, uint32_t seed, uint16_t m
 	fake_guest_init(&s->g);
 	s->g.conf.timeouts.tcp_idle = s->g.conf.timeouts.tcp_closing = 600;
 	s->g.net.mtu = mtu;
-	s->g.net.map_loopback_set = false;
+	s->g.net.ip4.map_loopback_set = false;
 	ck_assert_ptr_nonnull(tcp_new(&s->g.env, &fake_dialer));
 	s->other = other;
 	s->h = (struct fake_host){ .seed = seed, .peer_seed = ~seed };
@@ -219,7 +219,7 @@ static void start(void)
 	set_up_links();
 	set_up(&sim.a, &sim.b, (uint32_t)sim.seed, mtu);
 	set_up(&sim.b, &sim.a, ~(uint32_t)sim.seed, mtu);
-	sim.b.g.net.guest = client.addr;
+	sim.b.g.net.ip4.guest = client.addr;
 	if (chance(150))
 		(chance(500) ? &sim.a : &sim.b)->break_due_ns =
 			sim.now_ns + rnd(100 * NS_PER_MS);

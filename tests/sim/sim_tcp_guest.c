@@ -382,7 +382,7 @@ static void set_up_link(uint64_t seed)
 
 static void open_to_guest(struct fake_host *h)
 {
-	struct endpoint guest = { sim.g.net.guest, GUEST_PORT },
+	struct endpoint guest = { sim.g.net.ip4.guest, GUEST_PORT },
 			peer = { addr_ip4(PEER), PEER_PORT };
 
 	*h = (struct fake_host){ .seed = 11, .peer_seed = 22, .open = true };

@@ -194,7 +194,7 @@ START_TEST(status)
 
 	talk_start_negotiated();
 	talk_guest.env.guest.addr_known = true;
-	talk_guest.env.guest.addr = talk_guest.net.guest;
+	talk_guest.env.guest.addr = talk_guest.net.ip4.guest;
 	talk_guest.env.guest.seen_ns = talk_guest.env.now_ns - 20 * NS_PER_MS;
 	talk_guest.net.dns[0] = addr_ip4(0xc0000235);
 	talk_guest.net.n_dns = 1;

@@ -300,7 +300,7 @@ START_TEST(settings_that_silence_options)
 	g.net.tell_mtu = false;
 	g.net.n_ntp = 0;
 	g.net.hostname[0] = g.net.fqdn[0] = '\0';
-	g.net.prefix_len = 32; /* no broadcast address; the gateway is off this link */
+	g.net.ip4.prefix_len = 32; /* no broadcast address; the gateway is off this link */
 	g.conf.timeouts.dhcp_lease = UINT32_MAX; /* for ever: nothing to renew */
 	SEND(.options = DISCOVER END);
 	take_answer();
@@ -444,7 +444,7 @@ START_TEST(renewal_after_the_network_changed)
 {
 	start();
 	SEND(.options = REQUEST WANT END);
-	g.net.guest = addr_ip4(0xc6336402);
+	g.net.ip4.guest = addr_ip4(0xc6336402);
 	SEND(.options = REQUEST END, .ciaddr = GUEST_IP);
 	assert_answer(DHCP4_NAK, 0, UINT32_MAX, &MAC_BROADCAST);
 	SEND(.options = DISCOVER END);
@@ -719,7 +719,7 @@ START_TEST(message_size)
 	SEND(.options = DISCOVER END);
 	take_answer();
 	assert_option(DHCP4_OPT_MTU, "00 44");
-	ck_assert(frame.ip4.dont_fragment);
+	ck_assert(frame.dont_fragment);
 	stop();
 }
 END_TEST

@@ -324,11 +324,11 @@ END_TEST
 START_TEST(built_in_names)
 {
 	client_start(0);
-	g.net.map_loopback = addr_ip4(0x0a000263);
+	g.net.ip4.map_loopback = addr_ip4(0x0a000263);
 	assert_address("host.internal", 0x0a000263);
 	assert_address("gateway.internal", 0x0a000202);
 	assert_nodata("host.internal", DNS_TYPE_AAAA);
-	g.net.map_loopback_set = false;
+	g.net.ip4.map_loopback_set = false;
 	assert_address("Host.Internal", 0x0a000202);
 	client_finish();
 	/* a record of the user's goes first */

@@ -353,8 +353,8 @@ START_TEST(no_descriptor_is_left)
 	finish();
 	/* a source address that this host does not have */
 	setup(SOCK_DGRAM);
-	g.net.outbound_set = true;
-	g.net.outbound = addr_ip4(0xcb007101); /* 203.0.113.1 */
+	g.net.ip4.outbound_set = true;
+	g.net.ip4.outbound = addr_ip4(0xcb007101); /* 203.0.113.1 */
 	server.addr = addr_ip4(0xc6336401);
 	ck_assert_int_eq(open_sock(false, "question"), -EADDRNOTAVAIL);
 	close(fd_server);

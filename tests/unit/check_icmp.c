@@ -235,7 +235,7 @@ START_TEST(large_replies_come_in_fragments)
 	icmp_from_host(&g.env, socks[0].flow);
 	ck_assert_uint_eq(g.n_frames, 45);
 	ck_assert_int_eq(pkt_decode(g.frames[44].data, g.frames[44].len, &p), DROP_NONE);
-	ck_assert_uint_eq(p.ip4.fragment_offset, 44 * 1480);
+	ck_assert_uint_eq(p.fragment_offset, 44 * 1480);
 	g.room = 44;
 	socks[0].has_reply = true;
 	icmp_from_host(&g.env, socks[0].flow);
@@ -252,7 +252,7 @@ START_TEST(error_of_a_router_exactly)
 
 	begin();
 	ping(PEER, 0xbeef, 5, "ping");
-	*e = (struct host_error){ .type = ICMP_TYPE_TIME_EXCEEDED,
+	*e = (struct host_error){ .icmp.type = ICMP_TYPE_TIME_EXCEEDED,
 				  .from = addr_ip4(0xcb007101) };
 	w = wr_init(e->quote, sizeof(e->quote));
 	icmp_encode(&w, &(struct icmp_hdr){ .type = ICMP_TYPE_ECHO, .id = KERNEL_ID, .seq = 5 },
@@ -281,7 +281,7 @@ START_TEST(short_quotes_are_ignored)
 {
 	begin();
 	ping(PEER, 1, 1, "a");
-	socks[0].error = (struct host_error){ .type = ICMP_TYPE_TIME_EXCEEDED, .len = 7 };
+	socks[0].error = (struct host_error){ .icmp.type = ICMP_TYPE_TIME_EXCEEDED, .len = 7 };
 	socks[0].has_error = true;
 	icmp_from_host(&g.env, socks[0].flow);
 	ck_assert_uint_eq(g.n_frames, 0);
@@ -332,7 +332,7 @@ START_TEST(gateway)
 	ck_assert_uint_eq(addr_get_ip4(&socks[0].peer), 0x7f000001);
 	pong(0, 1, "a");
 	ck_assert_uint_eq(source(0), GATEWAY);
-	g.net.map_loopback_set = false;
+	g.net.ip4.map_loopback_set = false;
 	ping(GATEWAY, 0x1234, 9, "ping");
 	ck_assert_uint_eq(n_socks, 1);
 	p = decoded(1);

@@ -77,8 +77,8 @@ static const char *addresses(void)
 	static char text[TEXT_MAX];
 	char a[ADDR_STR_MAX], b[ADDR_STR_MAX];
 
-	snprintf(text, sizeof(text), "%s/%u %s", addr_print(&net.guest, a), net.prefix_len,
-		 addr_print(&net.gateway, b));
+	snprintf(text, sizeof(text), "%s/%u %s", addr_print(&net.ip4.guest, a), net.ip4.prefix_len,
+		 addr_print(&net.ip4.gateway, b));
 	return text;
 }
 
@@ -144,7 +144,7 @@ START_TEST(addresses_chosen)
 		ck_assert_msg(!strcmp(addresses(), address_rows[i].addresses),
 			      "'%s' on %s: %s, not %s", address_rows[i].args,
 			      address_rows[i].host, addresses(), address_rows[i].addresses);
-		ck_assert(!addr_eq(&net.guest, &net.gateway));
+		ck_assert(!addr_eq(&net.ip4.guest, &net.ip4.gateway));
 	}
 }
 END_TEST
@@ -225,27 +225,27 @@ START_TEST(mapping)
 	struct addr loopback = addr_ip4(0x7f000001), other = addr_ip4(0xc6336401), a;
 
 	make("", USUAL, RESOLVERS);
-	a = net_to_host(&net, &net.gateway);
+	a = net_to_host(&net, &net.ip4.gateway);
 	ck_assert(addr_eq(&a, &loopback));
 	a = net_to_guest(&net, &loopback);
-	ck_assert(addr_eq(&a, &net.gateway));
+	ck_assert(addr_eq(&a, &net.ip4.gateway));
 	a = net_to_host(&net, &other);
 	ck_assert(addr_eq(&a, &other));
 
 	make("--no-map-gw", USUAL, RESOLVERS);
-	a = net_to_host(&net, &net.gateway);
-	ck_assert(addr_eq(&a, &net.gateway));
+	a = net_to_host(&net, &net.ip4.gateway);
+	ck_assert(addr_eq(&a, &net.ip4.gateway));
 
 	make("--no-map-gw --map-host-loopback 192.0.2.99", USUAL, RESOLVERS);
-	ck_assert(net.map_loopback_set);
-	a = net_to_host(&net, &net.map_loopback);
+	ck_assert(net.ip4.map_loopback_set);
+	a = net_to_host(&net, &net.ip4.map_loopback);
 	ck_assert(addr_eq(&a, &loopback));
 
 	make("--map-guest-addr 192.0.2.98", USUAL, RESOLVERS);
-	a = net_to_host(&net, &net.map_guest);
-	ck_assert(addr_eq(&a, &net.guest));
-	a = net_to_guest(&net, &net.guest);
-	ck_assert(addr_eq(&a, &net.map_guest));
+	a = net_to_host(&net, &net.ip4.map_guest);
+	ck_assert(addr_eq(&a, &net.ip4.guest));
+	a = net_to_guest(&net, &net.ip4.guest);
+	ck_assert(addr_eq(&a, &net.ip4.map_guest));
 }
 END_TEST
 
@@ -253,27 +253,27 @@ START_TEST(the_rest)
 {
 	make("", USUAL, RESOLVERS);
 	ck_assert(net.tell_mtu && net.mtu == 65520 && net.mtu_source == NET_FROM_FALLBACK);
-	ck_assert_str_eq(net.interface, "eth0");
+	ck_assert_str_eq(net.ip4.interface, "eth0");
 	ck_assert_str_eq(net.hostname, "");
 	ck_assert_uint_eq(net.n_search, 1);
 	ck_assert_str_eq(net.search[0], "lab.example");
-	ck_assert(net.address_source == NET_FROM_HOST && net.dns_source == NET_FROM_HOST);
+	ck_assert(net.ip4.address_source == NET_FROM_HOST && net.dns_source == NET_FROM_HOST);
 	make("-m 0 -S a -S b -H vm --fqdn vm.a -o 192.0.2.8 --outbound-if4 eth1", USUAL,
 	     RESOLVERS);
 	ck_assert(!net.tell_mtu && net.mtu == 1500 && net.mtu_source == NET_FROM_FLAG);
 	ck_assert_uint_eq(net.n_search, 2);
 	ck_assert_str_eq(net.hostname, "vm");
 	ck_assert_str_eq(net.fqdn, "vm.a");
-	ck_assert(net.outbound_set);
-	ck_assert_str_eq(net.outbound_interface, "eth1");
+	ck_assert(net.ip4.outbound_set);
+	ck_assert_str_eq(net.ip4.outbound_interface, "eth1");
 	make("--ntp 198.51.100.1 --ntp 198.51.100.2", USUAL, RESOLVERS);
 	ck_assert_uint_eq(net.n_ntp, 2);
 	ck_assert(net.ntp[1].b[15] == 2);
 	make("-S none", "- -", RESOLVERS);
 	ck_assert_uint_eq(net.n_ntp, 0);
 	ck_assert_uint_eq(net.n_search, 0);
-	ck_assert_int_eq(net.address_source, NET_FROM_FALLBACK);
-	ck_assert_str_eq(net.interface, "");
+	ck_assert_int_eq(net.ip4.address_source, NET_FROM_FALLBACK);
+	ck_assert_str_eq(net.ip4.interface, "");
 }
 END_TEST
 

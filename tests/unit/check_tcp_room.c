@@ -57,7 +57,7 @@ START_TEST(syn)
 
 	hand_begin(1, 1); /* the very first */
 	hand.g.room = 0;
-	guest = (struct endpoint){ hand.g.net.guest, 40000 };
+	guest = (struct endpoint){ hand.g.net.ip4.guest, 40000 };
 	hand.h = (struct fake_host){ .open = true };
 	ck_assert_int_eq(tcp_open_to_guest(&hand.g.env, &fake_host_ops, &hand.h,
 					   fake_host_set_conn, &guest, &peer, &peer),
@@ -318,7 +318,7 @@ START_TEST(everybody_gets_on)
 	uint32_t ports = 0;
 
 	hand_begin(1, 1);
-	guest = (struct endpoint){ hand.g.net.guest, 40000 };
+	guest = (struct endpoint){ hand.g.net.ip4.guest, 40000 };
 	for (uint16_t i = 0; i < N; i++) {
 		hosts[i] = (struct fake_host){ .open = true };
 		client.port = (uint16_t)(100 + i);

@@ -185,12 +185,12 @@ START_TEST(not_even_begun)
 	int err = 0;
 
 	setup();
-	strcpy(g.net.outbound_interface, "no-such-device");
+	strcpy(g.net.ip4.outbound_interface, "no-such-device");
 	ck_assert_ptr_null(tcp_sock_dialer.connect(&g.env, &conn, &far, &err));
 	ck_assert_int_eq(err, ENODEV);
-	g.net.outbound_interface[0] = '\0';
-	g.net.outbound_set = true;
-	g.net.outbound = addr_ip4(0xcb007101);
+	g.net.ip4.outbound_interface[0] = '\0';
+	g.net.ip4.outbound_set = true;
+	g.net.ip4.outbound = addr_ip4(0xcb007101);
 	ck_assert_ptr_null(tcp_sock_dialer.connect(&g.env, &conn, &far, &err));
 	ck_assert_int_eq(err, EADDRNOTAVAIL);
 	teardown();

@@ -315,7 +315,7 @@ START_TEST(error_of_a_router_exactly)
 	const struct fake_frame *f;
 
 	begin();
-	provoke((struct host_error){ .type = ICMP_TYPE_TIME_EXCEEDED,
+	provoke((struct host_error){ .icmp.type = ICMP_TYPE_TIME_EXCEEDED,
 				     .from = addr_ip4(0xcb007101),
 				     .len = 5,
 				     .quote = "hello" });
@@ -341,8 +341,8 @@ START_TEST(error_of_the_hosts_loopback)
 	begin();
 	guest_says(GATEWAY, 5000, 9, "anybody?");
 	fake_udp_sock(&host, 0)->errors[0] =
-		(struct host_error){ .type = ICMP_TYPE_UNREACHABLE,
-				     .code = ICMP_CODE_PORT,
+		(struct host_error){ .icmp.type = ICMP_TYPE_UNREACHABLE,
+				     .icmp.code = ICMP_CODE_PORT,
 				     .from = addr_ip4(0x7f000001) };
 	fake_udp_sock(&host, 0)->n_errors = 1;
 	fake_udp_run(&g.env, &host);
@@ -356,9 +356,9 @@ START_TEST(path_mtu_is_passed_on)
 	const struct fake_frame *f;
 
 	begin();
-	provoke((struct host_error){ .type = ICMP_TYPE_UNREACHABLE,
-				     .code = ICMP_CODE_FRAGMENTATION_NEEDED,
-				     .mtu = 1280,
+	provoke((struct host_error){ .icmp.type = ICMP_TYPE_UNREACHABLE,
+				     .icmp.code = ICMP_CODE_FRAGMENTATION_NEEDED,
+				     .icmp.rest = 1280,
 				     .from = addr_ip4(0xcb007101) });
 	assert_icmp(0, 0xcb007101, ICMP_TYPE_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED);
 	f = fake_guest_frame(&g, 0);
@@ -370,7 +370,7 @@ END_TEST
 START_TEST(other_errors_are_not)
 {
 	begin();
-	provoke((struct host_error){ .type = 5 /* redirect */, .from = addr_ip4(0xcb007101) });
+	provoke((struct host_error){ .icmp.type = 5 /* redirect */, .from = addr_ip4(0xcb007101) });
 	ck_assert_uint_eq(g.n_frames, 0);
 	end();
 }
@@ -384,8 +384,8 @@ START_TEST(pending_error_loses_nothing)
 	guest_says(PEER, 5000, 7, "a");
 	s = fake_udp_sock(&host, 0);
 	s->send_error_once = ECONNREFUSED;
-	s->errors[s->n_errors++] = (struct host_error){ .type = ICMP_TYPE_UNREACHABLE,
-							.code = ICMP_CODE_PORT,
+	s->errors[s->n_errors++] = (struct host_error){ .icmp.type = ICMP_TYPE_UNREACHABLE,
+							.icmp.code = ICMP_CODE_PORT,
 							.from = addr_ip4(PEER) };
 	guest_says(PEER, 5000, 7, "b");
 	assert_sent(0, 1, "b");

@@ -293,8 +293,8 @@ START_TEST(errors_of_the_network)
 	}
 	ck_assert_int_eq(n, -ECONNREFUSED);
 	ck_assert_int_eq(ops->error(s, &e), 0);
-	ck_assert_int_eq(e.type, ICMP_TYPE_UNREACHABLE);
-	ck_assert_int_eq(e.code, ICMP_CODE_PORT);
+	ck_assert_int_eq(e.icmp.type, ICMP_TYPE_UNREACHABLE);
+	ck_assert_int_eq(e.icmp.code, ICMP_CODE_PORT);
 	ck_assert_uint_eq(addr_get_ip4(&e.from), 0x7f000001);
 	ck_assert_uint_eq(e.len, 5);
 	ck_assert(!memcmp(e.quote, "hello", 5));
@@ -332,8 +332,8 @@ START_TEST(outbound_address)
 	int err = 0, fd;
 
 	begin();
-	g.net.outbound_set = true;
-	g.net.outbound = addr_ip4(0xc0000201); /* not of this host */
+	g.net.ip4.outbound_set = true;
+	g.net.ip4.outbound = addr_ip4(0xc0000201); /* not of this host */
 	ck_assert_ptr_null(ops->open(&socks, NULL,
 				     &(struct endpoint){ addr_ip4(0xc6336402), 9 }, 0, &err));
 	ck_assert_int_eq(err, EADDRNOTAVAIL);

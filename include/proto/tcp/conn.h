@@ -27,9 +27,9 @@
 
 #define TCP_PIECES_MAX	8192 /* of one batch of frames */
 #define TCP_TOUCHED_MAX 1024 /* connections of one batch: the link has room for their ACKs */
-#define TCP_HEADERS_LEN (ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_LEN)
 #define TCP_WSCALE	4	/* ours: windows to 1 MiB in steps of 16 bytes */
 #define TCP_MSS_DEFAULT 536	/* RFC 9293 3.7.1 */
+#define TCP_MSS_DEFAULT6 1220	/* likewise, for IPv6 */
 #define TCP_MSS_MIN	88	/* below, headers are all there is */
 
 /* RFC 9293 3.3.2, and CONNECTING: the guest's SYN came, the host side is not connected yet. */
@@ -202,6 +202,17 @@ void tcp_delack_answer(struct tcp_conn *c);
 void tcp_delack_timer_fired(struct timer *t, void *env);
 
 /* output.c: to the guest */
+static inline size_t tcp_ip_header_len(const struct flow_key *key)
+{
+	return addr_is_ip4(&key->guest) ? IP4_HEADER_LEN : IP6_HEADER_LEN;
+}
+
+/* Payload bytes of a segment that fits into the guest's MTU. */
+static inline uint16_t tcp_mss(const struct env *env, const struct flow_key *key)
+{
+	return (uint16_t)(env->net->mtu - tcp_ip_header_len(key) - TCP_HEADER_LEN);
+}
+
 /* A segment without payload; false when the link has no room for it. */
 bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t flags);
 /* The ACK that is owed, now or when the link has room. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "proto/guest.h"
+#include "proto/host_error.h"
 #include "proto/preempt.h"
 #include "proto/tcp/conn.h"
 
@@ -119,18 +119,21 @@ static void close_host(struct tcp_conn *c, bool reset)
 static void refuse_connecting(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
 {
 	const struct flow_key *k = &c->flow.key;
-	uint8_t quote[IP4_HEADER_LEN + TCP_HEADER_LEN];
-	struct wr w = wr_init(quote, sizeof(quote));
-	struct pkt p = { .ip = quote, .ip_len = sizeof(quote), .src = k->guest, .dst = k->peer,
-			 .proto = IP_TCP };
+	uint8_t syn[TCP_HEADER_LEN];
+	struct wr w = wr_init(syn, sizeof(syn));
 
 	if (reason == FLOW_CLOSED_UNREACHABLE) {
-		ip4_encode(&w, &(struct ip4_hdr){ .total_len = sizeof(quote), .ttl = IP4_TTL_DEFAULT,
-						  .proto = IP_TCP, .src = k->guest, .dst = k->peer });
+		struct host_error e = host_error_from_errno(env->net, &k->guest, EHOSTUNREACH);
+
 		tcp_encode(&w, &(struct tcp_hdr){ .sport = k->guest_port, .dport = k->peer_port,
 						  .seq = c->irs, .flags = TCP_SYN });
-		guest_send_icmp_error(env, &p, &env->net->gateway, ICMP_TYPE_UNREACHABLE,
-				      ICMP_CODE_HOST, 0);
+		host_error_send(env, &e,
+				&(struct host_error_packet){ .flow = &c->flow,
+							     .proto = IP_TCP,
+							     .ttl = IP4_TTL_DEFAULT,
+							     .len = sizeof(syn),
+							     .l4 = syn,
+							     .l4_len = sizeof(syn) });
 	}
 	tcp_send_reset(env, k, 0, c->rcv_nxt, TCP_ACK);
 }

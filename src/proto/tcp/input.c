@@ -76,8 +76,9 @@ static void not_acceptable(struct env *env, struct tcp_conn *c, const struct pkt
 /* Options and window of the guest's SYN. */
 void tcp_take_syn(struct env *env, struct tcp_conn *c, const struct tcp_hdr *h)
 {
-	uint16_t mss = h->mss ? h->mss : TCP_MSS_DEFAULT,
-		 max = (uint16_t)(env->net->mtu - IP4_HEADER_LEN - TCP_HEADER_LEN);
+	bool ip4 = addr_is_ip4(&c->flow.key.guest);
+	uint16_t max = tcp_mss(env, &c->flow.key),
+		 mss = h->mss ? h->mss : ip4 ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT6;
 
 	c->irs = h->seq;
 	c->rcv_nxt = c->rcv_adv = c->recvq.base = h->seq + 1;

@@ -17,24 +17,39 @@ static void acked(struct tcp_conn *c)
 	list_remove(&c->delack);
 }
 
+static void write_ip(struct env *env, struct wr *w, const struct flow_key *key, size_t len)
+{
+	if (addr_is_ip4(&key->guest)) {
+		guest_eth_encode(env, w, ETHERTYPE_IP4);
+		ip4_encode(w, &(struct ip4_hdr){ .total_len = (uint16_t)(IP4_HEADER_LEN + len),
+						 .dont_fragment = true,
+						 .ttl = IP4_TTL_DEFAULT,
+						 .proto = IP_TCP,
+						 .src = key->peer,
+						 .dst = key->guest });
+		return;
+	}
+	guest_eth_encode(env, w, ETHERTYPE_IP6);
+	ip6_encode(w, &(struct ip6_hdr){ .flow_label = flow_table_label(&env->flows, key),
+					 .payload_len = (uint16_t)len,
+					 .next_header = IP_TCP,
+					 .hop_limit = IP6_HOP_LIMIT_DEFAULT,
+					 .src = key->peer,
+					 .dst = key->guest });
+}
+
 /* Writes all headers of a segment whose payload already stands behind them. */
 static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t *frame,
 			    const struct tcp_hdr *h, size_t payload_len)
 {
-	struct wr w = wr_init(frame, ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_MAX);
-	size_t tcp_len = TCP_HEADER_LEN, at = ETH_HEADER_LEN + IP4_HEADER_LEN;
+	size_t at = ETH_HEADER_LEN + tcp_ip_header_len(key), tcp_len;
+	struct wr w = wr_init(frame, at + TCP_HEADER_MAX);
 	uint64_t sum;
 
 	w.p = frame + at;
 	tcp_len = tcp_encode(&w, h);
 	w.p = frame;
-	guest_eth_encode(env, &w, ETHERTYPE_IP4);
-	ip4_encode(&w, &(struct ip4_hdr){ .total_len = (uint16_t)(IP4_HEADER_LEN + tcp_len + payload_len),
-					  .dont_fragment = true,
-					  .ttl = IP4_TTL_DEFAULT,
-					  .proto = IP_TCP,
-					  .src = key->peer,
-					  .dst = key->guest });
+	write_ip(env, &w, key, tcp_len + payload_len);
 	sum = checksum_add_pseudo(0, &key->peer, &key->guest, IP_TCP, (uint32_t)(tcp_len + payload_len));
 	sum = checksum_add(sum, frame + at, tcp_len + payload_len);
 	put_be16(frame + at + TCP_CHECKSUM_OFFSET, checksum_finish(sum));
@@ -44,7 +59,7 @@ static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t
 
 bool tcp_send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h)
 {
-	size_t max = ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_MAX;
+	size_t max = ETH_HEADER_LEN + tcp_ip_header_len(key) + TCP_HEADER_MAX;
 	uint8_t *frame;
 
 	if (env->guest_ops->reserve(env->link, false, max, 1, &frame) < 1)
@@ -79,7 +94,7 @@ bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t
 	struct tcp_hdr h = header(env, c, seq, flags);
 
 	if (flags & TCP_SYN) {
-		h.mss = (uint16_t)(env->net->mtu - IP4_HEADER_LEN - TCP_HEADER_LEN);
+		h.mss = tcp_mss(env, &c->flow.key);
 		h.has_wscale = c->wscale_ok;
 		h.wscale = TCP_WSCALE;
 		h.sack_permitted = c->sack_ok;
@@ -145,11 +160,12 @@ ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_
 {
 	uint8_t *frames[SEGMENTS_MAX];
 	struct iovec iov[SEGMENTS_MAX];
+	size_t headers_len = ETH_HEADER_LEN + tcp_ip_header_len(&c->flow.key) + TCP_HEADER_LEN;
 	uint32_t offered = 0;
 	ssize_t got;
 	int n = (int)((len + c->mss - 1) / c->mss);
 
-	n = env->guest_ops->reserve(env->link, true, TCP_HEADERS_LEN + (size_t)c->mss,
+	n = env->guest_ops->reserve(env->link, true, headers_len + c->mss,
 				    n < SEGMENTS_MAX ? n : SEGMENTS_MAX, frames);
 	if (!n) {
 		tcp_wait_for_room(env, c);
@@ -158,7 +174,7 @@ ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_
 	for (int i = 0; i < n; i++) {
 		uint32_t part = len - offered < c->mss ? len - offered : c->mss;
 
-		iov[i] = (struct iovec){ frames[i] + TCP_HEADERS_LEN, part };
+		iov[i] = (struct iovec){ frames[i] + headers_len, part };
 		offered += part;
 	}
 	got = c->host_ops->peek(c->host, iov, n, seq - c->snd_una + c->n_acked);
