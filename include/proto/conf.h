@@ -92,6 +92,7 @@ struct conf {
 
 	/* protocols switched off */
 	bool no_tcp, no_udp, no_icmp, no_dhcp;
+	bool no_ndp, no_ra, no_dhcp6; /* no_ra: neighbor discovery without being a router */
 
 	/* address mapping */
 	bool no_map_gateway, map_loopback_set, map_guest_set;

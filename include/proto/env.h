@@ -46,9 +46,11 @@ struct guest {
 };
 
 struct dhcp4;
+struct dhcp6;
 struct dns;
 struct forwards;
 struct icmp;
+struct ndp;
 struct reassembly;
 struct tcp;
 struct udp;
@@ -71,7 +73,9 @@ struct env {
 	struct udp *udp;
 	struct icmp *icmp;
 	struct dns *dns;
+	struct ndp *ndp;
 	struct dhcp4 *dhcp4;
+	struct dhcp6 *dhcp6;
 	struct forwards *forwards;
 	struct reassembly *reassembly;
 };
