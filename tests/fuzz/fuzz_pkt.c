@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pkt p;
+	struct pkt p, quoted;
 	struct arp_msg arp;
 	struct rd r;
 	volatile uint8_t sink = 0;
@@ -19,5 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = rd_init(p.l4, p.l4_len);
 	if (p.eth.type == ETHERTYPE_ARP)
 		arp_decode(&r, &arp);
+	if (pkt_decode_quote(p.l4, p.l4_len, &quoted) == DROP_NONE &&
+	    (quoted.l4 < p.l4 || quoted.l4 + quoted.l4_len > p.l4 + p.l4_len))
+		__builtin_trap();
 	return 0;
 }

@@ -9,10 +9,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct fake_guest g;
 
-static void give(uint8_t id, uint8_t flags, uint16_t offset, const uint8_t *payload, size_t len)
+/* Behind the fixed header, destination options with `flags` & 8. */
+static void write_ip6(struct wr *w, uint8_t id, uint8_t flags, uint16_t offset, size_t len)
 {
-	static uint8_t frame[ETH_FRAME_MAX];
-	struct wr w = wr_init(frame, sizeof(frame));
+	bool options = flags & 8;
+
+	eth_encode(w, &(struct eth_hdr){ .type = ETHERTYPE_IP6 });
+	ip6_encode(w, &(struct ip6_hdr){ .payload_len = (uint16_t)(IP6_FRAGMENT_LEN + (options ? 8 : 0) + len),
+					 .next_header = options ? IP6_DESTINATION_OPTIONS : IP6_FRAGMENT,
+					 .hop_limit = 64,
+					 .src = addr_of("2001:db8:2::f"),
+					 .dst = addr_of("2001:db8:1::2") });
+	if (options)
+		wr_bytes(w, "\x2c\0\1\4\0\0\0\0", 8);
+	wr_u8(w, flags & 2 ? IP_ICMP6 : flags & 16 ? IP6_DESTINATION_OPTIONS : IP_UDP);
+	wr_u8(w, 0);
+	wr_be16(w, (uint16_t)(offset / 8 * 8 | (flags & 1)));
+	wr_be32(w, id & 3);
+}
+
+static void write_ip4(struct wr *w, uint8_t id, uint8_t flags, uint16_t offset, size_t len)
+{
 	struct ip4_hdr ip = { .total_len = (uint16_t)(IP4_HEADER_LEN + len),
 			      .id = id & 3,
 			      .more_fragments = flags & 1,
@@ -21,11 +38,22 @@ static void give(uint8_t id, uint8_t flags, uint16_t offset, const uint8_t *payl
 			      .proto = flags & 2 ? IP_ICMP : IP_UDP,
 			      .src = addr_ip4(0x0a00020f),
 			      .dst = addr_ip4(0xc6336402) };
+
+	eth_encode(w, &(struct eth_hdr){ .type = ETHERTYPE_IP4 });
+	ip4_encode(w, &ip);
+}
+
+static void give(uint8_t id, uint8_t flags, uint16_t offset, const uint8_t *payload, size_t len)
+{
+	static uint8_t frame[ETH_FRAME_MAX];
+	struct wr w = wr_init(frame, sizeof(frame));
 	struct pkt p, whole;
 	bool complete;
 
-	eth_encode(&w, &(struct eth_hdr){ .type = ETHERTYPE_IP4 });
-	ip4_encode(&w, &ip);
+	if (flags & 4)
+		write_ip6(&w, id, flags, offset, len);
+	else
+		write_ip4(&w, id, flags, offset, len);
 	wr_bytes(&w, payload, len);
 	if (pkt_decode(frame, wr_len(&w), &p) != DROP_NONE || !p.fragment)
 		return;
