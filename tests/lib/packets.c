@@ -28,12 +28,17 @@ static struct wr begin(struct packet *p, const struct ip4_hdr *ip)
 	return w;
 }
 
-static void end(struct packet *p, struct wr *w, const void *payload, size_t len)
+static void put_payload(struct wr *w, const void *payload, size_t len)
 {
 	if (payload)
 		wr_bytes(w, payload, len);
 	else
 		wr_zero(w, len);
+}
+
+static void end(struct packet *p, struct wr *w, const void *payload, size_t len)
+{
+	put_payload(w, payload, len);
 	must(!w->error);
 	p->len = wr_len(w);
 	must(pkt_decode(p->frame, p->len, &p->pkt) == DROP_NONE);
@@ -87,4 +92,67 @@ void packet_fragment(struct packet *p, const struct packet_ip *ip, uint8_t proto
 	h.more_fragments = more;
 	w = begin(p, &h);
 	end(p, &w, data, len);
+}
+
+static void begin6(struct packet *p, struct wr *w, const struct packet_ip6 *ip, uint8_t proto,
+		   size_t len)
+{
+	struct ip6_hdr h = { .traffic_class = ip->traffic_class,
+			     .payload_len = (uint16_t)len,
+			     .next_header = proto,
+			     .hop_limit = ip->hop_limit ? ip->hop_limit : 64,
+			     .src = ip->src,
+			     .dst = ip->dst };
+
+	if (addr_is_unspecified(&h.src) && !ip->unspecified)
+		h.src = addr_of("2001:db8:2::f");
+	if (addr_is_unspecified(&h.dst))
+		h.dst = addr_of("2001:db8:1::2");
+	*w = wr_init(p->frame, sizeof(p->frame));
+	eth_encode(w, &(struct eth_hdr){ .dst = fake_gateway_mac,
+					 .src = fake_guest_mac,
+					 .type = ETHERTYPE_IP6 });
+	ip6_encode(w, &h);
+}
+
+/* Puts the checksum of the transport part into the two bytes at `at` of it. */
+static void end6(struct packet *p, struct wr *w, size_t at)
+{
+	const uint8_t *ip = p->frame + ETH_HEADER_LEN, *l4 = ip + IP6_HEADER_LEN;
+	size_t len = wr_len(w) - ETH_HEADER_LEN - IP6_HEADER_LEN;
+	struct addr src = addr_ip6_bytes(ip + 8), dst = addr_ip6_bytes(ip + 24);
+	uint64_t sum =
+		checksum_add_pseudo(0, &src, &dst, ip[IP6_NEXT_HEADER_AT], (uint32_t)len);
+	uint16_t checksum = checksum_finish(checksum_add(sum, l4, len));
+
+	wr_patch16(w, ETH_HEADER_LEN + IP6_HEADER_LEN + at, checksum ? checksum : 0xffff);
+	end(p, w, NULL, 0);
+}
+
+void packet_udp6(struct packet *p, const struct packet_ip6 *ip, uint16_t sport, uint16_t dport,
+		 const void *payload, size_t len)
+{
+	struct wr w;
+
+	begin6(p, &w, ip, IP_UDP, UDP_HEADER_LEN + len);
+	udp_encode(&w, &(struct udp_hdr){ .sport = sport,
+					  .dport = dport,
+					  .len = (uint16_t)(UDP_HEADER_LEN + len) });
+	put_payload(&w, payload, len);
+	end6(p, &w, 6);
+}
+
+void packet_icmp6(struct packet *p, const struct packet_ip6 *ip, const struct icmp_hdr *icmp,
+		  const void *payload, size_t len)
+{
+	struct wr w;
+
+	begin6(p, &w, ip, IP_ICMP6, ICMP_HEADER_LEN + len);
+	wr_u8(&w, icmp->type);
+	wr_u8(&w, icmp->code);
+	wr_be16(&w, 0);
+	wr_be16(&w, icmp->id);
+	wr_be16(&w, icmp->seq);
+	put_payload(&w, payload, len);
+	end6(p, &w, 2);
 }

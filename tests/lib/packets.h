@@ -19,6 +19,12 @@ struct packet_ip {
 	bool dont_fragment;
 };
 
+struct packet_ip6 {
+	struct addr src, dst; /* all zero: 2001:db8:2::f and 2001:db8:1::2 */
+	uint8_t hop_limit, traffic_class; /* hop_limit 0: 64 */
+	bool unspecified;     /* the source is :: */
+};
+
 /* Each fails the test unless the packet decodes.  A NULL payload stands for zeroes. */
 void packet_udp(struct packet *p, const struct packet_ip *ip, uint16_t sport, uint16_t dport,
 		const void *payload, size_t len);
@@ -29,5 +35,11 @@ void packet_tcp(struct packet *p, const struct packet_ip *ip, const struct tcp_h
 /* Fragment of a datagram with this protocol. */
 void packet_fragment(struct packet *p, const struct packet_ip *ip, uint8_t proto, uint16_t id,
 		     uint16_t offset, bool more, const void *data, size_t len);
+
+/* The same over IPv6, with the right checksum. */
+void packet_udp6(struct packet *p, const struct packet_ip6 *ip, uint16_t sport, uint16_t dport,
+		 const void *payload, size_t len);
+void packet_icmp6(struct packet *p, const struct packet_ip6 *ip, const struct icmp_hdr *h,
+		  const void *payload, size_t len);
 
 #endif
