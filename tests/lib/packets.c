@@ -156,3 +156,16 @@ void packet_icmp6(struct packet *p, const struct packet_ip6 *ip, const struct ic
 	put_payload(&w, payload, len);
 	end6(p, &w, 2);
 }
+
+void packet_tcp6(struct packet *p, const struct packet_ip6 *ip, const struct tcp_hdr *tcp,
+		 const void *payload, size_t len)
+{
+	uint8_t header[TCP_HEADER_MAX];
+	struct wr w = wr_init(header, sizeof(header));
+	size_t header_len = tcp_encode(&w, tcp);
+
+	begin6(p, &w, ip, IP_TCP, header_len + len);
+	wr_bytes(&w, header, header_len);
+	put_payload(&w, payload, len);
+	end6(p, &w, TCP_CHECKSUM_OFFSET);
+}

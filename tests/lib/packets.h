@@ -41,5 +41,7 @@ void packet_udp6(struct packet *p, const struct packet_ip6 *ip, uint16_t sport, 
 		 const void *payload, size_t len);
 void packet_icmp6(struct packet *p, const struct packet_ip6 *ip, const struct icmp_hdr *h,
 		  const void *payload, size_t len);
+void packet_tcp6(struct packet *p, const struct packet_ip6 *ip, const struct tcp_hdr *h,
+		 const void *payload, size_t len);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define GUEST_PORT 40000
 #define PEER	   0xc6336402 /* 198.51.100.2 */
+#define PEER6	   "2001:db8:1::2"
 #define ACK_DELAY_NS (10 * NS_PER_MS)
 #define PEER_PORT  80
 #define BATCH_MAX  1024
@@ -21,20 +22,21 @@ static size_t n_batch;
 
 static struct endpoint guest_end(void)
 {
-	return (struct endpoint){ hand.g.net.ip4.guest, GUEST_PORT };
+	return (struct endpoint){ hand.ip6 ? hand.g.net.ip6.guest : hand.g.net.ip4.guest, GUEST_PORT };
 }
 
 static struct endpoint peer_end(void)
 {
-	return (struct endpoint){ addr_ip4(PEER), PEER_PORT };
+	return (struct endpoint){ hand.ip6 ? addr_of(PEER6) : addr_ip4(PEER), PEER_PORT };
 }
 
 struct tcp_conn *hand_conn(void)
 {
-	struct flow_key key = { .guest = hand.g.net.ip4.guest,
-				.peer = addr_ip4(PEER),
-				.guest_port = GUEST_PORT,
-				.peer_port = PEER_PORT,
+	struct endpoint guest = guest_end(), peer = peer_end();
+	struct flow_key key = { .guest = guest.addr,
+				.peer = peer.addr,
+				.guest_port = guest.port,
+				.peer_port = peer.port,
 				.proto = FLOW_TCP };
 
 	return (struct tcp_conn *)flow_table_lookup(&hand.g.env.flows, &key);
@@ -51,9 +53,10 @@ static void choose_iss(uint32_t iss)
 	hand.g.env.now_ns += (uint64_t)(iss - first) * 4 * NS_PER_US;
 }
 
-void hand_begin(uint32_t irs, uint32_t iss)
+static void begin(uint32_t irs, uint32_t iss, bool ip6)
 {
 	memset(&hand, 0, sizeof(hand));
+	hand.ip6 = ip6;
 	fake_guest_init(&hand.g);
 	must(tcp_new(&hand.g.env, &fake_dialer));
 	hand.irs = irs;
@@ -64,6 +67,16 @@ void hand_begin(uint32_t irs, uint32_t iss)
 				     .wscale = HAND_WSCALE,
 				     .sack_permitted = true };
 	choose_iss(iss);
+}
+
+void hand_begin(uint32_t irs, uint32_t iss)
+{
+	begin(irs, iss, false);
+}
+
+void hand_begin6(uint32_t irs, uint32_t iss)
+{
+	begin(irs, iss, true);
 }
 
 void hand_end(void)
@@ -91,7 +104,10 @@ static void send_header(const struct tcp_hdr *h, uint32_t len)
 	batch[n_batch++] = p;
 	for (uint32_t i = 0; i < len; i++)
 		payload[i] = fake_host_byte(hand.h.peer_seed, h->seq - hand.irs - 1 + i);
-	packet_tcp(p, &(struct packet_ip){ .dst = PEER }, h, payload, len);
+	if (hand.ip6)
+		packet_tcp6(p, &(struct packet_ip6){ .hop_limit = 64 }, h, payload, len);
+	else
+		packet_tcp(p, &(struct packet_ip){ .dst = PEER }, h, payload, len);
 	demux_from_guest(&hand.g.env, p->frame, p->len);
 }
 
@@ -129,12 +145,13 @@ static void check_checksums(const struct pkt *p)
 {
 	uint64_t sum = checksum_add_pseudo(0, &p->src, &p->dst, IP_TCP, (uint32_t)p->l4_len);
 
-	must(checksum_finish(checksum_add(0, p->ip, p->ip_header_len)) == 0);
+	must(hand.ip6 || checksum_finish(checksum_add(0, p->ip, p->ip_header_len)) == 0);
 	must(checksum_finish(checksum_add(sum, p->l4, p->l4_len)) == 0);
 }
 
 bool hand_next(struct pkt *p)
 {
+	struct endpoint guest = guest_end(), peer = peer_end();
 	const struct fake_frame *f;
 
 	if (hand.n_seen == hand.g.n_frames)
@@ -142,7 +159,7 @@ bool hand_next(struct pkt *p)
 	f = fake_guest_frame(&hand.g, hand.n_seen++);
 	must(pkt_decode(f->data, f->len, p) == DROP_NONE && p->proto == IP_TCP && !p->fragment);
 	must(mac_eq(&p->eth.dst, &fake_guest_mac) && mac_eq(&p->eth.src, &fake_gateway_mac));
-	must(addr_eq(&p->dst, &hand.g.net.ip4.guest) && addr_get_ip4(&p->src) == PEER);
+	must(addr_eq(&p->dst, &guest.addr) && addr_eq(&p->src, &peer.addr));
 	must(p->tcp.sport == PEER_PORT && p->tcp.dport == GUEST_PORT);
 	must(p->ip_len <= hand.g.net.mtu && f->len == p->ip_len + ETH_HEADER_LEN);
 	check_checksums(p);

@@ -7,7 +7,8 @@
  *	hand_expect(TCP_ACK, hand.ack, hand.seq + 10, 0);
  *	hand_end();
  *
- * The guest is 10.0.2.15:40000, the peer 198.51.100.2:80.  What the guest sends as payload is
+ * The guest is 10.0.2.15:40000, the peer 198.51.100.2:80; over IPv6 they are 2001:db8:2::f and
+ * 2001:db8:1::2.  What the guest sends as payload is
  * the stream that the fake host expects; payload of the relay is compared with the stream that
  * the fake host writes.
  */
@@ -25,6 +26,7 @@
 struct hand {
 	struct fake_guest g;
 	struct fake_host h;
+	bool ip6;
 	struct tcp_hdr syn; /* options and window of the guest's SYN or SYN-ACK */
 	uint16_t window;    /* of its other segments, as on the wire */
 	struct tcp_sack_block sack[TCP_SACK_BLOCKS_MAX];
@@ -38,6 +40,9 @@ struct hand {
 extern struct hand hand;
 
 void hand_begin(uint32_t irs, uint32_t iss);
+
+/* Likewise, over IPv6. */
+void hand_begin6(uint32_t irs, uint32_t iss);
 
 /* Closes what is left; fails the test if a timer, memory or a frame nobody looked at remains.
  */

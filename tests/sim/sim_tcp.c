@@ -179,7 +179,7 @@ static void set_up(struct side *s, struct side *other, uint32_t seed, uint16_t m
 	fake_guest_init(&s->g);
 	s->g.conf.timeouts.tcp_idle = s->g.conf.timeouts.tcp_closing = 600;
 	s->g.net.mtu = mtu;
-	s->g.net.ip4.map_loopback_set = false;
+	s->g.net.ip4.map_loopback_set = s->g.net.ip6.map_loopback_set = false;
 	ck_assert_ptr_nonnull(tcp_new(&s->g.env, &fake_dialer));
 	s->other = other;
 	s->h = (struct fake_host){ .seed = seed, .peer_seed = ~seed };
@@ -208,8 +208,9 @@ static void set_up_links(void)
 
 static void start(void)
 {
-	struct endpoint guest = { addr_ip4(0x0a00020f), 80 },
-			client = { addr_ip4(0xc6336401), 50000 };
+	bool ip6 = chance(300);
+	struct endpoint guest = { ip6 ? addr_of("2001:db8:2::f") : addr_ip4(0x0a00020f), 80 },
+			client = { ip6 ? addr_of("2001:db8:1::2") : addr_ip4(0xc6336401), 50000 };
 	uint16_t mtu = rnd(2) ? 1500 : 65520;
 
 	sim.now_ns = 1000 * NS_PER_SEC;
@@ -219,7 +220,7 @@ static void start(void)
 	set_up_links();
 	set_up(&sim.a, &sim.b, (uint32_t)sim.seed, mtu);
 	set_up(&sim.b, &sim.a, ~(uint32_t)sim.seed, mtu);
-	sim.b.g.net.ip4.guest = client.addr;
+	*(ip6 ? &sim.b.g.net.ip6 : &sim.b.g.net.ip4) = (struct net_ip){ .on = true, .guest = client.addr };
 	if (chance(150))
 		(chance(500) ? &sim.a : &sim.b)->break_due_ns =
 			sim.now_ns + rnd(100 * NS_PER_MS);

@@ -27,6 +27,7 @@
 
 #define GUEST_PORT 40000
 #define PEER	   0xc6336402 /* 198.51.100.2 */
+#define PEER6	   "2001:db8:1::2"
 #define PEER_PORT  80
 #define BATCH_MAX  4096
 
@@ -45,6 +46,7 @@ static struct {
 	uint64_t began_ns, now_ns, connect_due_ns, fail_due_ns;
 	enum failure failure;
 	bool failed, owes_reset; /* to the host's peer */
+	bool ip6;
 	struct fake_guest g;
 	struct fake_host h;
 	struct model_guest m;
@@ -86,7 +88,10 @@ static void guest_sends(struct model_guest *m, const struct tcp_hdr *h, uint64_t
 
 	for (uint32_t i = 0; i < len; i++)
 		payload[i] = fake_host_byte(m->seed, at + i);
-	packet_tcp(&p, &(struct packet_ip){ .dst = PEER }, h, payload, len);
+	if (sim.ip6)
+		packet_tcp6(&p, &(struct packet_ip6){ .hop_limit = 64 }, h, payload, len);
+	else
+		packet_tcp(&p, &(struct packet_ip){ .dst = PEER }, h, payload, len);
 	trace("guest", h, len, m->iss, m->irs);
 	sim_link_send(&sim.up, sim.now_ns, p.frame, p.len);
 }
@@ -333,8 +338,9 @@ static void set_up_guest(void)
 				      .seed = 22,
 				      .peer_seed = 11,
 				      .now_ns = sim.now_ns };
+	sim.ip6 = chance(300);
 	sim.g.net.mtu = chance(500) ? 1500 : 65520;
-	*s = (struct model_settings){ .mss = (uint16_t)(sim.g.net.mtu - 40),
+	*s = (struct model_settings){ .mss = (uint16_t)(sim.g.net.mtu - (sim.ip6 ? 60 : 40)),
 				      .has_wscale = chance(700),
 				      .wscale = (uint8_t)rnd(15),
 				      .sack = chance(700),
@@ -380,10 +386,19 @@ static void set_up_link(uint64_t seed)
 	}
 }
 
+static struct addr guest_addr(void)
+{
+	return sim.ip6 ? sim.g.net.ip6.guest : sim.g.net.ip4.guest;
+}
+
+static struct addr peer_addr(void)
+{
+	return sim.ip6 ? addr_of(PEER6) : addr_ip4(PEER);
+}
+
 static void open_to_guest(struct fake_host *h)
 {
-	struct endpoint guest = { sim.g.net.ip4.guest, GUEST_PORT },
-			peer = { addr_ip4(PEER), PEER_PORT };
+	struct endpoint guest = { guest_addr(), GUEST_PORT }, peer = { peer_addr(), PEER_PORT };
 
 	*h = (struct fake_host){ .seed = 11, .peer_seed = 22, .open = true };
 	must(!tcp_open_to_guest(&sim.g.env, &fake_host_ops, h, fake_host_set_conn, &guest,

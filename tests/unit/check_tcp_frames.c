@@ -5,6 +5,7 @@
 #include "lib/must.h"
 #include "lib/suite.h"
 #include "lib/tcp_hand.h"
+#include "wire/icmp6.h"
 
 /* Ethernet: to 52:54:00:12:34:56 from 9a:55:9a:55:9a:55, IPv4 */
 #define ETH "52 54 00 12 34 56  9a 55 9a 55 9a 55  08 00 "
@@ -83,6 +84,81 @@ START_TEST(syn_of_a_forward)
 	assert_frame(0, ETH IP("00 34", "04 80") PORTS
 		     "0a 0b 0c 0d  00 00 00 00  80 02 ff ff  86 27 00 00"
 		     "02 04 05 b4  01 01 04 02  01 03 03 04");
+	hand_end();
+}
+END_TEST
+
+/* The flow label is the flow's, and the same in each segment. */
+START_TEST(over_ip6)
+{
+	const struct fake_frame *f;
+	uint32_t label;
+
+	hand_begin6(0x01020304, 0x0a0b0c0d);
+	shake_hands();
+	f = fake_guest_frame(&hand.g, 0);
+	label = get_be32(f->data + 14);
+	ck_assert_uint_eq(label >> 20, 0x600);
+	/* MSS 1440, SACK permitted, window scale 4 */
+	assert_bytes(f->data, 14, "52 54 00 12 34 56  9a 55 9a 55 9a 55  86 dd");
+	assert_bytes(f->data + 18, f->len - 18,
+		     "00 20  06  40"
+		     "20 01 0d b8 00 01 00 00 00 00 00 00 00 00 00 02"
+		     "20 01 0d b8 00 02 00 00 00 00 00 00 00 00 00 0f"
+		     "00 50 9c 40  0a 0b 0c 0d  01 02 03 05  80 12 ff ff  5c e3 00 00"
+		     "02 04 05 a0  01 01 04 02  01 03 03 04");
+	hand.n_seen = 0;
+	hand_expect(TCP_SYN | TCP_ACK, hand.iss, hand.irs + 1, 0);
+	hand.seq = hand.irs + 1;
+	hand.ack = hand.iss + 1;
+	hand_ack();
+	hand_send(TCP_ACK, hand.seq, hand.ack, 3000);
+	hand_batch();
+	ck_assert_uint_eq(hand.h.n_taken, 3000);
+	hand_expect(TCP_ACK, hand.ack, hand.seq + 3000, 0);
+	ck_assert_uint_eq(get_be32(fake_guest_frame(&hand.g, 1)->data + 14), label);
+	hand.seq += 3000;
+	fake_host_write(&hand.g.env, &hand.h, 2000, false);
+	hand_expect(TCP_ACK, hand.ack, hand.seq, 1440);
+	hand_expect(TCP_ACK | TCP_PSH, hand.ack + 1440, hand.seq, 560);
+	hand_send(TCP_RST, hand.seq, 0, 0);
+	hand_batch();
+	hand_end();
+}
+END_TEST
+
+/* No option of the guest's: what IPv6 promises (RFC 9293 3.7.1). */
+START_TEST(mss_over_ip6_without_option)
+{
+	hand_begin6(0x01020304, 0x0a0b0c0d);
+	hand.syn = (struct tcp_hdr){ .window = 1000 };
+	shake_hands();
+	ck_assert_uint_eq(hand_conn()->mss, 1220);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
+START_TEST(unreachable_over_ip6)
+{
+	struct pkt p, quoted;
+	const struct fake_frame *f;
+
+	hand_begin6(0x01020304, 0x0a0b0c0d);
+	hand_reach(TCP_CONNECTING);
+	hand.h.connect_error = EHOSTUNREACH;
+	tcp_from_host(&hand.g.env, hand_conn(), TCP_HOST_ERROR);
+	f = fake_guest_frame(&hand.g, 0);
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	ck_assert_uint_eq(p.proto, IP_ICMP6);
+	ck_assert_uint_eq(p.icmp.type, ICMP6_TYPE_UNREACHABLE);
+	ck_assert_uint_eq(p.icmp.code, ICMP6_CODE_ADDRESS);
+	ck_assert(addr_eq(&p.src, &hand.g.net.ip6.gateway));
+	ck_assert_int_eq(pkt_decode_quote(p.payload, p.payload_len, &quoted), DROP_NONE);
+	ck_assert_uint_eq(quoted.proto, IP_TCP);
+	assert_bytes(quoted.l4, 8, "9c 40 00 50 01 02 03 04");
+	hand.n_seen = 1;
+	hand_expect(TCP_RST | TCP_ACK, 0, hand.irs + 1, 0);
 	hand_end();
 }
 END_TEST
@@ -269,5 +345,5 @@ START_TEST(no_room_for_a_flow)
 END_TEST
 
 SUITE_MAIN("tcp_frames", syn_ack, syn_ack_without_options, syn_ack_without_scale,
-	   syn_of_a_forward, mss_bounds, data_ack_fin, sack_blocks, reset_of_a_connection,
-	   resets_of_strays, refused, unreachable, no_socket_to_be_had, no_room_for_a_flow)
+	   syn_of_a_forward, over_ip6, mss_over_ip6_without_option, unreachable_over_ip6,
+	   mss_bounds, data_ack_fin, sack_blocks, reset_of_a_connection, resets_of_strays, refused, unreachable, no_socket_to_be_had, no_room_for_a_flow)

@@ -6,15 +6,23 @@
 
 The guest takes the host's address ("mirrored"), or 10.0.2.15 with `--private`. The router
 calls 203.0.113.0/25 unreachable and swallows what goes to 203.0.113.128/25.
+
+After add_ip6() there is IPv6 as well, with the same numbers:
+
+    host 2001:db8:a::2 --- fe80::1, 2001:db8:a::1 router 2001:db8:b::1 --- 2001:db8:b::2 server
+                                                                           2001:db8:b::53
+
+and 2001:db8:c::/64 is unreachable. The guest makes its own address from what it is advertised.
 """
 
+import json
 import os
 import pathlib
 import threading
 
 import netns
 from lab import servers
-from lab.checks import Skip, equal
+from lab.checks import Skip, equal, eventually
 from lab.daemon import Daemon, tool_path
 from lab.node import Node
 
@@ -23,6 +31,10 @@ HOST_ADDR, ROUTER_ADDR, SERVER_ADDR = "192.0.2.2", "192.0.2.1", "198.51.100.2"
 ROUTER_FAR_ADDR = "198.51.100.1"
 DNS_ADDR, DNS2_ADDR = "198.51.100.53", "198.51.100.54"
 UNREACHABLE_ADDR, SILENT_ADDR = "203.0.113.1", "203.0.113.129"
+HOST_ADDR6, ROUTER_ADDR6, SERVER_ADDR6 = "2001:db8:a::2", "2001:db8:a::1", "2001:db8:b::2"
+ROUTER_LINK_ADDR6, ROUTER_FAR_ADDR6 = "fe80::1", "2001:db8:b::1"
+DNS_ADDR6, UNREACHABLE_ADDR6 = "2001:db8:b::53", "2001:db8:c::1"
+PREFIX6 = "2001:db8:a:"
 SEARCH = "lab.example"
 MTU = 65520
 
@@ -72,6 +84,18 @@ class Guest(Node):
                 f"route add default via {self.gateway}")
         self.resolv_conf(f"nameserver {dns}\n")
 
+    def addresses6(self, scope="global"):
+        """IPv6 addresses of eth0 that can be used."""
+        shown = json.loads(self.run("ip", "-6", "-j", "addr", "show", "dev", "eth0",
+                                    "scope", scope, "-tentative"))
+        return [entry["local"] for link in shown for entry in link.get("addr_info", [])]
+
+    def wait_ip6(self, prefix=PREFIX6):
+        """Waits for an address made from an advertised prefix, and returns it."""
+        eventually(lambda: any(addr.startswith(prefix) for addr in self.addresses6()), 20,
+                   f"the guest has an address in {prefix}")
+        return next(addr for addr in self.addresses6() if addr.startswith(prefix))
+
 
 class Lab:
     """Namespaces, wires and servers of one test; the process that made it is their only owner."""
@@ -101,6 +125,25 @@ class Lab:
                        "route add blackhole 203.0.113.128/25")
         self.server.ip(f"addr add {DNS_ADDR}/24 dev eth0", f"addr add {DNS2_ADDR}/24 dev eth0",
                        f"route add default via {ROUTER_FAR_ADDR}")
+
+    def add_ip6(self):
+        """Gives the network IPv6; before a daemon starts."""
+        for node in self.host, self.router, self.server, self.guest:
+            for setting in "all", "default":
+                node.sysctl(f"ipv6/conf/{setting}/disable_ipv6", 0)
+        self.host.sysctl("ipv6/conf/uplink/accept_ra", 0)
+        self.router.sysctl("ipv6/conf/all/forwarding", 1)
+        self.router.sysctl("ipv6/icmp/ratelimit", 0)
+        self.router.ip(f"addr add {ROUTER_LINK_ADDR6}/64 dev near nodad",
+                       f"addr add {ROUTER_ADDR6}/64 dev near nodad",
+                       f"addr add {ROUTER_FAR_ADDR6}/64 dev far nodad",
+                       "route add unreachable 2001:db8:c::/64")
+        self.host.ip(f"addr add {HOST_ADDR6}/64 dev uplink nodad",
+                     f"route add default via {ROUTER_LINK_ADDR6} dev uplink")
+        self.server.ip(f"addr add {SERVER_ADDR6}/64 dev eth0 nodad",
+                       f"addr add {DNS_ADDR6}/64 dev eth0 nodad",
+                       f"route add default via {ROUTER_FAR_ADDR6}")
+        self.guest.sysctl("ipv6/conf/default/accept_dad", 0)  # it takes a second
 
     def daemon(self):
         """A daemon on the host, not started yet."""

@@ -103,7 +103,7 @@ class Node:
 
     def tcp_connect(self, addr, port, timeout=10, source=None):
         """A TCP connection from this node to addr:port."""
-        sock = self.socket(timeout=timeout)
+        sock = self.socket(timeout=timeout, family=family_of(addr))
         try:
             if source:
                 sock.bind(source)
@@ -115,7 +115,7 @@ class Node:
 
     def tcp_listen(self, addr="0.0.0.0", port=0, timeout=10, backlog=128):
         """A listening TCP socket on this node."""
-        sock = self.socket(timeout=timeout)
+        sock = self.socket(timeout=timeout, family=family_of(addr))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((addr, port))
         sock.listen(backlog)
@@ -123,7 +123,7 @@ class Node:
 
     def udp_socket(self, addr="0.0.0.0", port=0, timeout=10, buffer=None):
         """A bound UDP socket on this node, with `buffer` bytes to receive if it may have them."""
-        sock = self.socket(socket.SOCK_DGRAM, timeout=timeout)
+        sock = self.socket(socket.SOCK_DGRAM, timeout=timeout, family=family_of(addr))
         if buffer:
             try:
                 sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer)
@@ -137,6 +137,10 @@ class Node:
         flag = "-ltnH" if proto == "tcp" else "-lunH"
         eventually(lambda: self.run("ss", flag, f"sport = :{port}").strip(), timeout,
                    f"{self.name} listens on {proto} port {port}")
+
+
+def family_of(addr):
+    return socket.AF_INET6 if ":" in addr else socket.AF_INET
 
 
 def need(*programs):

@@ -35,7 +35,7 @@ class TcpServer:
 
     def __init__(self, lab, listener, handler):
         self.lab, self.listener, self.handler = lab, listener, handler
-        self.addr, self.port = listener.getsockname()
+        self.addr, self.port = listener.getsockname()[:2]
         self.peers = []
         self.resets = []
         listener.settimeout(None)
