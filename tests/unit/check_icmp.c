@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/checksum.h"
 #include "base/log.h"
 #include "lib/fake_guest.h"
 #include "lib/fake_udp.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
+#include "wire/icmp6.h"
 
 #define GATEWAY	  0x0a000202
 #define PEER	  0xc6336402
@@ -168,7 +170,7 @@ static struct pkt decoded(size_t i)
 	struct pkt p;
 
 	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
-	ck_assert_int_eq(p.proto, IP_ICMP);
+	ck_assert_int_eq(p.proto, addr_is_ip4(&p.src) ? IP_ICMP : IP_ICMP6);
 	return p;
 }
 
@@ -448,7 +450,121 @@ START_TEST(not_relayed)
 }
 END_TEST
 
-SUITE_MAIN("icmp", there_and_back_exactly, flows_do_not_mix, large_replies_come_in_fragments,
+static struct flow *flow_of_sock(size_t i)
+{
+	return (struct flow *)socks[i].flow; /* its first member */
+}
+
+static enum drop ping6(const char *dst, uint16_t id, uint16_t seq, const char *text)
+{
+	struct packet_ip6 ip = { .dst = addr_of(dst), .hop_limit = 1, .traffic_class = 0x20 };
+
+	packet_icmp6(&packet, &ip, &(struct icmp_hdr){ .type = ICMP6_TYPE_ECHO, .id = id, .seq = seq },
+		     text, strlen(text));
+	return demux_from_guest(&g.env, packet.frame, packet.len);
+}
+
+static void assert_checksum(const struct pkt *p)
+{
+	uint64_t sum = checksum_add_pseudo(0, &p->src, &p->dst, IP_ICMP6, (uint32_t)p->l4_len);
+
+	ck_assert_uint_eq(checksum_finish(checksum_add(sum, p->l4, p->l4_len)), 0);
+}
+
+START_TEST(over_ip6)
+{
+	struct addr peer = addr_of("2001:db8:1::2");
+	struct pkt p;
+
+	begin();
+	ck_assert_int_eq(ping6("2001:db8:1::2", 0xbeef, 5, "ping"), DROP_NONE);
+	ck_assert(addr_eq(&socks[0].peer, &peer));
+	ck_assert_uint_eq(socks[0].ip.ttl, 1);
+	ck_assert_uint_eq(socks[0].ip.tos, 0x20);
+	socks[0].reply = (struct icmp_reply){ .seq = 5, .ttl = 57, .tos = 3, .len = 4,
+					      .payload = (const uint8_t *)"ping" };
+	socks[0].has_reply = true;
+	icmp_from_host(&g.env, socks[0].flow);
+	p = decoded(0);
+	ck_assert_uint_eq(p.proto, IP_ICMP6);
+	ck_assert(addr_eq(&p.src, &peer));
+	ck_assert_uint_eq(p.ttl, 57);
+	ck_assert_uint_eq(p.tos, 3);
+	assert_bytes(p.l4, 2, "81 00");
+	assert_bytes(p.l4 + 4, p.l4_len - 4, "be ef 00 05  70 69 6e 67");
+	assert_checksum(&p);
+	end();
+}
+END_TEST
+
+/* The kernel's request had other addresses and another identifier: the guest's own is quoted. */
+START_TEST(error_of_a_router_over_ip6)
+{
+	struct host_error *e = &socks[0].error;
+	struct addr own = addr_of("2001:db8:a::2"), peer = addr_of("2001:db8:1::2");
+	uint8_t sent[12] = { ICMP6_TYPE_ECHO, 0, 0, 0, 0x77, 0x77, 0, 5, 'p', 'i', 'n', 'g' };
+	struct pkt p;
+
+	begin();
+	ping6("2001:db8:1::2", 0xbeef, 5, "ping");
+	flow_of_sock(0)->host.addr = own;
+	put_be16(sent + 2, checksum_finish(checksum_add(checksum_add_pseudo(0, &own, &peer, IP_ICMP6, 12),
+							sent, 12)));
+	*e = (struct host_error){ .icmp.type = ICMP6_TYPE_TIME_EXCEEDED,
+				  .from = addr_of("2001:db8:a::1"),
+				  .len = sizeof(sent) };
+	memcpy(e->quote, sent, sizeof(sent));
+	socks[0].has_error = true;
+	icmp_from_host(&g.env, socks[0].flow);
+	p = decoded(0);
+	assert_checksum(&p);
+	assert_bytes(p.l4, 2, "03 00");
+	ck_assert_uint_eq(p.payload_len, packet.pkt.ip_len);
+	ck_assert(!memcmp(p.payload, packet.pkt.ip, packet.pkt.ip_len));
+	end();
+}
+END_TEST
+
+START_TEST(refusals_over_ip6)
+{
+	struct pkt p;
+
+	begin();
+	open_error = ENETUNREACH;
+	ck_assert_int_eq(ping6("2001:db8:1::2", 1, 1, "a"), DROP_HOST_SOCKET);
+	p = decoded(0);
+	ck_assert_uint_eq(p.icmp.type, ICMP6_TYPE_UNREACHABLE);
+	ck_assert_uint_eq(p.icmp.code, ICMP6_CODE_NO_ROUTE);
+	ck_assert(addr_eq(&p.src, &g.net.ip6.gateway));
+	/* the gateway answers by itself where it is not the host */
+	g.net.ip6.map_loopback_set = false;
+	ck_assert_int_eq(ping6("fe80::2", 1, 1, "a"), DROP_NONE);
+	p = decoded(1);
+	ck_assert_uint_eq(p.icmp.type, ICMP6_TYPE_ECHO_REPLY);
+	assert_checksum(&p);
+	ck_assert_int_eq(ping6("ff02::1", 1, 1, "a"), DROP_IP_DESTINATION);
+	end();
+}
+END_TEST
+
+/* ICMP of the one family in packets of the other. */
+START_TEST(families_do_not_mix)
+{
+	begin();
+	packet_icmp6(&packet, &(struct packet_ip6){ .hop_limit = 64 },
+		     &(struct icmp_hdr){ .type = ICMP6_TYPE_ECHO }, "x", 1);
+	packet.frame[ETH_HEADER_LEN + 6] = IP_ICMP;
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_IP_PROTOCOL);
+	packet_icmp(&packet, &(struct packet_ip){ 0 }, &(struct icmp_hdr){ .type = ICMP_TYPE_ECHO }, "x", 1);
+	packet.frame[ETH_HEADER_LEN + 9] = IP_ICMP6;
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_IP_PROTOCOL);
+	ck_assert_uint_eq(n_socks, 0);
+	end();
+}
+END_TEST
+
+SUITE_MAIN("icmp", over_ip6, error_of_a_router_over_ip6, refusals_over_ip6, families_do_not_mix,
+	   there_and_back_exactly, flows_do_not_mix, large_replies_come_in_fragments,
 	   error_of_a_router_exactly, short_quotes_are_ignored, pending_error_loses_nothing,
 	   forbidden_is_said_once, gateway, timeout, older_flows_make_room,
 	   echo_sessions_make_room_for_others, refusal_by_the_guest_ends_its_udp_flow,

@@ -7,6 +7,8 @@
 #include "lib/fake_udp.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
+#include "proto/icmp.h"
+#include "wire/icmp6.h"
 
 #define GATEWAY 0x0a000202
 #define PEER	0xc6336402 /* 198.51.100.2 */
@@ -633,7 +635,116 @@ START_TEST(link_lost_with_datagrams_on_both_sides)
 }
 END_TEST
 
-SUITE_MAIN("udp", there_and_back_exactly, gateway_is_the_hosts_loopback, flows_do_not_mix,
+#define PEER6 "2001:db8:1::2"
+
+/* To PEER6, hop limit 1. */
+static void guest_says6(const char *text)
+{
+	packet_udp6(&packet, &(struct packet_ip6){ .hop_limit = 1, .traffic_class = 0xb9 }, 5000, 7,
+		    text, strlen(text));
+	demux_from_guest(&g.env, packet.frame, packet.len);
+	demux_batch_end(&g.env);
+}
+
+START_TEST(over_ip6_exactly)
+{
+	const struct fake_frame *f;
+	struct fake_udp_sock *s;
+	struct addr peer = addr_of(PEER6);
+	uint32_t label;
+
+	begin();
+	guest_says6("hello");
+	s = fake_udp_sock(&host, 0);
+	ck_assert(addr_eq(&s->peer.addr, &peer));
+	ck_assert_uint_eq(s->port, 5000);
+	assert_sent(0, 0, "hello");
+	ck_assert_uint_eq(s->ip.ttl, 1);
+	ck_assert_uint_eq(s->ip.tos, 0xb9);
+	ck_assert(s->ip.dont_fragment);
+	host_says(0, "world");
+	f = fake_guest_frame(&g, 0);
+	label = get_be32(f->data + 14);
+	ck_assert_uint_eq(label >> 20, 0x600);
+	ck_assert_uint_eq(label & 0xfffff, flow_table_label(&g.env.flows, &only_flow()->key));
+	assert_bytes(f->data + 18, f->len - 18,
+		     "00 0d  11  40"
+		     "20 01 0d b8 00 01 00 00 00 00 00 00 00 00 00 02"
+		     "20 01 0d b8 00 02 00 00 00 00 00 00 00 00 00 0f"
+		     "00 07 13 88 00 0d 42 e3  77 6f 72 6c 64");
+	end();
+}
+END_TEST
+
+/* Each error goes to the guest with its packet quoted, and a packet too big with its MTU. */
+START_TEST(errors_over_ip6)
+{
+	const struct fake_frame *f;
+	struct fake_udp_sock *s;
+	struct pkt p;
+
+	begin();
+	guest_says6("hello");
+	s = fake_udp_sock(&host, 0);
+	s->errors[s->n_errors++] = (struct host_error){ .icmp = { ICMP6_TYPE_PACKET_TOO_BIG, 0, 1280 },
+							.from = addr_of("2001:db8:a::1"),
+							.len = 5,
+							.quote = "hello" };
+	s->errors[s->n_errors++] = (struct host_error){ .icmp = { ICMP6_TYPE_REDIRECT, 0, 0 },
+							.from = addr_of("2001:db8:a::1") };
+	fake_udp_run(&g.env, &host);
+	ck_assert_uint_eq(g.n_frames, 1);
+	f = fake_guest_frame(&g, 0);
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	assert_bytes(f->data, 14 + 40,
+		     "52 54 00 12 34 56  9a 55 9a 55 9a 55  86 dd"
+		     "60 00 00 00  00 3d  3a  40"
+		     "20 01 0d b8 00 0a 00 00 00 00 00 00 00 00 00 01"
+		     "20 01 0d b8 00 02 00 00 00 00 00 00 00 00 00 0f");
+	assert_bytes(p.l4, 2, "02 00");
+	assert_bytes(p.l4 + 4, 4, "00 00 05 00");
+	assert_bytes(p.payload, 8, "6b 90 00 00  00 0d  11  01");
+	ck_assert(!memcmp(p.payload + 8, packet.pkt.ip + 8, packet.pkt.ip_len - 8));
+	end();
+}
+END_TEST
+
+/* What came in fragments may leave in fragments. */
+START_TEST(fragments_of_ip6_may_be_cut_again)
+{
+	begin();
+	packet_udp6(&packet, &(struct packet_ip6){ .hop_limit = 9 }, 5000, 7, "x", 1);
+	packet.pkt.dont_fragment = false; /* as reassembly leaves it */
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	ck_assert(!fake_udp_sock(&host, 0)->ip.dont_fragment);
+	end();
+}
+END_TEST
+
+START_TEST(port_unreachable_from_the_guest_over_ip6)
+{
+	struct pkt p;
+	const struct fake_frame *f;
+
+	begin();
+	g.env.icmp = icmp_new(&g.env, NULL, NULL);
+	guest_says6("hello");
+	host_says(0, "world");
+	f = fake_guest_frame(&g, 0);
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	packet_icmp6(&packet, &(struct packet_ip6){ .hop_limit = 64 },
+		     &(struct icmp_hdr){ .type = ICMP6_TYPE_UNREACHABLE, .code = ICMP6_CODE_PORT },
+		     p.ip, p.ip_len);
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_NONE);
+	ck_assert_uint_eq(g.env.flows.n, 0);
+	icmp_free(g.env.icmp);
+	end();
+}
+END_TEST
+
+SUITE_MAIN("udp", over_ip6_exactly, errors_over_ip6, fragments_of_ip6_may_be_cut_again,
+	   port_unreachable_from_the_guest_over_ip6, there_and_back_exactly, gateway_is_the_hosts_loopback, flows_do_not_mix,
 	   all_sizes, a_batch_is_one_send, ttl_tos_and_df_go_along,
 	   what_the_socket_does_not_take_waits, queues_are_bounded, error_of_a_router_exactly,
 	   error_of_the_hosts_loopback, path_mtu_is_passed_on, other_errors_are_not,
