@@ -58,7 +58,8 @@ struct udp {
 	bool full; /* the link has no room; sockets that turn readable are paused */
 	struct list paused, waiting;
 	uint8_t *rx; /* room for UDP_RX datagrams */
-	struct iovec rx_iov[UDP_RX];
+	struct udp_datagram rx_got[UDP_RX];
+	size_t rx_offset; /* in rx_got[rx_next] */
 	struct udp_flow *rx_flow; /* whose datagrams rx_next .. rx_end still wait for room */
 	int rx_next, rx_end;
 };
@@ -81,8 +82,9 @@ void udp_flow_in(struct env *env, struct udp_flow *f, size_t len);
 /* What the socket is watched for follows from the flow's state. */
 void udp_flow_watch(struct env *env, struct udp_flow *f);
 
-/* One datagram to the guest; 0 or -ENOBUFS, and then u->full is set. */
-int udp_to_guest(struct env *env, struct udp_flow *f, const void *data, size_t len);
+/* One datagram to the guest, with the TTL and TOS of `d`; 0 or -ENOBUFS, and then u->full is set. */
+int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram *d,
+		 const void *data, size_t len);
 
 /* Passes the ICMP errors that came for the flow on to the guest. */
 void udp_read_errors(struct env *env, struct udp_flow *f);

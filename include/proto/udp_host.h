@@ -26,6 +26,13 @@ struct host_ip {
 	bool dont_fragment;
 };
 
+/* What recv() yields: one datagram, or several of the same origin that the host put together. */
+struct udp_datagram {
+	struct iovec payload; /* before recv(): where it may go */
+	size_t segment;	      /* of each datagram but the last, which may be shorter */
+	uint8_t ttl, tos;     /* 0: not known */
+};
+
 struct udp_host_ops {
 	/* A socket that talks with `peer` alone, from `port` if that can be had, else (or with
 	 * 0) from one that the host picks.  NULL and *err (an errno) on failure. */
@@ -40,9 +47,9 @@ struct udp_host_ops {
 	/* Sends datagrams in order; how many were taken, or -errno when the first was not
 	 * (-EAGAIN: no room now). */
 	int (*send)(void *sock, const struct iovec *datagrams, int n);
-	/* Receives up to `n` datagrams, each into its iovec, whose length becomes the
-	 * datagram's; how many, or -errno (-EAGAIN: none). */
-	int (*recv)(void *sock, struct iovec *datagrams, int n);
+	/* Receives up to `n` times; how often that yielded something, or -errno (-EAGAIN: nothing
+	 * is there). */
+	int (*recv)(void *sock, struct udp_datagram *datagrams, int n);
 	/* Takes the next ICMP error that came for the socket; 0, or -EAGAIN: no more. */
 	int (*error)(void *sock, struct host_error *e);
 	/* Which enum udp_host_event bits are wanted from now on. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,9 @@
 #include "host/sock.h"
 
 #define BATCH 64
+/* Datagrams that leave as one, for the kernel or the device to cut apart (UDP_SEGMENT). */
+#define SEGMENTS_MAX 64
+#define TRAIN_MAX    60000
 
 struct udp_sock {
 	struct watch watch;
@@ -22,7 +26,14 @@ struct udp_sock {
 	struct udp_flow *flow;
 	struct endpoint peer, local;
 	struct host_ip ip; /* as set; ttl 0: the host's default */
+	size_t segment_max; /* longer datagrams leave one by one */
 	int fd;
+};
+
+/* Room for TTL, TOS and the length of segments. */
+union control {
+	struct cmsghdr align;
+	char bytes[3 * CMSG_SPACE(sizeof(int))];
 };
 
 static void ready(struct watch *w, unsigned events)
@@ -44,6 +55,14 @@ static void set_options(const struct udp_sock *s)
 	int fd = s->fd;
 
 	sock_set_errors(fd, is_ip6(s));
+	if (is_ip6(s)) {
+		sock_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+		sock_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	} else {
+		sock_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
+		sock_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	}
+	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* SO_SNDBUF stays as it is: a larger one would only overflow the device's queue, while
 	 * what does not fit is kept by the flow */
@@ -94,6 +113,7 @@ static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *pee
 	if (s) {
 		*s = (struct udp_sock){ .env = socks->env, .flow = f, .peer = *peer };
 		s->ip.dont_fragment = true; /* the kernel's default */
+		s->segment_max = SIZE_MAX;
 		rc = try_open(s, socks->env->net, port);
 		/* taken, or below 1024: better from another port than not at all */
 		if (port && (rc == -EADDRINUSE || rc == -EACCES))
@@ -129,19 +149,73 @@ static void udp_set_ip(void *sock, const struct host_ip *ip)
 	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
 }
 
+/* How many of the datagrams can leave as one: they have one length, but for the last. */
+static int train_len(const struct udp_sock *s, const struct iovec *d, int n)
+{
+	size_t len = d[0].iov_len, total = len;
+	int i = 1;
+
+	if (!len || len > s->segment_max)
+		return 1;
+	for (; i < n && i < SEGMENTS_MAX && d[i - 1].iov_len == len; i++) {
+		total += d[i].iov_len;
+		if (!d[i].iov_len || d[i].iov_len > len || total > TRAIN_MAX)
+			break;
+	}
+	return i;
+}
+
+static void set_segment(struct msghdr *m, union control *control, size_t len)
+{
+	uint16_t segment = (uint16_t)len;
+	struct cmsghdr *c;
+
+	m->msg_control = control;
+	m->msg_controllen = CMSG_SPACE(sizeof(segment));
+	c = CMSG_FIRSTHDR(m);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+}
+
+/* As ops->send(), in as few messages as can be. */
+static int send_trains(struct udp_sock *s, const struct iovec *d, int n)
+{
+	union control control[BATCH];
+	struct mmsghdr m[BATCH];
+	int n_messages = 0, sent;
+
+	for (int i = 0; i < n && n_messages < BATCH; n_messages++) {
+		struct msghdr *h = &m[n_messages].msg_hdr;
+		int len = train_len(s, d + i, n - i);
+
+		*h = (struct msghdr){ .msg_iov = (struct iovec *)&d[i], .msg_iovlen = (size_t)len };
+		if (len > 1)
+			set_segment(h, &control[n_messages], d[i].iov_len);
+		i += len;
+	}
+	n_messages = sendmmsg(s->fd, m, (unsigned)n_messages, MSG_DONTWAIT);
+	if (n_messages < 0)
+		return -errno;
+	sent = 0;
+	for (int i = 0; i < n_messages; i++)
+		sent += (int)m[i].msg_hdr.msg_iovlen;
+	return sent;
+}
+
 static int udp_send(void *sock, const struct iovec *datagrams, int n)
 {
 	struct udp_sock *s = sock;
-	struct mmsghdr m[BATCH];
-	int sent;
+	int rc = send_trains(s, datagrams, n);
 
-	if (n > BATCH)
-		n = BATCH;
-	for (int i = 0; i < n; i++)
-		m[i].msg_hdr = (struct msghdr){ .msg_iov = (struct iovec *)&datagrams[i],
-						.msg_iovlen = 1 };
-	sent = sendmmsg(s->fd, m, (unsigned)n, MSG_DONTWAIT);
-	return sent < 0 ? -errno : sent;
+	/* longer than the path's MTU, or a device or a kernel that cannot: EINVAL, EIO, ... */
+	if ((rc == -EINVAL || rc == -EMSGSIZE || rc == -EIO || rc == -EOPNOTSUPP) &&
+	    train_len(s, datagrams, n) > 1) {
+		s->segment_max = datagrams[0].iov_len - 1;
+		rc = send_trains(s, datagrams, n);
+	}
+	return rc;
 }
 
 /* Whether the datagram came from the peer: before the socket was connected it could get others.
@@ -154,10 +228,33 @@ static bool from_peer(const struct udp_sock *s, const struct sockaddr_storage *s
 	       endpoint_eq(&e, &s->peer);
 }
 
-static int udp_recv(void *sock, struct iovec *datagrams, int n)
+static void take_control(struct msghdr *m, struct udp_datagram *d)
+{
+	d->ttl = d->tos = 0;
+	d->segment = d->payload.iov_len;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		bool ip4 = c->cmsg_level == IPPROTO_IP, ip6 = c->cmsg_level == IPPROTO_IPV6;
+		int value;
+
+		if (ip4 && c->cmsg_type == IP_TOS)
+			d->tos = *CMSG_DATA(c); /* the only one of one byte */
+		if (c->cmsg_len < CMSG_LEN(sizeof(value)))
+			continue;
+		memcpy(&value, CMSG_DATA(c), sizeof(value));
+		if ((ip4 && c->cmsg_type == IP_TTL) || (ip6 && c->cmsg_type == IPV6_HOPLIMIT))
+			d->ttl = (uint8_t)value;
+		else if (ip6 && c->cmsg_type == IPV6_TCLASS)
+			d->tos = (uint8_t)value;
+		else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO && value > 0)
+			d->segment = (size_t)value;
+	}
+}
+
+static int udp_recv(void *sock, struct udp_datagram *datagrams, int n)
 {
 	struct udp_sock *s = sock;
 	struct sockaddr_storage from[BATCH];
+	union control control[BATCH];
 	struct mmsghdr m[BATCH];
 	int got, kept = 0;
 
@@ -166,16 +263,21 @@ static int udp_recv(void *sock, struct iovec *datagrams, int n)
 	for (int i = 0; i < n; i++)
 		m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
 						.msg_namelen = sizeof(from[i]),
-						.msg_iov = &datagrams[i],
-						.msg_iovlen = 1 };
+						.msg_iov = &datagrams[i].payload,
+						.msg_iovlen = 1,
+						.msg_control = &control[i],
+						.msg_controllen = sizeof(control[i]) };
 	got = recvmmsg(s->fd, m, (unsigned)n, MSG_DONTWAIT, NULL);
 	if (got < 0)
 		return -errno;
 	for (int i = 0; i < got; i++) {
+		struct udp_datagram *d = &datagrams[kept];
+
 		if (!from_peer(s, &from[i]))
 			continue;
-		datagrams[i].iov_len = m[i].msg_len;
-		datagrams[kept++] = datagrams[i];
+		d->payload = (struct iovec){ datagrams[i].payload.iov_base, m[i].msg_len };
+		take_control(&m[i].msg_hdr, d);
+		kept++;
 	}
 	return kept;
 }

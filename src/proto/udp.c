@@ -324,11 +324,14 @@ void udp_flow_watch(struct env *env, struct udp_flow *f)
 					     (list_empty(&f->queue) ? 0u : UDP_HOST_WRITE));
 }
 
-int udp_to_guest(struct env *env, struct udp_flow *f, const void *data, size_t len)
+int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram *d,
+		 const void *data, size_t len)
 {
 	const struct flow_key *key = &f->flow.key;
 	struct guest_out out = { .src = key->peer,
 				 .dst = key->guest,
+				 .ttl = d->ttl,
+				 .tos = d->tos,
 				 .flow_label = flow_table_label(&env->flows, key),
 				 .bulk = true };
 	int rc = guest_send_udp(env, &out, key->peer_port, key->guest_port, data, len);
@@ -379,11 +382,19 @@ static void deliver(struct env *env)
 {
 	struct udp *u = env->udp;
 
-	for (; u->rx_next < u->rx_end; u->rx_next++) {
-		const struct iovec *d = &u->rx_iov[u->rx_next];
+	while (u->rx_next < u->rx_end) {
+		const struct udp_datagram *d = &u->rx_got[u->rx_next];
+		size_t left = d->payload.iov_len - u->rx_offset;
+		size_t len = left < d->segment ? left : d->segment;
 
-		if (udp_to_guest(env, u->rx_flow, d->iov_base, d->iov_len) == -ENOBUFS)
+		if (udp_to_guest(env, u->rx_flow, d, (uint8_t *)d->payload.iov_base + u->rx_offset,
+				 len) == -ENOBUFS)
 			return;
+		u->rx_offset += len;
+		if (u->rx_offset == d->payload.iov_len) {
+			u->rx_next++;
+			u->rx_offset = 0;
+		}
 	}
 	u->rx_flow = NULL;
 }
@@ -391,8 +402,8 @@ static void deliver(struct env *env)
 static int read_batch(struct udp *u, struct udp_flow *f)
 {
 	for (int i = 0; i < UDP_RX; i++)
-		u->rx_iov[i] = (struct iovec){ u->rx + (size_t)i * RX_STRIDE, UDP_PAYLOAD_MAX };
-	return u->ops->recv(f->sock, u->rx_iov, UDP_RX);
+		u->rx_got[i].payload = (struct iovec){ u->rx + (size_t)i * RX_STRIDE, UDP_PAYLOAD_MAX };
+	return u->ops->recv(f->sock, u->rx_got, UDP_RX);
 }
 
 static void receive(struct env *env, struct udp_flow *f)

@@ -72,7 +72,7 @@ int udp_from_client(struct env *env, struct udp_client_sock *via, const struct e
 		return -err;
 	if (f->via)
 		set_client(f, via, client, local);
-	if (udp_to_guest(env, f, data, len) != -ENOBUFS || udp_client_room(env, via))
+	if (udp_to_guest(env, f, &(struct udp_datagram){ .ttl = 0 }, data, len) != -ENOBUFS || udp_client_room(env, via))
 		return 0;
 	return -ENOBUFS;
 }

@@ -84,7 +84,7 @@ static int sock_send(void *sock, const struct iovec *d, int n)
 	return n;
 }
 
-static int sock_recv(void *sock, struct iovec *d, int n)
+static int sock_recv(void *sock, struct udp_datagram *d, int n)
 {
 	struct fake_udp_sock *s = sock;
 	int got = 0, error = s->recv_error_once;
@@ -96,10 +96,13 @@ static int sock_recv(void *sock, struct iovec *d, int n)
 	for (; got < n && s->next_ready < s->n_ready; got++) {
 		const struct fake_datagram *r = &s->ready[s->next_ready++];
 
-		must(r->len <= d[got].iov_len);
+		must(r->len <= d[got].payload.iov_len);
 		if (r->len)
-			memcpy(d[got].iov_base, r->data, r->len);
-		d[got].iov_len = r->len;
+			memcpy(d[got].payload.iov_base, r->data, r->len);
+		d[got].payload.iov_len = r->len;
+		d[got].segment = s->segment ? s->segment : r->len;
+		d[got].ttl = s->reply_ttl;
+		d[got].tos = s->reply_tos;
 	}
 	return got ? got : -EAGAIN;
 }

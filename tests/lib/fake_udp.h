@@ -31,6 +31,8 @@ struct fake_udp_sock {
 	int send_error;	     /* errno of the next send(); stays */
 	int send_error_once; /* errno of the next send() alone, as of a pending ICMP error */
 	int recv_error_once;
+	size_t segment; /* of what recv() yields; 0: one datagram each */
+	uint8_t reply_ttl, reply_tos;
 	int room; /* datagrams that send() still takes; -1: no limit */
 };
 

@@ -635,6 +635,49 @@ START_TEST(link_lost_with_datagrams_on_both_sides)
 }
 END_TEST
 
+/* TTL, DSCP and ECN of answers, which may come several at a time. */
+START_TEST(answers_as_they_came)
+{
+	struct fake_udp_sock *s;
+	struct pkt p;
+
+	begin();
+	guest_says(PEER, 5000, 7, "hello");
+	s = fake_udp_sock(&host, 0);
+	s->segment = 4;
+	s->reply_ttl = 57;
+	s->reply_tos = 0xb9;
+	host_says(0, "one.two.thr");
+	ck_assert_uint_eq(g.n_frames, 3);
+	assert_got(0, PEER, "one.");
+	assert_got(1, PEER, "two.");
+	assert_got(2, PEER, "thr");
+	ck_assert_int_eq(pkt_decode(g.frames[2].data, g.frames[2].len, &p), DROP_NONE);
+	ck_assert_uint_eq(p.ttl, 57);
+	ck_assert_uint_eq(p.tos, 0xb9);
+	ck_assert_uint_eq(only_flow()->packets_in, 3);
+	end();
+}
+END_TEST
+
+/* The link gets full in the middle of them: the rest waits, and nothing comes twice. */
+START_TEST(segments_wait_for_room)
+{
+	begin();
+	guest_says(PEER, 5000, 7, "hello");
+	fake_udp_sock(&host, 0)->segment = 4;
+	g.room = 2;
+	host_says(0, "one.two.thr.four");
+	ck_assert_uint_eq(g.n_frames, 2);
+	g.room = -1;
+	udp_room(&g.env);
+	ck_assert_uint_eq(g.n_frames, 4);
+	assert_got(2, PEER, "thr.");
+	assert_got(3, PEER, "four");
+	end();
+}
+END_TEST
+
 #define PEER6 "2001:db8:1::2"
 
 /* To PEER6, hop limit 1. */
@@ -743,7 +786,7 @@ START_TEST(port_unreachable_from_the_guest_over_ip6)
 }
 END_TEST
 
-SUITE_MAIN("udp", over_ip6_exactly, errors_over_ip6, fragments_of_ip6_may_be_cut_again,
+SUITE_MAIN("udp", answers_as_they_came, segments_wait_for_room, over_ip6_exactly, errors_over_ip6, fragments_of_ip6_may_be_cut_again,
 	   port_unreachable_from_the_guest_over_ip6, there_and_back_exactly, gateway_is_the_hosts_loopback, flows_do_not_mix,
 	   all_sizes, a_batch_is_one_send, ttl_tos_and_df_go_along,
 	   what_the_socket_does_not_take_waits, queues_are_bounded, error_of_a_router_exactly,

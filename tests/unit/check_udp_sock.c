@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,17 +80,21 @@ static uint16_t local_port(void *s)
 	return e.port;
 }
 
+static struct udp_datagram received; /* by receive(), last */
+
 /* One datagram, within the deadline; its length. */
 static ssize_t receive(void *s, void *buf, size_t size)
 {
-	struct iovec iov = { buf, size };
+	struct udp_datagram d = { .payload = { buf, size } };
 	struct pollfd nothing = { .fd = -1 };
 
 	for (int ms = 0; ms < WAIT_MS; ms++) {
-		int n = ops->recv(s, &iov, 1);
+		int n = ops->recv(s, &d, 1);
 
-		if (n == 1)
-			return (ssize_t)iov.iov_len;
+		if (n == 1) {
+			received = d;
+			return (ssize_t)d.payload.iov_len;
+		}
 		ck_assert(n == -EAGAIN || n == 0);
 		poll(&nothing, 0, 1);
 	}
@@ -158,6 +163,7 @@ START_TEST(batches)
 	struct endpoint peer, own;
 	struct sockaddr_storage sa;
 	socklen_t len;
+	static struct udp_datagram got_all[200];
 	uint8_t in[200];
 	int fd, sent = 0, got = 0;
 	void *s;
@@ -185,15 +191,17 @@ START_TEST(batches)
 		ck_assert_int_eq(sendto(fd, &byte, 1, 0, (struct sockaddr *)&sa, len), 1);
 	}
 	memset(in, 0xff, sizeof(in));
+	for (int i = 0; i < 200; i++)
+		got_all[i].payload = d[i];
 	while (got < 200) {
-		int n = ops->recv(s, d + got, 200 - got);
+		int n = ops->recv(s, got_all + got, 200 - got);
 
 		ck_assert_int_gt(n, 0);
 		got += n;
 	}
 	for (uint8_t i = 0; i < 200; i++)
-		ck_assert_uint_eq(*(uint8_t *)d[i].iov_base, i);
-	ck_assert_int_eq(ops->recv(s, d, 1), -EAGAIN);
+		ck_assert_uint_eq(*(uint8_t *)got_all[i].payload.iov_base, i);
+	ck_assert_int_eq(ops->recv(s, got_all, 1), -EAGAIN);
 	ops->close(s);
 	close(fd);
 	end();
@@ -288,7 +296,7 @@ START_TEST(errors_of_the_network)
 	ck_assert_int_eq(ops->error(s, &e), -EAGAIN);
 	ck_assert_int_eq(send_text(s, "hello"), 1);
 	for (int ms = 0; ms < WAIT_MS && n == -EAGAIN; ms++) {
-		n = ops->recv(s, &(struct iovec){ in, sizeof(in) }, 1);
+		n = ops->recv(s, &(struct udp_datagram){ .payload = { in, sizeof(in) } }, 1);
 		poll(NULL, 0, n == -EAGAIN);
 	}
 	ck_assert_int_eq(n, -ECONNREFUSED);
@@ -348,5 +356,113 @@ START_TEST(outbound_address)
 }
 END_TEST
 
+/* Datagrams of one length leave together and arrive apart; what cannot leave so goes by itself. */
+START_TEST(trains)
+{
+	static const size_t lens[] = { 1000, 1000, 1000, 400, 1000, 0, 1000, 1000, 2000, 2000,
+				       30000, 30000, 30000, 7 };
+	enum { N = sizeof(lens) / sizeof(lens[0]) };
+	static uint8_t out[N][30000], in[65536];
+	struct endpoint peer;
+	struct iovec d[N];
+	int fd, sent = 0;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	for (int i = 0; i < N; i++) {
+		memset(out[i], 'a' + i, lens[i]);
+		d[i] = (struct iovec){ out[i], lens[i] };
+	}
+	while (sent < N) {
+		int n = ops->send(s, d + sent, N - sent);
+
+		ck_assert_int_gt(n, 0);
+		sent += n;
+	}
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(recv(fd, in, sizeof(in), 0), (ssize_t)lens[i]);
+		ck_assert(!memcmp(in, out[i], lens[i]));
+	}
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+/* What a peer sent together may arrive together. */
+START_TEST(segments)
+{
+	static uint8_t out[3500], in[65536];
+	struct endpoint peer, own;
+	struct sockaddr_storage sa;
+	size_t got = 0;
+	unsigned len;
+	int fd, segment = 1000;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	ops->local(s, &own);
+	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+	ck_assert_int_eq(sendto(fd, out, sizeof(out), 0, (struct sockaddr *)&sa, len), sizeof(out));
+	while (got < sizeof(out)) {
+		ssize_t n = receive(s, in, sizeof(in));
+
+		got += (size_t)n;
+		ck_assert_uint_eq(received.segment, n < segment ? (size_t)n : (size_t)segment);
+	}
+	ck_assert_uint_eq(got, sizeof(out));
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+static void check_ip_header_of_answers(bool ip6)
+{
+	struct addr loopback = ip6 ? ADDR_LOOPBACK6 : addr_ip4(0x7f000001);
+	struct endpoint peer = { loopback, 0 }, own;
+	struct sockaddr_storage sa;
+	unsigned len = endpoint_to_sockaddr(&peer, (struct sockaddr *)&sa);
+	int level = ip6 ? IPPROTO_IPV6 : IPPROTO_IP, fd, ttl = 33, tos = 0xb9;
+	char in[16];
+	void *s;
+
+	begin();
+	fd = socket(ip6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(fd, 0);
+	if (bind(fd, (struct sockaddr *)&sa, len)) {
+		close(fd);
+		end();
+		return; /* a host without IPv6 */
+	}
+	peer = name_of(fd);
+	s = sock_open(&peer, 0);
+	ops->local(s, &own);
+	ck_assert(addr_eq(&own.addr, &loopback));
+	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	setsockopt(fd, level, ip6 ? IPV6_UNICAST_HOPS : IP_TTL, &ttl, sizeof(ttl));
+	setsockopt(fd, level, ip6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
+	ck_assert_int_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, len), 1);
+	ck_assert_int_eq(receive(s, in, sizeof(in)), 1);
+	ck_assert_uint_eq(received.ttl, 33);
+	ck_assert_uint_eq(received.tos, 0xb9);
+	ops->close(s);
+	close(fd);
+	end();
+}
+
+START_TEST(ip_header_of_answers)
+{
+	check_ip_header_of_answers(false);
+	check_ip_header_of_answers(true);
+}
+END_TEST
+
 SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, never_connected_to_itself,
-	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address)
+	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address, trains,
+	   segments, ip_header_of_answers)
