@@ -19,8 +19,9 @@ import qemu
 sys.path += [str(pathlib.Path(__file__).resolve().parents[1] / part)
              for part in ("lib", "integration")]
 from lab.checks import check, contains, equal                                  # noqa: E402
-from lab.lab import DNS_ADDR, HOST_ADDR, ROUTER_ADDR, SERVER_ADDR, Lab          # noqa: E402
-from lab.servers import TcpServer, sha256                                      # noqa: E402
+from lab.lab import (DNS_ADDR, HOST_ADDR, PREFIX6, ROUTER_ADDR, ROUTER_ADDR6,   # noqa: E402
+                     SERVER_ADDR, SERVER_ADDR6, Lab)
+from lab.servers import HttpServer, TcpServer, pattern, sha256                 # noqa: E402
 
 PORT_HOST, PORT_GUEST = 2222, 22
 SITE = "www.lab.example"
@@ -77,7 +78,8 @@ class Tour:
     def take(self):
         """All steps but the last."""
         for method in (self.start, self.boot, self.lease, self.ping, self.traceroute,
-                       self.resolve, self.forward, self.flows, self.fetch):
+                       self.ip6, self.ping6, self.fetch6, self.resolve, self.forward,
+                       self.flows, self.fetch):
             self.step(method)
 
     def run(self, command, seconds=EVENT_DEADLINE):
@@ -87,6 +89,7 @@ class Tour:
         return output
 
     def start(self):
+        self.lab.add_ip6()
         self.lab.name_server()
         self.web = HalfwayServer(self.lab, 64 << 20)
         self.daemon = self.lab.daemon().start("-t", f"{PORT_HOST}:{PORT_GUEST}")
@@ -121,6 +124,26 @@ class Tour:
         hops = re.findall(r"^ *\d+ +(\S+)", said, re.M)
         equal(hops, [ROUTER_ADDR, SERVER_ADDR], "the route")
         return " -> ".join(hops)
+
+    def ip6(self):
+        """The address that the guest's kernel makes of what it is advertised."""
+        self.run("n=0; until ip -6 addr show dev eth0 scope global | grep -v tentative | grep inet6;"
+                 " do [ $((n += 1)) -lt 100 ] || break; sleep 0.1; done")
+        shown = self.run("ip -6 addr show dev eth0 scope global; ip -6 route")
+        addr = re.search(rf"inet6 ({PREFIX6}\S+)", shown)
+        route = re.search(r"^default via (\S+)", shown, re.M)
+        check(addr and route, shown)
+        return f"{addr[1]}, default route via {route[1]}"
+
+    def ping6(self):
+        said = self.run(f"ping -6 -c 3 -w 10 {ROUTER_ADDR6}")
+        return f"{ROUTER_ADDR6}: " + ", ".join(said.strip().splitlines()[-2:])
+
+    def fetch6(self):
+        port, size = HttpServer(self.lab, self.lab.server, "::").port, 1 << 20
+        said = self.run(f"wget -q -O - http://[{SERVER_ADDR6}]:{port}/{size} | sha256sum")
+        equal(said.split()[0], sha256(pattern(size)), "the sum")
+        return f"1 MiB by HTTP from {SERVER_ADDR6}, sha256 as it should be"
 
     def resolve(self):
         said = self.run(f"nslookup -type=a {SITE}")
