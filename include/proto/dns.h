@@ -49,7 +49,7 @@ struct dns_status {
 	struct dns_status_record {
 		char name[CONF_NAME_MAX];
 		struct addr addr;
-	} records[CONF_RECORDS_MAX + 2]; /* those of --dns-record, then the built-in names */
+	} records[CONF_RECORDS_MAX + 4]; /* those of --dns-record, then the built-in names */
 };
 
 /* NULL without memory, or when a name in env->conf->records is none (which is logged). */

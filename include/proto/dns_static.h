@@ -31,7 +31,16 @@ bool dns_static_find(const struct dns_static *s, const struct net *net,
 		     const struct dns_query *q, struct addr addrs[static DNS_STATIC_ADDRS_MAX],
 		     unsigned *n);
 
-/* What host.internal means now: the address that reaches the host's loopback. */
-struct addr dns_static_host(const struct net *net);
+#define DNS_STATIC_OWN 2
+
+/* A name that is built in, and the addresses that it has now: one of each family that the guest has,
+ * but for link-local ones, with which a name is of no use. */
+struct dns_static_own {
+	const char *name;
+	struct addr addrs[2];
+	unsigned n;
+};
+
+void dns_static_own(const struct net *net, struct dns_static_own own[static DNS_STATIC_OWN]);
 
 #endif

@@ -255,7 +255,7 @@ static void add_record(struct dns_status *s, const char *name, const struct addr
 void dns_get_status(const struct env *env, struct dns_status *s)
 {
 	const struct dns *d = env->dns;
-	struct addr host = dns_static_host(env->net);
+	struct dns_static_own own[DNS_STATIC_OWN];
 
 	*s = (struct dns_status){ .source = env->net->dns_source,
 				  .servers = d->servers,
@@ -268,6 +268,8 @@ void dns_get_status(const struct env *env, struct dns_status *s)
 	dns_servers_follow(&s->servers, env->net); /* as the next query will */
 	for (unsigned i = 0; i < env->conf->n_records; i++)
 		add_record(s, env->conf->records[i].name, &env->conf->records[i].addr);
-	add_record(s, "host.internal", &host);
-	add_record(s, "gateway.internal", &env->net->ip4.gateway);
+	dns_static_own(env->net, own);
+	for (int i = 0; i < DNS_STATIC_OWN; i++)
+		for (unsigned k = 0; k < own[i].n; k++)
+			add_record(s, own[i].name, &own[i].addrs[k]);
 }

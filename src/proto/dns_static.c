@@ -4,8 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const uint8_t host_name[] = "\4host\10internal";
-static const uint8_t gateway_name[] = "\7gateway\10internal";
+static const struct {
+	const char *text;
+	const uint8_t *wire;
+	size_t len;
+} own_names[DNS_STATIC_OWN] = {
+	{ "host.internal", (const uint8_t *)"\4host\10internal", 15 },
+	{ "gateway.internal", (const uint8_t *)"\7gateway\10internal", 18 },
+};
 
 int dns_static_init(struct dns_static *s, const struct conf *conf)
 {
@@ -33,9 +39,25 @@ void dns_static_free(struct dns_static *s)
 	*s = (struct dns_static){ .names = NULL };
 }
 
-struct addr dns_static_host(const struct net *net)
+static void add_own(struct dns_static_own *own, const struct net_ip *ip, const struct addr *addr)
 {
-	return net->ip4.map_loopback_set ? net->ip4.map_loopback : net->ip4.gateway;
+	if (ip->on && !addr_is_link_local(addr))
+		own->addrs[own->n++] = *addr;
+}
+
+static const struct addr *host_of(const struct net_ip *ip)
+{
+	return ip->map_loopback_set ? &ip->map_loopback : &ip->gateway;
+}
+
+void dns_static_own(const struct net *net, struct dns_static_own own[static DNS_STATIC_OWN])
+{
+	for (int i = 0; i < DNS_STATIC_OWN; i++)
+		own[i] = (struct dns_static_own){ .name = own_names[i].text };
+	add_own(&own[0], &net->ip4, host_of(&net->ip4));
+	add_own(&own[0], &net->ip6, host_of(&net->ip6));
+	add_own(&own[1], &net->ip4, &net->ip4.gateway);
+	add_own(&own[1], &net->ip6, &net->ip6.gateway);
 }
 
 static bool is_asked(const struct dns_query *q, const struct addr *a)
@@ -55,26 +77,28 @@ bool dns_static_find(const struct dns_static *s, const struct net *net,
 		     const struct dns_query *q, struct addr addrs[static DNS_STATIC_ADDRS_MAX],
 		     unsigned *n)
 {
+	struct dns_static_own own[DNS_STATIC_OWN];
 	bool known = false;
-	struct addr addr;
+	int i;
 
 	*n = 0;
-	for (unsigned i = 0; i < s->n; i++) {
-		if (!is_name(q, s->names[i].name, s->names[i].len))
+	for (unsigned k = 0; k < s->n; k++) {
+		if (!is_name(q, s->names[k].name, s->names[k].len))
 			continue;
 		known = true;
-		if (is_asked(q, &s->names[i].addr))
-			addrs[(*n)++] = s->names[i].addr;
+		if (is_asked(q, &s->names[k].addr))
+			addrs[(*n)++] = s->names[k].addr;
 	}
 	if (known)
 		return true; /* a record of the user's goes before a built-in name */
-	if (is_name(q, host_name, sizeof(host_name)))
-		addr = dns_static_host(net);
-	else if (is_name(q, gateway_name, sizeof(gateway_name)))
-		addr = net->ip4.gateway;
-	else
+	for (i = 0; i < DNS_STATIC_OWN; i++)
+		if (is_name(q, own_names[i].wire, own_names[i].len))
+			break;
+	if (i == DNS_STATIC_OWN)
 		return false;
-	if (is_asked(q, &addr))
-		addrs[(*n)++] = addr;
+	dns_static_own(net, own);
+	for (unsigned k = 0; k < own[i].n; k++)
+		if (is_asked(q, &own[i].addrs[k]))
+			addrs[(*n)++] = own[i].addrs[k];
 	return true;
 }

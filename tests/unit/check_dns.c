@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "lib/dns_client.h"
 #include "lib/suite.h"
+#include "proto/dns_static.h"
 
 static const struct dns_made good = { .n_answers = 1, .ttl = 60 };
 
@@ -323,6 +324,8 @@ END_TEST
 
 START_TEST(built_in_names)
 {
+	struct dns_static_own own[DNS_STATIC_OWN];
+
 	client_start(0);
 	g.net.ip4.map_loopback = addr_ip4(0x0a000263);
 	assert_address("host.internal", 0x0a000263);
@@ -330,6 +333,15 @@ START_TEST(built_in_names)
 	assert_nodata("host.internal", DNS_TYPE_AAAA);
 	g.net.ip4.map_loopback_set = false;
 	assert_address("Host.Internal", 0x0a000202);
+	/* of IPv6 what can be reached by its address alone */
+	g.net.ip6.map_loopback = addr_of("fd00::2");
+	dns_static_own(&g.net, own);
+	ck_assert_uint_eq(own[0].n, 2);
+	ck_assert(addr_eq(&own[0].addrs[1], &g.net.ip6.map_loopback));
+	ck_assert_uint_eq(own[1].n, 1);
+	assert_nodata("gateway.internal", DNS_TYPE_AAAA);
+	g.net.ip6.on = false;
+	assert_nodata("host.internal", DNS_TYPE_AAAA);
 	client_finish();
 	/* a record of the user's goes first */
 	client_setup(0);
