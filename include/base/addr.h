@@ -35,6 +35,7 @@ struct mac {
 
 #define ADDR_ANY6      ((struct addr){ .b = { 0 } })
 #define ADDR_LOOPBACK6 ((struct addr){ .b = { [15] = 1 } })
+#define ADDR_ALL_NODES6 ((struct addr){ .b = { 0xff, 0x02, [15] = 1 } }) /* RFC 4291 2.7.1 */
 #define MAC_BROADCAST ((struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } })
 
 /* From an IPv4 address in host order. */
@@ -86,6 +87,12 @@ static inline bool endpoint_eq(const struct endpoint *a, const struct endpoint *
 static inline bool mac_eq(const struct mac *a, const struct mac *b)
 {
 	return !memcmp(a->b, b->b, MAC_LEN);
+}
+
+/* Where Ethernet frames to an IPv6 multicast address go (RFC 2464 7). */
+static inline struct mac mac_of_multicast6(const struct addr *a)
+{
+	return (struct mac){ { 0x33, 0x33, a->b[12], a->b[13], a->b[14], a->b[15] } };
 }
 
 /* The netmask of an IPv4 prefix length 0..32, host order. */
