@@ -18,6 +18,15 @@
 	X(link_blocked, "link.blocked", "times the guest did not read what we had for it")        \
 	X(arp_requests, "arp.requests", "ARP requests from the guest")                            \
 	X(arp_replies, "arp.replies", "ARP replies to the guest")                                 \
+	X(ndp_router_solicitations, "ndp.router-solicitations",                                   \
+	  "router solicitations from the guest")                                                  \
+	X(ndp_router_advertisements, "ndp.router-advertisements",                                 \
+	  "router advertisements to the guest")                                                   \
+	X(ndp_neighbor_solicitations, "ndp.neighbor-solicitations",                               \
+	  "neighbor solicitations from the guest")                                                \
+	X(ndp_neighbor_advertisements, "ndp.neighbor-advertisements",                             \
+	  "neighbor advertisements to the guest")                                                 \
+	X(ndp_left_out, "ndp.left-out", "options and names left out of router advertisements")    \
 	X(dhcp_discovers, "dhcp.discovers", "DHCPDISCOVERs from the guest")                        \
 	X(dhcp_requests, "dhcp.requests", "DHCPREQUESTs from the guest")                           \
 	X(dhcp_declines, "dhcp.declines", "DHCPDECLINEs from the guest")                           \

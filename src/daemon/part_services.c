@@ -7,6 +7,7 @@
 #include "loop/edge.h"
 #include "proto/dhcp4.h"
 #include "proto/dns_tcp.h"
+#include "proto/ndp.h"
 #include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
 
@@ -18,6 +19,7 @@ int part_services_start(struct daemon *d)
 	d->icmp_socks = (struct icmp_socks){ d->loop, env };
 	d->dns_socks = (struct dns_sock_host){ env, d->loop };
 	env->reassembly = reassembly_new(env);
+	env->ndp = ndp_new(env);
 	env->dhcp4 = dhcp4_new(env);
 	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
 	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
@@ -27,7 +29,8 @@ int part_services_start(struct daemon *d)
 	env->tcp = tcp_new(env, &tcp_sock_dialer);
 	if (env->tcp)
 		tcp_set_service(env->tcp, &dns_tcp_service);
-	if (env->reassembly && env->dhcp4 && env->dns && env->udp && env->icmp && env->tcp && d->edges)
+	if (env->reassembly && env->ndp && env->dhcp4 && env->dns && env->udp && env->icmp && env->tcp &&
+	    d->edges)
 		return 0;
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
@@ -42,6 +45,7 @@ void part_services_stop(struct daemon *d)
 	icmp_free(d->env.icmp);
 	udp_free(d->env.udp);
 	dhcp4_free(d->env.dhcp4);
+	ndp_free(d->env.ndp);
 	if (d->env.reassembly)
 		reassembly_reset(&d->env);
 	reassembly_free(d->env.reassembly);

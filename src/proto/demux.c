@@ -7,6 +7,7 @@
 #include "proto/guest.h"
 #include "proto/guest_addr.h"
 #include "proto/icmp.h"
+#include "proto/ndp.h"
 #include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
 #include "proto/udp.h"
@@ -54,8 +55,16 @@ static enum drop udp_handler(struct env *env, const struct pkt *p)
 	return env->udp ? udp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 
+static bool is_for_ndp(const struct env *env, const struct pkt *p)
+{
+	return env->ndp && p->proto == IP_ICMP6 && p->icmp.type >= ICMP6_TYPE_ROUTER_SOLICITATION &&
+	       p->icmp.type <= ICMP6_TYPE_REDIRECT;
+}
+
 static enum drop icmp_handler(struct env *env, const struct pkt *p)
 {
+	if (is_for_ndp(env, p))
+		return ndp_from_guest(env, p);
 	if (env->conf->no_icmp)
 		return prohibit(env, p);
 	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
@@ -193,6 +202,7 @@ void demux_guest_up(struct env *env)
 	env->guest.connected = true;
 	env->guest.changed_ns = env->now_ns;
 	arp_announce(env);
+	ndp_announce(env);
 	demux_room(env); /* there was none without a link */
 }
 
