@@ -13,10 +13,11 @@ int value_number(const char *text, unsigned min, unsigned max, unsigned *n);
 /* As value_number(), with k or M behind it for 1024 or 1024 * 1024. */
 int value_size(const char *text, unsigned min, unsigned max, unsigned *n);
 
-/* An IPv4 address that one host can have: not 0.0.0.0/8, multicast or beyond. */
-int value_unicast4(const char *text, struct addr *a);
+/* An address that one host can have: not 0.0.0.0/8, ::, multicast or what is beyond that. */
+int value_unicast(const char *text, struct addr *a);
 
-/* "192.0.2.1/24"; `*has_prefix` tells whether the length was there, which is 0..32. */
+/* "192.0.2.1/24", "2001:db8::1/64"; `*has_prefix` tells whether the length was there, which is
+ * 0..32 or 0..128. */
 int value_address_prefix(const char *text, struct addr *a, uint8_t *prefix_len, bool *has_prefix);
 
 /* "255.255.255.0", or "24". */

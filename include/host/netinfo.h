@@ -4,16 +4,24 @@
 
 #include "proto/conf.h"
 
-struct netinfo {
+/* One family. */
+struct netinfo_ip {
 	char interface[CONF_INTERFACE_MAX]; /* "" without one */
-	bool has_address, has_gateway;
+	bool has_address;
+	bool has_route, has_gateway; /* a default route; it leads through a router */
 	struct addr address, gateway;
-	uint8_t prefix_len;
+	uint8_t prefix_len; /* of the address */
 };
 
-/* Asks the kernel (rtnetlink(7)) for the interface named, or that of the IPv4 default route
- * with the lowest metric if NULL: its address and the gateway of its default route.  What the
+struct netinfo {
+	struct netinfo_ip ip4, ip6;
+};
+
+/* Asks the kernel (rtnetlink(7)) for the interface named, or that of the family's default route
+ * with the lowest metric if NULL: its address and the gateway of its default route.  Of several
+ * IPv6 addresses that is one to be found by: not deprecated, not about to be given up as a
+ * duplicate, global rather than unique local, stable rather than temporary (RFC 8981).  What the
  * host does not have stays unset.  0 or -errno; -ENODEV when no interface has that name. */
-int netinfo_read(const char *interface, struct netinfo *info);
+int netinfo_read(bool ip6, const char *interface, struct netinfo_ip *info);
 
 #endif

@@ -11,14 +11,14 @@
 
 struct resolv_conf {
 	struct addr servers[NET_UPSTREAMS_MAX]; /* in order, each once */
+	char links[NET_UPSTREAMS_MAX][CONF_INTERFACE_MAX]; /* eth0 of fe80::1%eth0; "": none */
 	unsigned n_servers;
 	char search[CONF_SEARCH_MAX][CONF_NAME_MAX];
 	unsigned n_search;
 };
 
 /* Reads text, which need not end with zero.  Lines that make no sense are passed over, as the
- * C library does; so are servers beyond NET_UPSTREAMS_MAX and those with a scope
- * (fe80::1%eth0). */
+ * C library does; so are servers beyond NET_UPSTREAMS_MAX. */
 void resolv_conf_parse(const char *text, size_t len, struct resolv_conf *rc);
 
 /* Reads the file.  0 or -errno, with an empty result. */

@@ -43,6 +43,10 @@ void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip
  * of the guest leaves through. */
 unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa);
 
+/* The same where a link-local address is of the link of `interface`, if that is not "". */
+unsigned sock_peer_on(const struct net *net, const struct endpoint *e, const char *interface,
+		      struct sockaddr *sa);
+
 /* Has the socket queue the ICMP errors that come for it. */
 void sock_set_errors(int fd, bool ip6);
 

@@ -49,6 +49,27 @@ struct conf_limits {
 	unsigned control_clients; /* 64 */
 };
 
+/* What is there once for each family.  *_set says that the command line fixed it. */
+struct conf_ip {
+	bool off; /* the guest is not given this family */
+	bool address_set, cidr_set, gateway_set;
+	struct addr address;
+	uint8_t cidr_len;    /* the length given with the address */
+	struct addr gateway; /* IPv6: if link-local, that of the router; else only a name for the host */
+	bool private_net;    /* a network of the guest's own, not the host's addresses */
+	struct addr private_prefix;
+	uint8_t private_prefix_len; /* IPv6: always 64 */
+
+	bool map_loopback_set, map_guest_set;
+	struct addr map_loopback, map_guest;
+	bool outbound_set;
+	struct addr outbound;
+	const char *outbound_interface;
+
+	bool dns_forward_set;
+	struct addr dns_forward;
+};
+
 struct conf {
 	/* link */
 	const char *socket_path; /* NULL with fd */
@@ -60,19 +81,15 @@ struct conf {
 	const char *pid_path, *log_path, *control_path, *status_path;
 	unsigned log_size; /* bytes that the log file may take; 1048576 */
 
-	/* what the guest gets; *_set says that the command line fixed it */
-	bool address_set, gateway_set, mtu_set;
-	bool cidr_set, netmask_set; /* which of these two lengths was given, with the address or
-				       by itself; never both */
-	uint8_t cidr_len, netmask_len;
-	struct addr address, gateway;
+	/* what the guest gets */
+	struct conf_ip ip4, ip6;
+	bool netmask_set; /* never together with ip4.cidr_set */
+	uint8_t netmask_len;
+	bool mtu_set;
 	uint16_t mtu; /* 0: not told to the guest */
 	struct mac mac;
-	const char *interface;			/* template for address and route, NULL: default route's */
-	const char *hostname, *fqdn;		/* NULL: none */
-	bool private_net;			/* --private: the classic layout, not the host's addresses */
-	struct addr private_prefix;
-	uint8_t private_prefix_len;
+	const char *interface;		/* template for address and route, NULL: default route's */
+	const char *hostname, *fqdn;	/* NULL: none */
 
 	/* DNS */
 	struct addr dns[CONF_DNS_MAX];
@@ -81,8 +98,8 @@ struct conf {
 	char search[CONF_SEARCH_MAX][CONF_NAME_MAX];
 	unsigned n_search;
 	bool search_set;
-	bool dns_forward_set, dns_host_set;
-	struct addr dns_forward, dns_host;
+	bool dns_host_set;
+	struct addr dns_host;
 	bool no_dns_relay, no_dhcp_dns, no_dhcp_search;
 	struct conf_dns_record records[CONF_RECORDS_MAX];
 	unsigned n_records;
@@ -94,12 +111,7 @@ struct conf {
 	bool no_tcp, no_udp, no_icmp, no_dhcp;
 	bool no_ndp, no_ra, no_dhcp6; /* no_ra: neighbor discovery without being a router */
 
-	/* address mapping */
-	bool no_map_gateway, map_loopback_set, map_guest_set;
-	struct addr map_loopback, map_guest;
-	bool outbound_set;
-	struct addr outbound;
-	const char *outbound_interface;
+	bool no_map_gateway; /* the gateway does not stand for the host's loopback */
 
 	/* forwards: the option texts, in order; proto/forward reads them */
 	const char **tcp_forwards, **udp_forwards;

@@ -1,7 +1,7 @@
 /* proto/net.h: the network as the guest sees it, and how its addresses map to the host's.
  *
- * Computed from the command line and the host's state at the start; resolvers and search list
- * follow resolv.conf.
+ * Computed from the command line and the host's state; addresses follow the host's, resolvers
+ * and search list resolv.conf.
  */
 #ifndef PROTO_NET_H
 #define PROTO_NET_H
@@ -64,6 +64,8 @@ struct net {
 	unsigned n_dns_relay;
 	struct addr upstreams[NET_UPSTREAMS_MAX]; /* the host's resolvers */
 	unsigned n_upstreams;
+	/* the interface through which a link-local one is reached, "": not told */
+	char upstream_links[NET_UPSTREAMS_MAX][CONF_INTERFACE_MAX];
 };
 
 /* The family of an address. */
@@ -74,6 +76,9 @@ static inline const struct net_ip *net_ip(const struct net *net, const struct ad
 
 /* Whether the relay answers DNS at this address. */
 bool net_is_dns(const struct net *net, const struct addr *a);
+
+/* The interface that a resolver of the host is reached through, "" where any will do. */
+const char *net_upstream_link(const struct net *net, const struct addr *a);
 
 /* The address on the host's network that the guest means by `dst`. */
 struct addr net_to_host(const struct net *net, const struct addr *dst);

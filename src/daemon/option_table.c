@@ -100,12 +100,47 @@ static int set_mtu(struct conf *c, const struct option_row *row, const char *val
 	return 0;
 }
 
+/* The settings of the address's family. */
+static struct conf_ip *ip_of(struct conf *c, const struct addr *a)
+{
+	return addr_is_ip4(a) ? &c->ip4 : &c->ip6;
+}
+
+static int set_ip4_only(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->ip6.off = true;
+	c->ip4.off = false;
+	return 0;
+}
+
+static int set_ip6_only(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->ip4.off = true;
+	c->ip6.off = false;
+	return 0;
+}
+
+/* Whether the guest can be given it: IPv6's link-local address it makes itself, and the first
+ * of a network is that of its routers (RFC 4291 2.6.1). */
+static bool is_for_guest(const struct addr *a)
+{
+	return !addr_is_loopback(a) && (addr_is_ip4(a) || (!addr_is_link_local(a) && a->q[1]));
+}
+
 static int set_address(struct conf *c, const struct option_row *row, const char *value)
 {
-	if (value_address_prefix(value, &c->address, &c->cidr_len, &c->cidr_set) ||
-	    addr_is_loopback(&c->address))
+	struct conf_ip *ip;
+	struct addr a;
+	uint8_t len;
+	bool cidr;
+
+	if (value_address_prefix(value, &a, &len, &cidr) || !is_for_guest(&a))
 		return -EINVAL;
-	c->address_set = true;
+	ip = ip_of(c, &a);
+	ip->address_set = true;
+	ip->address = a;
+	ip->cidr_set = cidr;
+	ip->cidr_len = len;
 	return 0;
 }
 
@@ -124,47 +159,62 @@ static int set_mac(struct conf *c, const struct option_row *row, const char *val
 }
 
 /* An address that the guest can use for something of the host: no loopback. */
-static int read_visible(const char *value, struct addr *a, bool *set)
+static int read_visible(const char *value, struct addr *a)
 {
-	struct addr read;
-
-	if (value_unicast4(value, &read) || addr_is_loopback(&read))
-		return -EINVAL;
-	*a = read;
-	*set = true;
-	return 0;
+	return value_unicast(value, a) || addr_is_loopback(a) ? -EINVAL : 0;
 }
 
 static int set_gateway(struct conf *c, const struct option_row *row, const char *value)
 {
-	return read_visible(value, &c->gateway, &c->gateway_set);
+	struct addr a;
+
+	if (read_visible(value, &a))
+		return -EINVAL;
+	ip_of(c, &a)->gateway = a;
+	ip_of(c, &a)->gateway_set = true;
+	return 0;
 }
 
 static int set_outbound(struct conf *c, const struct option_row *row, const char *value)
 {
-	if (value_unicast4(value, &c->outbound))
+	struct addr a;
+
+	if (value_unicast(value, &a))
 		return -EINVAL;
-	c->outbound_set = true;
+	ip_of(c, &a)->outbound = a;
+	ip_of(c, &a)->outbound_set = true;
 	return 0;
 }
 
 static int set_map_loopback(struct conf *c, const struct option_row *row, const char *value)
 {
+	struct addr a;
+
 	if (!strcmp(value, "none")) {
 		c->no_map_gateway = true;
-		c->map_loopback_set = false;
+		c->ip4.map_loopback_set = c->ip6.map_loopback_set = false;
 		return 0;
 	}
-	return read_visible(value, &c->map_loopback, &c->map_loopback_set);
+	if (read_visible(value, &a))
+		return -EINVAL;
+	ip_of(c, &a)->map_loopback = a;
+	ip_of(c, &a)->map_loopback_set = true;
+	return 0;
 }
 
 static int set_map_guest(struct conf *c, const struct option_row *row, const char *value)
 {
+	struct addr a;
+
 	if (!strcmp(value, "none")) {
-		c->map_guest_set = false;
+		c->ip4.map_guest_set = c->ip6.map_guest_set = false;
 		return 0;
 	}
-	return read_visible(value, &c->map_guest, &c->map_guest_set);
+	if (read_visible(value, &a))
+		return -EINVAL;
+	ip_of(c, &a)->map_guest = a;
+	ip_of(c, &a)->map_guest_set = true;
+	return 0;
 }
 
 /* The lowest addresses are handed out: guest .15 must not be the broadcast address. */
@@ -174,28 +224,45 @@ static int set_private(struct conf *c, const struct option_row *row, const char 
 	uint8_t len;
 	bool cidr;
 
-	c->private_net = true;
+	c->ip4.private_net = true;
 	if (!value)
 		return 0;
-	if (value_address_prefix(value, &prefix, &len, &cidr) || !cidr || len < 8 || len > 27 ||
-	    addr_get_ip4(&prefix) & ~ip4_mask(len) || addr_is_loopback(&prefix))
+	if (value_address_prefix(value, &prefix, &len, &cidr) || !addr_is_ip4(&prefix) || !cidr ||
+	    len < 8 || len > 27 || addr_get_ip4(&prefix) & ~ip4_mask(len) ||
+	    addr_is_loopback(&prefix))
 		return -EINVAL;
-	c->private_prefix = prefix;
-	c->private_prefix_len = len;
+	c->ip4.private_prefix = prefix;
+	c->ip4.private_prefix_len = len;
+	return 0;
+}
+
+/* Addresses are made of 64 bits from a router and 64 of the guest's own (RFC 4862 5.5.3). */
+static int set_private6(struct conf *c, const struct option_row *row, const char *value)
+{
+	struct addr prefix;
+	uint8_t len;
+	bool cidr;
+
+	c->ip6.private_net = true;
+	if (!value)
+		return 0;
+	if (value_address_prefix(value, &prefix, &len, &cidr) || addr_is_ip4(&prefix) ||
+	    len != 64 || prefix.q[1] || addr_is_link_local(&prefix))
+		return -EINVAL;
+	c->ip6.private_prefix = prefix;
 	return 0;
 }
 
 static int set_dns(struct conf *c, const struct option_row *row, const char *value)
 {
 	struct addr a;
-	bool set;
 
 	if (!strcmp(value, "none")) {
 		c->dns_set = true;
 		c->n_dns = 0;
 		return 0;
 	}
-	if (read_visible(value, &a, &set))
+	if (read_visible(value, &a))
 		return -EINVAL;
 	if (c->n_dns == CONF_DNS_MAX)
 		return -E2BIG;
@@ -206,11 +273,9 @@ static int set_dns(struct conf *c, const struct option_row *row, const char *val
 
 static int set_ntp(struct conf *c, const struct option_row *row, const char *value)
 {
-	bool set;
-
 	if (c->n_ntp == CONF_NTP_MAX)
 		return -E2BIG;
-	if (read_visible(value, &c->ntp[c->n_ntp], &set))
+	if (read_visible(value, &c->ntp[c->n_ntp]))
 		return -EINVAL;
 	c->n_ntp++;
 	return 0;
@@ -218,7 +283,13 @@ static int set_ntp(struct conf *c, const struct option_row *row, const char *val
 
 static int set_dns_forward(struct conf *c, const struct option_row *row, const char *value)
 {
-	return read_visible(value, &c->dns_forward, &c->dns_forward_set);
+	struct addr a;
+
+	if (read_visible(value, &a))
+		return -EINVAL;
+	ip_of(c, &a)->dns_forward = a;
+	ip_of(c, &a)->dns_forward_set = true;
+	return 0;
 }
 
 static int set_dns_host(struct conf *c, const struct option_row *row, const char *value)
@@ -297,7 +368,7 @@ static int set_udp_ports(struct conf *c, const struct option_row *row, const cha
 #define LIMIT(member, text, most)                                                              \
 	.argument = "N", .initial = text, .set = set_number, FIELD(limits.member), .min = 1,   \
 	.max = (most)
-#define UNICAST "an IPv4 address of one host, other than loopback"
+#define UNICAST "an address of one host, other than loopback"
 
 /* clang-format off */
 const struct option_row option_rows[] = {
@@ -326,30 +397,39 @@ const struct option_row option_rows[] = {
 
 	{ "mtu", 'm', .argument = "BYTES", .initial = "65520", .section = "What the guest is given",
 	  .expects = "0 or a number from 68 to 65520", .set = set_mtu,
-	  .help = "MTU told by DHCP; 0 tells none" },
-	{ "address", 'a', .argument = "ADDRESS[/LENGTH]", .expects = UNICAST, .set = set_address,
-	  .help = "IPv4 address, and prefix length; if none is named, the host's" },
+	  .help = "MTU told to the guest; 0 tells none; below 1280 there is no IPv6" },
+	{ "address", 'a', .argument = "ADDRESS[/LENGTH]", .set = set_address,
+	  .expects = "an address of one host, neither loopback nor of fe80::/10",
+	  .help = "address, and prefix length, once for each family; if none is named, the "
+		  "host's" },
 	{ "netmask", 'n', .argument = "MASK", .expects = "a netmask or a prefix length",
-	  .set = set_netmask, .help = "netmask or prefix length" },
+	  .set = set_netmask, .help = "netmask or prefix length of IPv4" },
 	{ "mac-addr", 'M', .argument = "MAC", .initial = "9a:55:9a:55:9a:55", .set = set_mac,
 	  .expects = "the hardware address of one host, as in 9a:55:9a:55:9a:55",
 	  .help = "our own hardware address" },
 	{ "gateway", 'g', .argument = "ADDRESS", .expects = UNICAST, .set = set_gateway,
-	  .help = "gateway; if none is named, the host's" },
+	  .help = "gateway, once for each family; if none is named, the host's" },
 	{ "interface", 'i', .argument = "NAME", .expects = "the name of an interface",
 	  .set = set_interface, FIELD(interface),
 	  .help = "interface of the host whose address and gateway the guest is given" },
 	{ "private", .argument = "[CIDR]", .set = set_private,
 	  .expects = "a network with its length, from /8 to /27",
-	  .help = "a network of the guest's own, 10.0.2.0/24 or the one named: guest .15, gateway "
-		  ".2, DNS .3" },
+	  .help = "an IPv4 network of the guest's own, 10.0.2.0/24 or the one named: guest .15, "
+		  "gateway .2, DNS .3" },
+	{ "private6", .argument = "[CIDR]", .set = set_private6,
+	  .expects = "an IPv6 network of length /64",
+	  .help = "an IPv6 network of the guest's own, fd00::/64 or the one named: guest ::15, "
+		  "host ::2, DNS ::3" },
 	{ "hostname", 'H', .argument = "NAME", .expects = "a host name", .set = set_name,
 	  FIELD(hostname), .help = "host name" },
 	{ "fqdn", .argument = "NAME", .expects = "a host name", .set = set_name, FIELD(fqdn),
 	  .help = "host name with its domain" },
 	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = set_ntp,
-	  .help = "time server told by DHCP, up to four times" },
-	{ "no-dhcp", .help = "no DHCP server", FLAG(no_dhcp) },
+	  .help = "time server told by DHCP and DHCPv6, up to four times" },
+	{ "no-dhcp", .help = "no DHCP server for IPv4", FLAG(no_dhcp) },
+	{ "no-dhcpv6", .help = "no DHCPv6 server", FLAG(no_dhcp6) },
+	{ "no-ndp", .help = "no neighbor discovery, and no router, for IPv6", FLAG(no_ndp) },
+	{ "no-ra", .help = "no router advertisements", FLAG(no_ra) },
 	{ "lease-time", SECONDS(dhcp_lease, "86400"), .help = "how long a DHCP lease lasts" },
 
 	{ "dns", 'D', .argument = "ADDRESS", .expects = UNICAST " or none", .set = set_dns,
@@ -357,7 +437,7 @@ const struct option_row option_rows[] = {
 	  .help = "resolver told to the guest, up to eight times, or none; if none is named, those "
 		  "of resolv.conf" },
 	{ "dns-forward", .argument = "ADDRESS", .expects = UNICAST, .set = set_dns_forward,
-	  .help = "address at which the guest finds the host's resolvers" },
+	  .help = "address at which the guest finds the host's resolvers, once for each family" },
 	{ "dns-host", .argument = "ADDRESS", .expects = "an address of one host",
 	  .set = set_dns_host, .help = "resolver to relay to, rather than those of resolv.conf" },
 	{ "dns-record", .argument = "NAME=ADDRESS", .expects = "a name, '=' and an address",
@@ -365,29 +445,36 @@ const struct option_row option_rows[] = {
 	{ "no-dns-relay", .help = "DNS is ordinary traffic to postern", FLAG(no_dns_relay) },
 	{ "search", 'S', .argument = "DOMAIN", .expects = "a domain name", .set = set_search,
 	  .help = "search domain, up to six times, or none; if none is named, those of resolv.conf" },
-	{ "no-dhcp-dns", .help = "no resolvers in DHCP", FLAG(no_dhcp_dns) },
-	{ "no-dhcp-search", .help = "no search domains in DHCP", FLAG(no_dhcp_search) },
+	{ "no-dhcp-dns", .help = "no resolvers in DHCP, DHCPv6 and router advertisements",
+	  FLAG(no_dhcp_dns) },
+	{ "no-dhcp-search", .help = "no search domains there", FLAG(no_dhcp_search) },
 	{ "dns-timeout", SECONDS(dns_query, "2"), .help = "how long one resolver is waited for" },
 
-	{ "ipv4-only", '4', .section = "To the host's network", .set = set_nothing,
-	  .help = "no IPv6, as is always so" },
+	{ "ipv4-only", '4', .section = "To the host's network", .set = set_ip4_only,
+	  .help = "no IPv6; undoes --ipv6-only" },
+	{ "ipv6-only", '6', .set = set_ip6_only, .help = "no IPv4; undoes --ipv4-only" },
 	{ "no-tcp", .help = "no TCP", FLAG(no_tcp) },
 	{ "no-udp", .help = "no UDP", FLAG(no_udp) },
 	{ "no-icmp", .help = "no ICMP", FLAG(no_icmp) },
-	{ "outbound", 'o', .argument = "ADDRESS", .expects = "an IPv4 address of one host",
-	  .set = set_outbound, .help = "source address for traffic of the guest" },
+	{ "outbound", 'o', .argument = "ADDRESS", .expects = "an address of one host",
+	  .set = set_outbound,
+	  .help = "source address for traffic of the guest, once for each family" },
 	{ "outbound-if4", .argument = "NAME", .expects = "the name of an interface",
-	  .set = set_interface, FIELD(outbound_interface),
-	  .help = "interface for traffic of the guest, and for --interface" },
+	  .set = set_interface, FIELD(ip4.outbound_interface),
+	  .help = "interface for IPv4 traffic of the guest, and for --interface" },
+	{ "outbound-if6", .argument = "NAME", .expects = "the name of an interface",
+	  .set = set_interface, FIELD(ip6.outbound_interface),
+	  .help = "the same for IPv6" },
 	{ "map-host-loopback", .argument = "ADDRESS", .expects = UNICAST " or none",
 	  .set = set_map_loopback,
-	  .help = "address at which the guest finds the host's loopback, or none; if none is "
-		  "named, the gateway" },
+	  .help = "address at which the guest finds the host's loopback, once for each family, or "
+		  "none; if none is named, the gateway" },
 	{ "no-map-gw", .help = "the gateway does not stand for the host's loopback",
 	  FLAG(no_map_gateway) },
 	{ "map-guest-addr", .argument = "ADDRESS", .expects = UNICAST " or none",
 	  .set = set_map_guest,
-	  .help = "address at which the guest finds the host's own that equals the guest's" },
+	  .help = "address at which the guest finds the host's own that equals the guest's, once "
+		  "for each family" },
 
 	{ "tcp-ports", 't', .argument = "SPEC", .expects = "a list of ports",
 	  .set = set_tcp_ports, .section = "To the guest",

@@ -54,13 +54,14 @@ int value_size(const char *text, unsigned min, unsigned max, unsigned *n)
 	return *end ? -EINVAL : store_in_range(value, min, max, n);
 }
 
-int value_unicast4(const char *text, struct addr *a)
+int value_unicast(const char *text, struct addr *a)
 {
 	struct addr read;
 
-	if (addr_parse(text, &read) || !addr_is_ip4(&read))
+	if (addr_parse(text, &read) || addr_is_unspecified(&read) || addr_is_multicast(&read))
 		return -EINVAL;
-	if (!read.b[12] || read.b[12] >= 224) /* RFC 1122 3.2.1.3 (a); classes D and E */
+	/* RFC 1122 3.2.1.3 (a); class E */
+	if (addr_is_ip4(&read) && (!read.b[12] || read.b[12] >= 240))
 		return -EINVAL;
 	*a = read;
 	return 0;
@@ -71,15 +72,17 @@ int value_address_prefix(const char *text, struct addr *a, uint8_t *prefix_len,
 {
 	const char *slash = strchr(text, '/');
 	char address[ADDR_STR_MAX];
+	struct addr read;
 	unsigned len = 0;
 	size_t n = slash ? (size_t)(slash - text) : strlen(text);
 
-	if (n >= sizeof(address) || (slash && value_number(slash + 1, 0, 32, &len)))
+	if (n >= sizeof(address) || (slash && value_number(slash + 1, 0, 128, &len)))
 		return -EINVAL;
 	memcpy(address, text, n);
 	address[n] = '\0';
-	if (value_unicast4(address, a))
+	if (value_unicast(address, &read) || (addr_is_ip4(&read) && len > 32))
 		return -EINVAL;
+	*a = read;
 	*has_prefix = slash;
 	*prefix_len = (uint8_t)len;
 	return 0;

@@ -84,8 +84,10 @@ static void set_defaults(struct conf *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
-	c->private_prefix = addr_ip4(PRIVATE_PREFIX);
-	c->private_prefix_len = 24;
+	c->ip4.private_prefix = addr_ip4(PRIVATE_PREFIX);
+	c->ip4.private_prefix_len = 24;
+	c->ip6.private_prefix = (struct addr){ .b = { 0xfd } }; /* RFC 4193: fd00::/64 */
+	c->ip6.private_prefix_len = 64;
 	for (unsigned i = 0; i < n_option_rows; i++)
 		if (option_rows[i].initial &&
 		    option_rows[i].set(c, &option_rows[i], option_rows[i].initial))

@@ -131,7 +131,8 @@ static void tcp_ready(struct watch *w, unsigned events)
 static int open_fd(const struct net *net, const struct endpoint *server, bool tcp)
 {
 	struct sockaddr_storage sa;
-	socklen_t len = sock_peer(net, server, (struct sockaddr *)&sa);
+	socklen_t len = sock_peer_on(net, server, net_upstream_link(net, &server->addr),
+				     (struct sockaddr *)&sa);
 	int fd = socket(sa.ss_family,
 			(tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;

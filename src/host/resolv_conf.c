@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/name.h"
@@ -33,20 +34,24 @@ static bool word_is(const struct word *w, const char *text)
 
 static void add_server(struct resolv_conf *rc, const struct word *w)
 {
-	char text[ADDR_STR_MAX];
+	char text[ADDR_STR_MAX], *link = text;
 	struct addr a;
 
 	if (w->len >= sizeof(text) || rc->n_servers == NET_UPSTREAMS_MAX)
 		return;
 	memcpy(text, w->text, w->len);
 	text[w->len] = '\0';
+	strsep(&link, "%");
 	if (addr_parse(text, &a) || addr_is_multicast(&a))
+		return;
+	if (link && (!addr_is_link_local(&a) || addr_is_ip4(&a) || strlen(link) >= CONF_INTERFACE_MAX))
 		return;
 	if (addr_is_unspecified(&a)) /* what the C library takes for this host */
 		a = addr_ip4(0x7f000001);
 	for (unsigned i = 0; i < rc->n_servers; i++)
 		if (addr_eq(&rc->servers[i], &a))
 			return;
+	snprintf(rc->links[rc->n_servers], sizeof(rc->links[0]), "%s", link ? link : "");
 	rc->servers[rc->n_servers++] = a;
 }
 

@@ -81,11 +81,19 @@ void sock_set_udp_buffer(int fd)
 
 unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa)
 {
+	return sock_peer_on(net, e, "", sa);
+}
+
+unsigned sock_peer_on(const struct net *net, const struct endpoint *e, const char *interface,
+		      struct sockaddr *sa)
+{
 	unsigned len = endpoint_to_sockaddr(e, sa);
-	const char *interface = net->ip6.outbound_interface[0] ? net->ip6.outbound_interface
-							       : net->ip6.interface;
 	struct sockaddr_in6 in6;
 
+	if (!interface[0])
+		interface = net->ip6.outbound_interface;
+	if (!interface[0])
+		interface = net->ip6.interface;
 	if (addr_is_ip4(&e->addr) || !addr_is_link_local(&e->addr) || !interface[0])
 		return len;
 	memcpy(&in6, sa, sizeof(in6));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "proto/forward_conf.h"
+#include "wire/ip6.h"
 
 static int refuse(char *reason, size_t reason_max, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -53,56 +54,66 @@ static bool is_host_in(const struct addr *a, unsigned prefix_len)
 
 static int check_prefix(const struct conf *c, char *reason, size_t reason_max)
 {
-	unsigned len = c->cidr_set ? c->cidr_len : c->netmask_len;
+	const struct conf_ip *ip = &c->ip4;
+	unsigned len = ip->cidr_set ? ip->cidr_len : c->netmask_len;
 	char text[ADDR_STR_MAX];
 
-	addr_print(&c->address, text);
-	if (c->cidr_set && c->netmask_set)
+	addr_print(&ip->address, text);
+	if (ip->cidr_set && c->netmask_set)
 		return refuse(reason, reason_max,
 			      "--address '%s/%u' and --netmask '%u' exclude each other", text,
-			      c->cidr_len, c->netmask_len);
-	if (c->private_net && c->netmask_set)
+			      ip->cidr_len, c->netmask_len);
+	if (ip->private_net && c->netmask_set)
 		return refuse(reason, reason_max,
 			      "--netmask '%u' and --private exclude each other",
 			      c->netmask_len);
-	if (c->address_set && (c->cidr_set || c->netmask_set) && !is_host_in(&c->address, len))
+	if (ip->address_set && (ip->cidr_set || c->netmask_set) && !is_host_in(&ip->address, len))
 		return refuse(reason, reason_max,
 			      "--address '%s' is no host's in a network of length %u", text,
 			      len);
 	return 0;
 }
 
+/* IPv6 needs packets of 1,280 bytes on every link (RFC 8200 5). */
+static int check_mtu(const struct conf *c, char *reason, size_t reason_max)
+{
+	if (!c->ip4.off || !c->mtu || c->mtu >= IP6_MTU_MIN)
+		return 0;
+	return refuse(reason, reason_max, "--mtu '%u' is too small for --ipv6-only", c->mtu);
+}
+
 /* The guest could never reach what has its own address. */
-static int check_own_address(const struct conf *c, char *reason, size_t reason_max)
+static int check_own_address(const struct conf_ip *ip, char *reason, size_t reason_max)
 {
 	const struct {
 		bool set;
 		const struct addr *addr;
 		const char *option;
-	} others[] = { { c->gateway_set, &c->gateway, "gateway" },
-		       { c->map_loopback_set, &c->map_loopback, "map-host-loopback" },
-		       { c->map_guest_set, &c->map_guest, "map-guest-addr" },
-		       { c->dns_forward_set, &c->dns_forward, "dns-forward" } };
+	} others[] = { { ip->gateway_set, &ip->gateway, "gateway" },
+		       { ip->map_loopback_set, &ip->map_loopback, "map-host-loopback" },
+		       { ip->map_guest_set, &ip->map_guest, "map-guest-addr" },
+		       { ip->dns_forward_set, &ip->dns_forward, "dns-forward" } };
 	char text[ADDR_STR_MAX];
 
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (c->address_set && others[i].set && addr_eq(&c->address, others[i].addr))
+		if (ip->address_set && others[i].set && addr_eq(&ip->address, others[i].addr))
 			return refuse(reason, reason_max,
 				      "--%s '%s' is the guest's own address", others[i].option,
-				      addr_print(&c->address, text));
+				      addr_print(&ip->address, text));
 	return 0;
 }
 
 static int check_dns(const struct conf *c, char *reason, size_t reason_max)
 {
+	const struct conf_ip *forward = c->ip4.dns_forward_set ? &c->ip4 : &c->ip6;
 	char text[ADDR_STR_MAX];
 
 	if (!c->no_dns_relay)
 		return 0;
-	if (c->dns_forward_set)
+	if (forward->dns_forward_set)
 		return refuse(reason, reason_max,
 			      "--dns-forward '%s' needs what --no-dns-relay switches off",
-			      addr_print(&c->dns_forward, text));
+			      addr_print(&forward->dns_forward, text));
 	if (c->dns_host_set)
 		return refuse(reason, reason_max,
 			      "--dns-host '%s' needs what --no-dns-relay switches off",
@@ -132,7 +143,11 @@ int conf_validate(const struct conf *c, char *reason, size_t reason_max)
 	if (!rc)
 		rc = check_prefix(c, reason, reason_max);
 	if (!rc)
-		rc = check_own_address(c, reason, reason_max);
+		rc = check_mtu(c, reason, reason_max);
+	if (!rc)
+		rc = check_own_address(&c->ip4, reason, reason_max);
+	if (!rc)
+		rc = check_own_address(&c->ip6, reason, reason_max);
 	if (!rc)
 		rc = check_dns(c, reason, reason_max);
 	if (!rc)

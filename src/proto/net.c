@@ -12,6 +12,14 @@ bool net_is_dns(const struct net *net, const struct addr *a)
 	return false;
 }
 
+const char *net_upstream_link(const struct net *net, const struct addr *a)
+{
+	for (unsigned i = 0; i < net->n_upstreams; i++)
+		if (addr_eq(&net->upstreams[i], a))
+			return net->upstream_links[i];
+	return "";
+}
+
 struct addr net_to_host(const struct net *net, const struct addr *dst)
 {
 	const struct net_ip *ip = net_ip(net, dst);

@@ -9,6 +9,8 @@
 #define ARGS_MAX  16
 #define TEXT_MAX  1024
 #define USUAL	  "192.0.2.7/24 192.0.2.1"
+#define USUAL6	  "2001:db8::7/64 fe80::1"
+#define BOTH	  USUAL "," USUAL6
 #define RESOLVERS "nameserver 198.51.100.53\nnameserver 203.0.113.53\nsearch lab.example\n"
 
 static struct conf conf;
@@ -32,20 +34,34 @@ static void parse_args(const char *args)
 		      "%s: %s", args, reason);
 }
 
-/* "ADDRESS/LENGTH GATEWAY", "-" for what the host does not have. */
-static void make_host(const char *text, struct netinfo *host)
+/* "ADDRESS/LENGTH GATEWAY", "-" for what the host does not have; "link" for a route without
+ * gateway. */
+static void make_family(const char *text, const char *interface, struct netinfo_ip *host)
 {
 	char address[64] = "", gateway[64] = "";
 	unsigned len = 0;
 
-	memset(host, 0, sizeof(*host));
 	if (sscanf(text, "%63[^/]/%u %63s", address, &len, gateway) < 3)
 		sscanf(text, "%63s %63s", address, gateway);
 	host->has_address = !addr_parse(address, &host->address);
 	host->prefix_len = (uint8_t)len;
 	host->has_gateway = !addr_parse(gateway, &host->gateway);
-	if (host->has_address || host->has_gateway)
-		snprintf(host->interface, sizeof(host->interface), "eth0");
+	host->has_route = host->has_gateway || !strcmp(gateway, "link");
+	if (host->has_address || host->has_route)
+		snprintf(host->interface, sizeof(host->interface), "%s", interface);
+}
+
+/* The two families with a comma between, IPv4 alone without. */
+static void make_host(const char *text, struct netinfo *host)
+{
+	char families[256], *ip6 = families;
+
+	snprintf(families, sizeof(families), "%s", text);
+	strsep(&ip6, ",");
+	memset(host, 0, sizeof(*host));
+	make_family(families, "eth0", &host->ip4);
+	if (ip6)
+		make_family(ip6, "eth6", &host->ip6);
 }
 
 static void make(const char *args, const char *host_text, const char *resolv_text)
@@ -149,6 +165,101 @@ START_TEST(addresses_chosen)
 }
 END_TEST
 
+/* "GUEST/LENGTH GATEWAY LOOPBACK", "off" without. */
+static const char *addresses6(void)
+{
+	static char text[TEXT_MAX];
+	char a[ADDR_STR_MAX], b[ADDR_STR_MAX], l[ADDR_STR_MAX] = "-";
+
+	if (!net.ip6.on)
+		return "off";
+	if (net.ip6.map_loopback_set)
+		addr_print(&net.ip6.map_loopback, l);
+	snprintf(text, sizeof(text), "%s/%u %s %s", addr_print(&net.ip6.guest, a), net.ip6.prefix_len,
+		 addr_print(&net.ip6.gateway, b), l);
+	return text;
+}
+
+/* Our link-local address, made of 9a:55:9a:55:9a:55. */
+#define EUI64 "fe80::9855:9aff:fe55:9a55"
+
+static const struct {
+	const char *args, *host, *addresses;
+} address6_rows[] = {
+	/* mirrored */
+	{ "", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+	{ "", "2001:db8::7/128 fe80::1", "2001:db8::7/128 fe80::1 fe80::1" },
+	{ "", "2001:db8::7/64 2001:db8::1", "2001:db8::7/64 " EUI64 " " EUI64 },
+	{ "", "2001:db8::7/64 link", "2001:db8::7/64 " EUI64 " " EUI64 },
+	{ "-M 02:00:00:00:00:01", "2001:db8::7/64 link",
+	  "2001:db8::7/64 fe80::ff:fe00:1 fe80::ff:fe00:1" },
+	{ "-a 2001:db8:1::9", "2001:db8::7/56 fe80::1", "2001:db8:1::9/64 fe80::1 fe80::1" },
+	{ "-a 2001:db8:1::9/80", "2001:db8::7/64 fe80::1", "2001:db8:1::9/80 fe80::1 fe80::1" },
+	{ "-a 192.0.2.9/24", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+	{ "-n 16", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+	{ "-g fe80::99", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::99 fe80::99" },
+	/* a router speaks from a link-local address; the other is a name for the host */
+	{ "-g 2001:db8::1", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 2001:db8::1" },
+	{ "-g 2001:db8::1", "2001:db8::7/64 -", "2001:db8::7/64 " EUI64 " 2001:db8::1" },
+	{ "-a 2001:db8::9", "- fe80::1", "2001:db8::9/64 fe80::1 fe80::1" },
+	{ "--no-map-gw", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 -" },
+	{ "--map-host-loopback none", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 -" },
+	{ "--map-host-loopback 2001:db8::99", "2001:db8::7/64 fe80::1",
+	  "2001:db8::7/64 fe80::1 2001:db8::99" },
+	{ "--map-host-loopback 192.0.2.99", "2001:db8::7/64 fe80::1",
+	  "2001:db8::7/64 fe80::1 fe80::1" },
+	{ "--private", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+	/* private */
+	{ "--private6", "2001:db8::7/64 fe80::1", "fd00::15/64 fe80::2 fd00::2" },
+	{ "--private6", "- -", "fd00::15/64 fe80::2 fd00::2" },
+	{ "--private6=fd12:3456:789a:1::/64", "- -",
+	  "fd12:3456:789a:1::15/64 fe80::2 fd12:3456:789a:1::2" },
+	{ "--private6 -a fd00::99", "- -", "fd00::99/64 fe80::2 fd00::2" },
+	{ "--private6 -a fd00::2", "- -", "fd00::2/64 fe80::2 fe80::2" },
+	{ "--private6 -g fe80::1", "- -", "fd00::15/64 fe80::1 fd00::2" },
+	{ "--private6 --no-map-gw", "- -", "fd00::15/64 fe80::2 -" },
+	{ "-a 2001:db8::9", "- -", "2001:db8::9/64 fe80::2 fe80::2" },
+	/* none */
+	{ "", "- -", "off" },
+	{ "", "2001:db8::7/64 -", "off" },
+	{ "", "- fe80::1", "off" },
+	{ "--private", "- -", "off" },
+	{ "-4", "2001:db8::7/64 fe80::1", "off" },
+	{ "-4 --private6", "- -", "off" },
+	{ "-4 -a 2001:db8::9", "- -", "off" },
+	{ "-m 1279", "2001:db8::7/64 fe80::1", "off" },
+	{ "-m 1280", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+	{ "-m 0", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+	{ "-6", "2001:db8::7/64 fe80::1", "2001:db8::7/64 fe80::1 fe80::1" },
+};
+
+START_TEST(addresses6_chosen)
+{
+	for (size_t i = 0; i < sizeof(address6_rows) / sizeof(address6_rows[0]); i++) {
+		char host[256];
+
+		snprintf(host, sizeof(host), USUAL ",%s", address6_rows[i].host);
+		make(address6_rows[i].args, host, RESOLVERS);
+		ck_assert_msg(!strcmp(addresses6(), address6_rows[i].addresses),
+			      "'%s' on %s: %s, not %s", address6_rows[i].args,
+			      address6_rows[i].host, addresses6(), address6_rows[i].addresses);
+		ck_assert(net.ip4.on == !strstr(address6_rows[i].args, "-6"));
+	}
+	make("", BOTH, RESOLVERS);
+	ck_assert_str_eq(addresses(), USUAL);
+	ck_assert_str_eq(net.ip6.interface, "eth6");
+	ck_assert_int_eq(net.ip6.address_source, NET_FROM_HOST);
+	make("--private6", BOTH, RESOLVERS);
+	ck_assert_str_eq(addresses(), USUAL);
+	ck_assert_str_eq(net.ip6.interface, "");
+	ck_assert_int_eq(net.ip6.address_source, NET_FROM_FLAG);
+	/* sockets for queries to resolvers leave so even if the guest has no such family */
+	make("-4 -o 2001:db8::8 --outbound-if6 eth7", BOTH, RESOLVERS);
+	ck_assert(net.ip6.outbound_set);
+	ck_assert_str_eq(net.ip6.outbound_interface, "eth7");
+}
+END_TEST
+
 static const struct {
 	const char *args, *host, *resolv, *dns;
 } dns_rows[] = {
@@ -199,6 +310,38 @@ static const struct {
 	  "10.0.2.3 10.0.2.3 127.0.0.53" },
 	{ "-a 192.0.2.9/24", "- -", "nameserver 127.0.0.53\n",
 	  "192.0.2.2 192.0.2.2 127.0.0.53" },
+	/* of both families, each as it is or through us in its own */
+	{ "", BOTH, "nameserver 2001:db8::53\nnameserver 198.51.100.53\n",
+	  "198.51.100.53,2001:db8::53 198.51.100.53,2001:db8::53 2001:db8::53,198.51.100.53" },
+	{ "", BOTH, "nameserver 198.51.100.53\n",
+	  "198.51.100.53,fe80::1 198.51.100.53,fe80::1 198.51.100.53" },
+	{ "", BOTH, "nameserver 2001:db8::53\n",
+	  "192.0.2.1,2001:db8::53 192.0.2.1,2001:db8::53 2001:db8::53" },
+	{ "", BOTH, "nameserver ::1\n", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 ::1" },
+	{ "", BOTH, "nameserver 2001:db8::7\n",
+	  "192.0.2.1,fe80::1 192.0.2.1,fe80::1 2001:db8::7" },
+	{ "", BOTH, "nameserver fe80::53%eth0\n", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 fe80::53" },
+	{ "", BOTH, "", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 -" },
+	{ "--dns-forward 192.0.2.53 --dns-forward 2001:db8::99", BOTH, "nameserver ::1\n",
+	  "192.0.2.53,2001:db8::99 192.0.2.53,2001:db8::99 ::1" },
+	{ "--map-host-loopback 2001:db8::99", BOTH, "nameserver 2001:db8::99\n",
+	  "192.0.2.1,2001:db8::99 192.0.2.1,2001:db8::99 2001:db8::99" },
+	{ "-D 2001:db8::53", BOTH, RESOLVERS, "2001:db8::53 2001:db8::53 2001:db8::53" },
+	{ "-D 2001:db8::53 --dns-forward 2001:db8::53", BOTH, "nameserver ::1\n",
+	  "2001:db8::53 2001:db8::53 ::1" },
+	{ "-6", BOTH, "nameserver 198.51.100.53\n", "fe80::1 fe80::1 198.51.100.53" },
+	{ "-4", BOTH, "nameserver 2001:db8::53\n", "192.0.2.1 192.0.2.1 2001:db8::53" },
+	{ "--private --private6", BOTH, RESOLVERS,
+	  "10.0.2.3,fd00::3 10.0.2.3,fd00::3 198.51.100.53,203.0.113.53" },
+	{ "--private6 -D fd00::53", BOTH, "nameserver ::1\n", "fd00::53 fd00::53 ::1" },
+	{ "--private", BOTH, "nameserver 2001:db8::53\n",
+	  "10.0.2.3,2001:db8::53 10.0.2.3,2001:db8::53 2001:db8::53" },
+	{ "--private6 -a fd00::3", "- -", "nameserver ::1\n",
+	  "10.0.2.3,fd00::2 10.0.2.3,fd00::2 ::1" },
+	{ "--no-dns-relay", BOTH, "nameserver 198.51.100.53\n",
+	  "198.51.100.53 - 198.51.100.53" },
+	{ "--no-dns-relay", BOTH, "nameserver ::1\n", "fe80::1 - ::1" },
+	{ "--no-dns-relay --no-map-gw", BOTH, "nameserver ::1\n", "- - ::1" },
 	/* no relay: only what is reachable without */
 	{ "--no-dns-relay", USUAL, "nameserver 198.51.100.53\n",
 	  "198.51.100.53 - 198.51.100.53" },
@@ -246,6 +389,24 @@ START_TEST(mapping)
 	ck_assert(addr_eq(&a, &net.ip4.guest));
 	a = net_to_guest(&net, &net.ip4.guest);
 	ck_assert(addr_eq(&a, &net.ip4.map_guest));
+
+	make("--map-guest-addr 2001:db8::98", BOTH, RESOLVERS);
+	a = net_to_host(&net, &net.ip6.gateway);
+	ck_assert(addr_eq(&a, &ADDR_LOOPBACK6));
+	a = net_to_host(&net, &net.ip6.map_guest);
+	ck_assert(addr_eq(&a, &net.ip6.guest));
+	ck_assert(!net.ip4.map_guest_set);
+}
+END_TEST
+
+/* A link-local resolver is asked through its own interface. */
+START_TEST(link_of_a_resolver)
+{
+	make("", BOTH, "nameserver 192.0.2.53\nnameserver fe80::53%eth9\n");
+	ck_assert_uint_eq(net.n_upstreams, 2);
+	ck_assert_str_eq(net_upstream_link(&net, &net.upstreams[1]), "eth9");
+	ck_assert_str_eq(net_upstream_link(&net, &net.upstreams[0]), "");
+	ck_assert_str_eq(net_upstream_link(&net, &net.ip6.gateway), "");
 }
 END_TEST
 
@@ -317,5 +478,5 @@ START_TEST(relay_is_bounded)
 }
 END_TEST
 
-SUITE_MAIN("netconf", addresses_chosen, dns_chosen, mapping, the_rest, resolvers_change,
+SUITE_MAIN("netconf", addresses_chosen, addresses6_chosen, dns_chosen, mapping, link_of_a_resolver, the_rest, resolvers_change,
 	   relay_is_bounded)

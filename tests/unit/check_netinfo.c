@@ -8,7 +8,7 @@
 
 #include "lib/suite.h"
 
-static struct netinfo info;
+static struct netinfo_ip info;
 
 static int ip(const char *args)
 {
@@ -46,20 +46,32 @@ static void teardown(void)
 	IP("link del eth1");
 }
 
-/* "INTERFACE ADDRESS/LENGTH GATEWAY", "-" for what there is not. */
-static const char *read_info(const char *interface)
+/* "INTERFACE ADDRESS/LENGTH GATEWAY", "-" for what there is not, "link" for a route without gateway. */
+static const char *read_family(bool ip6, const char *interface)
 {
 	static char text[256];
 	char address[ADDR_STR_MAX] = "-", gateway[ADDR_STR_MAX] = "-";
 
-	ck_assert_int_eq(netinfo_read(interface, &info), 0);
+	ck_assert_int_eq(netinfo_read(ip6, interface, &info), 0);
 	if (info.has_address)
 		addr_print(&info.address, address);
+	if (info.has_route)
+		strcpy(gateway, "link");
 	if (info.has_gateway)
 		addr_print(&info.gateway, gateway);
 	snprintf(text, sizeof(text), "%s %s/%u %s", info.interface, address, info.prefix_len,
 		 gateway);
 	return text;
+}
+
+static const char *read_info(const char *interface)
+{
+	return read_family(false, interface);
+}
+
+static const char *read_info6(const char *interface)
+{
+	return read_family(true, interface);
 }
 
 START_TEST(nothing_there)
@@ -70,7 +82,7 @@ START_TEST(nothing_there)
 	ck_assert_str_eq(read_info(NULL), " -/0 -");
 	ck_assert_str_eq(read_info("eth0"), "eth0 192.0.2.7/24 -");
 	ck_assert_str_eq(read_info("eth1"), "eth1 -/0 -");
-	ck_assert_int_eq(netinfo_read("eth9", &info), -ENODEV);
+	ck_assert_int_eq(netinfo_read(false, "eth9", &info), -ENODEV);
 	teardown();
 }
 END_TEST
@@ -134,7 +146,7 @@ START_TEST(no_gateway)
 	setup();
 	IP("addr add 192.0.2.7/32 dev eth0");
 	IP("route add default dev eth0");
-	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/32 -");
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/32 link");
 	teardown();
 }
 END_TEST
@@ -152,5 +164,67 @@ START_TEST(other_routes_do_not_count)
 }
 END_TEST
 
+START_TEST(usual6)
+{
+	setup();
+	ck_assert_str_eq(read_info6(NULL), " -/0 -");
+	IP("addr add 2001:db8::7/64 dev eth0 nodad");
+	ck_assert_str_eq(read_info6(NULL), " -/0 -");
+	ck_assert_str_eq(read_info6("eth0"), "eth0 2001:db8::7/64 -");
+	IP("-6 route add default via fe80::1 dev eth0");
+	ck_assert_str_eq(read_info6(NULL), "eth0 2001:db8::7/64 fe80::1");
+	ck_assert_str_eq(read_info(NULL), " -/0 -");
+	IP("-6 route add default dev eth1 metric 10");
+	ck_assert_str_eq(read_info6(NULL), "eth1 -/0 link");
+	ck_assert_str_eq(read_info6("eth0"), "eth0 2001:db8::7/64 fe80::1");
+	teardown();
+}
+END_TEST
+
+/* Of many the one that is there to stay and known everywhere. */
+START_TEST(several_addresses6)
+{
+	setup();
+	IP("-6 route add default via fe80::1 dev eth0");
+	ck_assert_str_eq(read_info6(NULL), "eth0 -/0 fe80::1"); /* link-local is not enough */
+	IP("addr add 2001:db8::1/64 dev eth0 nodad preferred_lft 0 valid_lft 1000");
+	ck_assert_str_eq(read_info6(NULL), "eth0 -/0 fe80::1"); /* nor is a deprecated one */
+	IP("addr add fd00::2/64 dev eth0 nodad");
+	ck_assert_str_eq(read_info6(NULL), "eth0 fd00::2/64 fe80::1");
+	IP("addr add 2001:db8::3/128 dev eth0 nodad");
+	ck_assert_str_eq(read_info6(NULL), "eth0 2001:db8::3/128 fe80::1");
+	IP("addr add 2001:db8::4/64 dev eth0 nodad");
+	ck_assert_str_eq(read_info6(NULL), "eth0 2001:db8::4/64 fe80::1");
+	IP("-6 route replace default via fe80::1 dev eth0 src fd00::2");
+	ck_assert_str_eq(read_info6(NULL), "eth0 fd00::2/64 fe80::1");
+	teardown();
+}
+END_TEST
+
+START_TEST(tentative6)
+{
+	setup();
+	IP("-6 route add default via fe80::1 dev eth0");
+	IP("addr add 2001:db8::5/64 dev eth0");
+	if (!ip("-6 addr show dev eth0 tentative | grep -q 2001:db8::5"))
+		ck_assert_str_eq(read_info6(NULL), "eth0 -/0 fe80::1");
+	teardown();
+}
+END_TEST
+
+START_TEST(other_routes_do_not_count6)
+{
+	setup();
+	IP("addr add 2001:db8::7/64 dev eth0 nodad");
+	IP("-6 route add default via fe80::1 dev eth0 table 100");
+	IP("-6 route add unreachable default metric 1");
+	IP("-6 route add ::/1 via fe80::1 dev eth0");
+	ck_assert_str_eq(read_info6(NULL), " -/0 -");
+	IP("-6 route del unreachable default metric 1");
+	teardown();
+}
+END_TEST
+
 SUITE_MAIN_AFTER(prepare, "netinfo", nothing_there, usual, lowest_metric, several_addresses,
-		 multipath, no_gateway, other_routes_do_not_count)
+		 multipath, no_gateway, other_routes_do_not_count, usual6, several_addresses6, tentative6,
+		 other_routes_do_not_count6)

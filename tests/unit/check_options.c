@@ -45,8 +45,64 @@ START_TEST(defaults)
 	ck_assert(!conf.mtu_set);
 	ck_assert_str_eq(mac_print(&conf.mac, mac), "9a:55:9a:55:9a:55");
 	ck_assert_uint_eq(conf.log_size, 1 << 20);
-	ck_assert_str_eq(text_of(&conf.private_prefix), "10.0.2.0");
-	ck_assert_uint_eq(conf.private_prefix_len, 24);
+	ck_assert_str_eq(text_of(&conf.ip4.private_prefix), "10.0.2.0");
+	ck_assert_uint_eq(conf.ip4.private_prefix_len, 24);
+	ck_assert_str_eq(text_of(&conf.ip6.private_prefix), "fd00::");
+	ck_assert_uint_eq(conf.ip6.private_prefix_len, 64);
+	ck_assert(!conf.ip4.off && !conf.ip6.off);
+	ck_assert(!conf.ip4.private_net && !conf.ip6.private_net);
+}
+END_TEST
+
+/* The address says which family an option is for; each keeps its own. */
+START_TEST(both_families)
+{
+	ck_assert_int_eq(PARSE("-a", "2001:db8::7", "-a", "192.0.2.7/25", "-g", "fe80::1", "-g",
+			       "192.0.2.1", "-o", "2001:db8::8", "-o", "192.0.2.8",
+			       "--outbound-if4", "eth4", "--outbound-if6", "eth6",
+			       "--map-host-loopback", "2001:db8::9", "--map-guest-addr",
+			       "2001:db8::a", "--dns-forward", "192.0.2.53", "--dns-forward",
+			       "2001:db8::53", "-D", "2001:db8::54", "-D", "192.0.2.54", "--ntp",
+			       "2001:db8::123", "--ntp", "192.0.2.123"),
+			 OPTIONS_RUN);
+	ck_assert_str_eq(text_of(&conf.ip4.address), "192.0.2.7");
+	ck_assert(conf.ip4.address_set && conf.ip4.cidr_set && conf.ip4.cidr_len == 25);
+	ck_assert_str_eq(text_of(&conf.ip6.address), "2001:db8::7");
+	ck_assert(conf.ip6.address_set && !conf.ip6.cidr_set);
+	ck_assert_str_eq(text_of(&conf.ip4.gateway), "192.0.2.1");
+	ck_assert_str_eq(text_of(&conf.ip6.gateway), "fe80::1");
+	ck_assert_str_eq(text_of(&conf.ip4.outbound), "192.0.2.8");
+	ck_assert_str_eq(text_of(&conf.ip6.outbound), "2001:db8::8");
+	ck_assert_str_eq(conf.ip4.outbound_interface, "eth4");
+	ck_assert_str_eq(conf.ip6.outbound_interface, "eth6");
+	ck_assert(!conf.ip4.map_loopback_set && conf.ip6.map_loopback_set);
+	ck_assert_str_eq(text_of(&conf.ip6.map_loopback), "2001:db8::9");
+	ck_assert(!conf.ip4.map_guest_set && conf.ip6.map_guest_set);
+	ck_assert_str_eq(text_of(&conf.ip4.dns_forward), "192.0.2.53");
+	ck_assert_str_eq(text_of(&conf.ip6.dns_forward), "2001:db8::53");
+	ck_assert_uint_eq(conf.n_dns, 2);
+	ck_assert_uint_eq(conf.n_ntp, 2);
+	ck_assert_int_eq(PARSE("-a", "2001:db8::7/56", "--map-host-loopback", "2001:db8::9",
+			       "--map-host-loopback", "192.0.2.9", "--map-host-loopback", "none",
+			       "--map-guest-addr", "2001:db8::9", "--map-guest-addr", "none"),
+			 OPTIONS_RUN);
+	ck_assert(conf.ip6.cidr_set && conf.ip6.cidr_len == 56);
+	ck_assert(!conf.ip4.map_loopback_set && !conf.ip6.map_loopback_set && conf.no_map_gateway);
+	ck_assert(!conf.ip6.map_guest_set);
+}
+END_TEST
+
+START_TEST(one_family)
+{
+	ck_assert_int_eq(PARSE("-4"), OPTIONS_RUN);
+	ck_assert(!conf.ip4.off && conf.ip6.off);
+	ck_assert_int_eq(PARSE("--ipv6-only"), OPTIONS_RUN);
+	ck_assert(conf.ip4.off && !conf.ip6.off);
+	ck_assert_int_eq(PARSE("-6", "-4"), OPTIONS_RUN);
+	ck_assert(!conf.ip4.off && conf.ip6.off);
+	ck_assert_int_eq(PARSE("-4", "-6", "--no-ndp", "--no-ra", "--no-dhcpv6"), OPTIONS_RUN);
+	ck_assert(conf.ip4.off && !conf.ip6.off);
+	ck_assert(conf.no_ndp && conf.no_ra && conf.no_dhcp6);
 }
 END_TEST
 
@@ -114,8 +170,8 @@ START_TEST(as_libvirt_calls)
 	ck_assert_str_eq(conf.interface, "eth0");
 	ck_assert_str_eq(conf.hostname, "vm");
 	ck_assert_str_eq(conf.fqdn, "vm.example.org");
-	ck_assert_str_eq(text_of(&conf.address), "192.0.2.15");
-	ck_assert(conf.netmask_set && !conf.cidr_set && conf.netmask_len == 24);
+	ck_assert_str_eq(text_of(&conf.ip4.address), "192.0.2.15");
+	ck_assert(conf.netmask_set && !conf.ip4.cidr_set && conf.netmask_len == 24);
 	ck_assert(conf.mtu_set && conf.mtu == 1500);
 	ck_assert_uint_eq(conf.n_tcp_forwards, 2);
 	ck_assert_str_eq(conf.tcp_forwards[1], "5000-5020:6000-6020");
@@ -138,8 +194,8 @@ START_TEST(as_qemu_calls)
 	ck_assert(conf.quiet && conf.one_off && conf.fd == 3);
 	ck_assert(conf.mtu_set && conf.mtu == 0);
 	ck_assert_uint_eq(conf.netmask_len, 24);
-	ck_assert_str_eq(text_of(&conf.outbound), "198.51.100.7");
-	ck_assert_str_eq(conf.outbound_interface, "eth1");
+	ck_assert_str_eq(text_of(&conf.ip4.outbound), "198.51.100.7");
+	ck_assert_str_eq(conf.ip4.outbound_interface, "eth1");
 	ck_assert_str_eq(text_of(&conf.dns_host), "2001:db8::53");
 	ck_assert_uint_eq(conf.n_search, 2);
 	ck_assert_str_eq(conf.search[1], "b.example");
@@ -157,7 +213,7 @@ START_TEST(short_names)
 			 OPTIONS_RUN);
 	ck_assert(conf.one_off && conf.foreground && conf.debug);
 	ck_assert_str_eq(conf.socket_path, "/run/x");
-	ck_assert(conf.cidr_set && conf.cidr_len == 25);
+	ck_assert(conf.ip4.cidr_set && conf.ip4.cidr_len == 25);
 	ck_assert_int_eq(PARSE("-F", "7", "-n", "255.255.0.0"), OPTIONS_RUN);
 	ck_assert(conf.fd == 7 && conf.netmask_len == 16);
 	ck_assert_int_eq(PARSE("--socket-path", "/run/y"), OPTIONS_RUN);
@@ -180,10 +236,10 @@ START_TEST(last_one_wins)
 			       "192.0.2.9", "--map-host-loopback", "none"),
 			 OPTIONS_RUN);
 	ck_assert(conf.debug && !conf.quiet);
-	ck_assert_str_eq(text_of(&conf.address), "198.51.100.1");
-	ck_assert(!conf.cidr_set && conf.netmask_len == 16);
+	ck_assert_str_eq(text_of(&conf.ip4.address), "198.51.100.1");
+	ck_assert(!conf.ip4.cidr_set && conf.netmask_len == 16);
 	ck_assert_uint_eq(conf.mtu, 200);
-	ck_assert(!conf.map_loopback_set && conf.no_map_gateway);
+	ck_assert(!conf.ip4.map_loopback_set && conf.no_map_gateway);
 	ck_assert_int_eq(PARSE("-d", "-q"), OPTIONS_RUN);
 	ck_assert(conf.quiet && !conf.debug);
 }
@@ -224,10 +280,15 @@ END_TEST
 START_TEST(private_layout)
 {
 	ck_assert_int_eq(PARSE("--private"), OPTIONS_RUN);
-	ck_assert(conf.private_net && conf.private_prefix_len == 24);
+	ck_assert(conf.ip4.private_net && conf.ip4.private_prefix_len == 24);
 	ck_assert_int_eq(PARSE("--private=172.16.0.0/12"), OPTIONS_RUN);
-	ck_assert_str_eq(text_of(&conf.private_prefix), "172.16.0.0");
-	ck_assert_uint_eq(conf.private_prefix_len, 12);
+	ck_assert_str_eq(text_of(&conf.ip4.private_prefix), "172.16.0.0");
+	ck_assert_uint_eq(conf.ip4.private_prefix_len, 12);
+	ck_assert(!conf.ip6.private_net);
+	ck_assert_int_eq(PARSE("--private6"), OPTIONS_RUN);
+	ck_assert(conf.ip6.private_net && !conf.ip4.private_net);
+	ck_assert_int_eq(PARSE("--private6=fd12:3456:789a:1::/64"), OPTIONS_RUN);
+	ck_assert_str_eq(text_of(&conf.ip6.private_prefix), "fd12:3456:789a:1::");
 }
 END_TEST
 
@@ -257,7 +318,14 @@ static const struct {
 	{ "--address", "0.1.2.3" },
 	{ "--address", "224.0.0.1" },
 	{ "--address", "255.255.255.255" },
-	{ "--address", "2001:db8::1" },
+	{ "--address", "::1" },
+	{ "--address", "::" },
+	{ "--address", "ff02::1" },
+	{ "--address", "fe80::1" },
+	{ "--address", "2001:db8::" },
+	{ "--address", "2001:db8::1/129" },
+	{ "--address", "2001:db8::1%eth0" },
+	{ "--address", "192.0.2.1/64" },
 	{ "--address", "192.0.2.1/33" },
 	{ "--address", "192.0.2.1/" },
 	{ "--address", "192.0.2.1/-1" },
@@ -281,13 +349,25 @@ static const struct {
 	{ "--interface", "" },
 	{ "--interface", "a-name-that-is-too-long" },
 	{ "--outbound", "0.0.0.0" },
-	{ "--outbound", "2001:db8::1" },
+	{ "--outbound", "::" },
+	{ "--outbound", "ff02::1" },
 	{ "--private", "10.0.2.0" },
 	{ "--private", "10.0.2.0/28" },
 	{ "--private", "10.0.0.0/7" },
 	{ "--private", "10.0.2.1/24" },
 	{ "--private", "127.0.0.0/8" },
 	{ "--private", "" },
+	{ "--private", "fd00::/24" },
+	{ "--private6", "" },
+	{ "--private6", "fd00::" },
+	{ "--private6", "fd00::/63" },
+	{ "--private6", "fd00::1/64" },
+	{ "--private6", "fe80::/64" },
+	{ "--private6", "::/64" },
+	{ "--private6", "ff00::/64" },
+	{ "--private6", "10.0.2.0/24" },
+	{ "--gateway", "::1" },
+	{ "--ntp", "::1" },
 	{ "--hostname", "two words" },
 	{ "--hostname", "" },
 	{ "--fqdn", ".example.org" },
@@ -307,7 +387,9 @@ static const struct {
 	{ "--search", " " },
 	{ "--search", "exa$mple" },
 	{ "--map-host-loopback", "127.0.0.1" },
+	{ "--map-host-loopback", "::1" },
 	{ "--map-guest-addr", "224.0.0.1" },
+	{ "--map-guest-addr", "ff02::1" },
 	{ "--udp-timeout", "0" },
 	{ "--udp-timeout", "31536001" },
 	{ "--tcp-connect-timeout", "31536001" },
@@ -393,7 +475,21 @@ START_TEST(combinations)
 	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "--map-host-loopback", "192.0.2.1"), 0);
 	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "--map-guest-addr", "192.0.2.1"), 0);
 	ck_assert_int_lt(PARSE("-a", "192.0.2.1", "--dns-forward", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("-a", "2001:db8::1", "-g", "2001:db8::1"), 0);
+	ck_assert_str_eq(reason, "--gateway '2001:db8::1' is the guest's own address");
+	ck_assert_int_lt(PARSE("-a", "2001:db8::1", "--map-host-loopback", "2001:db8::1"), 0);
+	ck_assert_int_lt(PARSE("-a", "2001:db8::1", "--map-guest-addr", "2001:db8::1"), 0);
+	ck_assert_int_lt(PARSE("-a", "2001:db8::1", "--dns-forward", "2001:db8::1"), 0);
+	ck_assert_int_eq(PARSE("-a", "2001:db8::1/56", "-n", "24"), OPTIONS_RUN);
+	ck_assert_int_lt(PARSE("-6", "-m", "1279"), 0);
+	ck_assert_str_eq(reason, "--mtu '1279' is too small for --ipv6-only");
+	ck_assert_int_eq(PARSE("-6", "-m", "1280"), OPTIONS_RUN);
+	ck_assert_int_eq(PARSE("-6", "-m", "0"), OPTIONS_RUN);
+	ck_assert_int_eq(PARSE("-m", "1279"), OPTIONS_RUN);
 	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-forward", "192.0.2.1"), 0);
+	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-forward", "2001:db8::1"), 0);
+	ck_assert_str_eq(reason,
+			 "--dns-forward '2001:db8::1' needs what --no-dns-relay switches off");
 	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-host", "192.0.2.1"), 0);
 	ck_assert_int_lt(PARSE("--no-dns-relay", "--dns-record", "a=192.0.2.1"), 0);
 	conf_free(&conf);
@@ -428,6 +524,6 @@ START_TEST(help_is_whole)
 }
 END_TEST
 
-SUITE_MAIN("options", defaults, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
+SUITE_MAIN("options", defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
 	   as_qemu_calls, short_names, information, last_one_wins, lists_grow, lists_end,
 	   private_layout, bad_values, long_values, mistakes, combinations, help_is_whole)

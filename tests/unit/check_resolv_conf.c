@@ -51,7 +51,9 @@ START_TEST(skipped)
 	      "nameserver \n"
 	      "nameserver example.org\n"
 	      "nameserver 192.0.2.256\n"
-	      "nameserver fe80::1%eth0\n"
+	      "nameserver 2001:db8::1%eth0\n"
+	      "nameserver 192.0.2.1%eth0\n"
+	      "nameserver fe80::1%a-name-that-is-too-long\n"
 	      "nameserver 224.0.0.1\n"
 	      "nameservers 192.0.2.1\n"
 	      "name server 192.0.2.1\n"
@@ -67,6 +69,18 @@ START_TEST(skipped)
 	parse("");
 	ck_assert_uint_eq(seen.n_servers, 0);
 	ck_assert_uint_eq(seen.n_search, 0);
+}
+END_TEST
+
+START_TEST(links)
+{
+	parse("nameserver fe80::1%eth0\nnameserver fe80::2\nnameserver 192.0.2.1\n");
+	ck_assert_uint_eq(seen.n_servers, 3);
+	ck_assert_str_eq(server(0), "fe80::1");
+	ck_assert_str_eq(seen.links[0], "eth0");
+	ck_assert_str_eq(server(1), "fe80::2");
+	ck_assert_str_eq(seen.links[1], "");
+	ck_assert_str_eq(seen.links[2], "");
 }
 END_TEST
 
@@ -133,4 +147,4 @@ START_TEST(not_a_file)
 }
 END_TEST
 
-SUITE_MAIN("resolv_conf", usual, skipped, search_list, limits, not_a_file)
+SUITE_MAIN("resolv_conf", usual, skipped, links, search_list, limits, not_a_file)
