@@ -9,6 +9,7 @@
 	X(ETHERTYPE, "ethertype", "unknown ethertype")                                         \
 	X(IP4_HEADER, "ip4-header", "IPv4 header truncated or malformed")                      \
 	X(IP4_LENGTH, "ip4-length", "IPv4 total length larger than the frame")                 \
+	X(IP4, "ip4", "IPv4 packet while the guest has no IPv4")                               \
 	X(IP6, "ip6", "IPv6 packet while the guest has no IPv6")                               \
 	X(IP6_HEADER, "ip6-header", "IPv6 header truncated or malformed")                      \
 	X(IP6_LENGTH, "ip6-length", "IPv6 payload length larger than the frame")               \

@@ -42,6 +42,8 @@ enum drop arp_from_guest(struct env *env, const struct pkt *p)
 
 void arp_announce(struct env *env)
 {
+	if (!env->net->ip4.on)
+		return;
 	send(env, true, &MAC_BROADCAST,
 	     &(struct arp_msg){ .op = ARP_REQUEST,
 				.sha = env->net->mac,

@@ -135,9 +135,9 @@ static enum drop dispatch(struct env *env, const struct pkt *p)
 {
 	switch (p->eth.type) {
 	case ETHERTYPE_IP4:
-		return ip_from_guest(env, p);
+		return env->net->ip4.on ? ip_from_guest(env, p) : DROP_IP4;
 	case ETHERTYPE_ARP:
-		return arp_from_guest(env, p);
+		return env->net->ip4.on ? arp_from_guest(env, p) : DROP_IP4;
 	case ETHERTYPE_IP6:
 		return env->net->ip6.on ? ip_from_guest(env, p) : DROP_IP6;
 	default:

@@ -71,4 +71,30 @@ START_TEST(malformed_is_dropped)
 }
 END_TEST
 
-SUITE_MAIN("arp", reply_is_exact, any_address_but_the_guests, malformed_is_dropped)
+/* Without IPv4 nobody is there to answer, and nothing of it is taken. */
+START_TEST(no_ip4)
+{
+	static uint8_t frame[256];
+	size_t len = from_hex(REQUEST("0a 00 02 02"), frame, sizeof(frame));
+
+	fake_guest_init(&g);
+	g.net.ip4.on = false;
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_IP4);
+	/* IPv4, UDP from 10.0.2.15:68 to 255.255.255.255:67, nothing in it */
+	len = from_hex("ff ff ff ff ff ff  52 54 00 12 34 56  08 00"
+		       "45 00 00 1c 00 00 00 00 40 11 6e c1 0a 00 02 0f ff ff ff ff"
+		       "00 44 00 43 00 08 00 00",
+		       frame, sizeof(frame));
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_IP4);
+	ck_assert(!g.env.guest.addr_known);
+	ck_assert_uint_eq(g.env.stats.drops[DROP_IP4], 2);
+	demux_guest_up(&g.env);
+	ck_assert_uint_eq(g.n_frames, 0);
+	g.net.ip4.on = true;
+	demux_guest_up(&g.env);
+	ck_assert_uint_eq(g.n_frames, 1);
+	fake_guest_free(&g);
+}
+END_TEST
+
+SUITE_MAIN("arp", no_ip4, reply_is_exact, any_address_but_the_guests, malformed_is_dropped)
