@@ -34,7 +34,7 @@ bool dns_static_find(const struct dns_static *s, const struct net *net,
 #define DNS_STATIC_OWN 2
 
 /* A name that is built in, and the addresses that it has now: one of each family that the guest has,
- * but for link-local ones, with which a name is of no use. */
+ * but for link-local ones of IPv6, whose zone a name cannot tell. */
 struct dns_static_own {
 	const char *name;
 	struct addr addrs[2];

@@ -41,7 +41,7 @@ void dns_static_free(struct dns_static *s)
 
 static void add_own(struct dns_static_own *own, const struct net_ip *ip, const struct addr *addr)
 {
-	if (ip->on && !addr_is_link_local(addr))
+	if (ip->on && (addr_is_ip4(addr) || !addr_is_link_local(addr)))
 		own->addrs[own->n++] = *addr;
 }
 
