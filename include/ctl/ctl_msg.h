@@ -122,23 +122,37 @@ struct ctl_guest {
 #define CTL_GUEST_HAS_MAC  0x1u
 #define CTL_GUEST_HAS_ADDR 0x2u
 #define CTL_GUEST_HAS_SEEN 0x4u
+#define CTL_GUEST_HAS_IP6  0x8u
 	uint32_t has;
 	bool connected;
 	struct mac mac;
-	struct addr addr;
-	uint64_t idle_ms; /* since its last frame */
+	struct addr addr;    /* of IPv4 */
+	struct ctl_list ip6; /* struct addr: the one used last first */
+	uint64_t idle_ms;    /* since its last frame */
 };
 
-struct ctl_network {
-#define CTL_NETWORK_HAS_INTERFACE 0x1u
-#define CTL_NETWORK_HAS_HOSTNAME  0x2u
-#define CTL_NETWORK_HAS_FQDN	  0x4u
-#define CTL_NETWORK_HAS_LOOPBACK  0x8u
+/* One family. */
+struct ctl_network_ip {
+#define CTL_NETWORK_IP_HAS_INTERFACE 0x1u
+#define CTL_NETWORK_IP_HAS_LOOPBACK  0x2u
 	uint32_t has;
 	struct addr address, gateway;
 	uint64_t prefix_len;
 	unsigned address_source; /* enum net_source, likewise the others */
 	const char *interface;
+	struct addr loopback; /* the guest's name for the host's loopback */
+};
+
+struct ctl_network {
+	/* the first two are those of `ip4`, whose members stand in the network's own object */
+#define CTL_NETWORK_HAS_INTERFACE CTL_NETWORK_IP_HAS_INTERFACE
+#define CTL_NETWORK_HAS_LOOPBACK  CTL_NETWORK_IP_HAS_LOOPBACK
+#define CTL_NETWORK_HAS_HOSTNAME  0x4u
+#define CTL_NETWORK_HAS_FQDN	  0x8u
+#define CTL_NETWORK_HAS_IP4	  0x10u
+#define CTL_NETWORK_HAS_IP6	  0x20u
+	uint32_t has;
+	struct ctl_network_ip ip4, ip6;
 	struct mac mac;
 	uint64_t mtu;
 	unsigned mtu_source;
@@ -146,7 +160,6 @@ struct ctl_network {
 	unsigned dns_source;
 	struct ctl_list search; /* const char * */
 	const char *hostname, *fqdn;
-	struct addr loopback; /* the guest's name for the host's loopback */
 };
 
 struct ctl_flow_count {

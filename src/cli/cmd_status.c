@@ -5,6 +5,7 @@
 
 static void show_guest(FILE *out, const struct ctl_guest *g)
 {
+	const struct addr *ip6 = g->ip6.items;
 	char mac[MAC_STR_MAX] = "", addr[ADDR_STR_MAX] = "", idle[TEXT_MAX] = "";
 
 	if (g->has & CTL_GUEST_HAS_MAC)
@@ -16,6 +17,8 @@ static void show_guest(FILE *out, const struct ctl_guest *g)
 	fact_print(out, "Guest", "%s%s%s%s%s%s%s", g->connected ? "connected" : "not connected",
 		   *mac ? ", " : "", mac, *addr ? ", " : "", addr, *idle ? ", idle for " : "",
 		   idle);
+	for (size_t i = 0; i < g->ip6.n; i++)
+		fact_print(out, "", "%s", addr_print(&ip6[i], addr));
 }
 
 /* Addresses of a list with blanks between them. */
@@ -32,16 +35,34 @@ static const char *join_addrs(const struct ctl_list *list, char *buf, size_t max
 	return buf;
 }
 
+static void show_address(FILE *out, const char *name, const struct ctl_network_ip *ip, bool has_interface)
+{
+	char address[ADDR_STR_MAX], gateway[ADDR_STR_MAX];
+
+	fact_print(out, name, "%s/%" PRIu64 " via %s (%s%s%s)", addr_print(&ip->address, address),
+		   ip->prefix_len, addr_print(&ip->gateway, gateway),
+		   ctl_source_names[ip->address_source], has_interface ? " " : "",
+		   has_interface ? ip->interface : "");
+}
+
+static void show_loopback(FILE *out, const struct ctl_network_ip *ip)
+{
+	char address[ADDR_STR_MAX];
+
+	fact_print(out, "Loopback", "%s is the host's", addr_print(&ip->loopback, address));
+}
+
 static void show_network(FILE *out, const struct ctl_network *n)
 {
-	char address[ADDR_STR_MAX], gateway[ADDR_STR_MAX], mac[MAC_STR_MAX], dns[256];
+	bool ip4 = n->has & CTL_NETWORK_HAS_IP4, ip6 = n->has & CTL_NETWORK_HAS_IP6;
+	char mac[MAC_STR_MAX], dns[512];
 	const char *const *search = n->search.items;
 
-	fact_print(out, "Address", "%s/%" PRIu64 " via %s (%s%s%s)",
-		   addr_print(&n->address, address), n->prefix_len,
-		   addr_print(&n->gateway, gateway), ctl_source_names[n->address_source],
-		   n->has & CTL_NETWORK_HAS_INTERFACE ? " " : "",
-		   n->has & CTL_NETWORK_HAS_INTERFACE ? n->interface : "");
+	if (ip4)
+		show_address(out, "Address", &n->ip4, n->has & CTL_NETWORK_HAS_INTERFACE);
+	if (ip6)
+		show_address(out, ip4 ? "" : "Address", &n->ip6,
+			     n->ip6.has & CTL_NETWORK_IP_HAS_INTERFACE);
 	fact_print(out, "Gateway MAC", "%s", mac_print(&n->mac, mac));
 	fact_print(out, "MTU", "%" PRIu64 " (%s)", n->mtu, ctl_source_names[n->mtu_source]);
 	fact_print(out, "DNS", "%s (%s)", join_addrs(&n->dns, dns, sizeof(dns)),
@@ -53,8 +74,9 @@ static void show_network(FILE *out, const struct ctl_network *n)
 	if (n->has & CTL_NETWORK_HAS_FQDN)
 		fact_print(out, "FQDN", "%s", n->fqdn);
 	if (n->has & CTL_NETWORK_HAS_LOOPBACK)
-		fact_print(out, "Loopback", "%s is the host's",
-			   addr_print(&n->loopback, address));
+		show_loopback(out, &n->ip4);
+	if (ip6 && n->ip6.has & CTL_NETWORK_IP_HAS_LOOPBACK)
+		show_loopback(out, &n->ip6);
 }
 
 static void show(FILE *out, const void *result)

@@ -81,17 +81,34 @@ static const struct ctl_field ctl_guest_fields[] = {
 	MEMBER(ctl_guest, connected, "connected", CTL_BOOL),
 	MEMBER(ctl_guest, mac, "mac", CTL_MAC, .has = CTL_GUEST_HAS_MAC),
 	MEMBER(ctl_guest, addr, "addr", CTL_ADDR, .has = CTL_GUEST_HAS_ADDR),
+	MEMBER(ctl_guest, ip6, "ip6", CTL_ADDR, .list = true, .has = CTL_GUEST_HAS_IP6),
 	MEMBER(ctl_guest, idle_ms, "idle_ms", CTL_UINT, .has = CTL_GUEST_HAS_SEEN),
 };
 static MESSAGE(ctl_guest);
 
-static const struct ctl_field ctl_network_fields[] = {
-	MEMBER(ctl_network, address, "address", CTL_ADDR),
-	MEMBER(ctl_network, prefix_len, "prefix_len", CTL_UINT),
-	MEMBER(ctl_network, gateway, "gateway", CTL_ADDR),
-	MEMBER(ctl_network, address_source, "address_source", CTL_CHOICE,
+static const struct ctl_field ctl_network_ip_fields[] = {
+	MEMBER(ctl_network_ip, address, "address", CTL_ADDR),
+	MEMBER(ctl_network_ip, prefix_len, "prefix_len", CTL_UINT),
+	MEMBER(ctl_network_ip, gateway, "gateway", CTL_ADDR),
+	MEMBER(ctl_network_ip, address_source, "address_source", CTL_CHOICE,
 	       .names = ctl_source_names),
-	MEMBER(ctl_network, interface, "interface", CTL_TEXT, .has = CTL_NETWORK_HAS_INTERFACE),
+	MEMBER(ctl_network_ip, interface, "interface", CTL_TEXT,
+	       .has = CTL_NETWORK_IP_HAS_INTERFACE),
+	MEMBER(ctl_network_ip, loopback, "loopback", CTL_ADDR, .has = CTL_NETWORK_IP_HAS_LOOPBACK),
+};
+static MESSAGE(ctl_network_ip);
+
+/* What IPv4 has stands beside what both families have, as it did when it was alone. */
+static const struct ctl_field ctl_network_fields[] = {
+	MEMBER(ctl_network, ip4.address, "address", CTL_ADDR, .has = CTL_NETWORK_HAS_IP4),
+	MEMBER(ctl_network, ip4.prefix_len, "prefix_len", CTL_UINT, .has = CTL_NETWORK_HAS_IP4),
+	MEMBER(ctl_network, ip4.gateway, "gateway", CTL_ADDR, .has = CTL_NETWORK_HAS_IP4),
+	MEMBER(ctl_network, ip4.address_source, "address_source", CTL_CHOICE,
+	       .names = ctl_source_names, .has = CTL_NETWORK_HAS_IP4),
+	MEMBER(ctl_network, ip4.interface, "interface", CTL_TEXT,
+	       .has = CTL_NETWORK_HAS_INTERFACE),
+	MEMBER(ctl_network, ip6, "ip6", CTL_OBJECT, .object = &ctl_network_ip_message,
+	       .has = CTL_NETWORK_HAS_IP6),
 	MEMBER(ctl_network, mac, "mac", CTL_MAC),
 	MEMBER(ctl_network, mtu, "mtu", CTL_UINT),
 	MEMBER(ctl_network, mtu_source, "mtu_source", CTL_CHOICE, .names = ctl_source_names),
@@ -100,7 +117,7 @@ static const struct ctl_field ctl_network_fields[] = {
 	MEMBER(ctl_network, search, "search", CTL_TEXT, .list = true),
 	MEMBER(ctl_network, hostname, "hostname", CTL_TEXT, .has = CTL_NETWORK_HAS_HOSTNAME),
 	MEMBER(ctl_network, fqdn, "fqdn", CTL_TEXT, .has = CTL_NETWORK_HAS_FQDN),
-	MEMBER(ctl_network, loopback, "loopback", CTL_ADDR, .has = CTL_NETWORK_HAS_LOOPBACK),
+	MEMBER(ctl_network, ip4.loopback, "loopback", CTL_ADDR, .has = CTL_NETWORK_HAS_LOOPBACK),
 };
 static MESSAGE(ctl_network);
 

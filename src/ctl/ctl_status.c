@@ -11,26 +11,41 @@ static struct ctl_guest guest_status(const struct env *env)
 	return (struct ctl_guest){
 		.has = (g->mac_known ? CTL_GUEST_HAS_MAC : 0) |
 		       (g->addr_known ? CTL_GUEST_HAS_ADDR : 0) |
-		       (g->seen_ns ? CTL_GUEST_HAS_SEEN : 0),
+		       (g->seen_ns ? CTL_GUEST_HAS_SEEN : 0) |
+		       (g->n_ip6 ? CTL_GUEST_HAS_IP6 : 0),
 		.connected = g->connected,
 		.mac = g->mac,
 		.addr = g->addr,
+		.ip6 = { g->ip6, g->n_ip6 },
 		.idle_ms = (env->now_ns - g->seen_ns) / NS_PER_MS,
+	};
+}
+
+static struct ctl_network_ip ip_status(const struct net_ip *ip)
+{
+	if (!ip->on)
+		return (struct ctl_network_ip){ .has = 0 };
+	return (struct ctl_network_ip){
+		.has = (ip->interface[0] ? CTL_NETWORK_IP_HAS_INTERFACE : 0) |
+		       (ip->map_loopback_set ? CTL_NETWORK_IP_HAS_LOOPBACK : 0),
+		.address = ip->guest,
+		.prefix_len = ip->prefix_len,
+		.gateway = ip->gateway,
+		.address_source = ip->address_source,
+		.interface = ip->interface,
+		.loopback = ip->map_loopback,
 	};
 }
 
 static int network_status(struct ctl_call *call, const struct net *net, struct ctl_network *n)
 {
 	*n = (struct ctl_network){
-		.has = (net->ip4.interface[0] ? CTL_NETWORK_HAS_INTERFACE : 0) |
-		       (net->hostname[0] ? CTL_NETWORK_HAS_HOSTNAME : 0) |
+		.has = (net->hostname[0] ? CTL_NETWORK_HAS_HOSTNAME : 0) |
 		       (net->fqdn[0] ? CTL_NETWORK_HAS_FQDN : 0) |
-		       (net->ip4.map_loopback_set ? CTL_NETWORK_HAS_LOOPBACK : 0),
-		.address = net->ip4.guest,
-		.prefix_len = net->ip4.prefix_len,
-		.gateway = net->ip4.gateway,
-		.address_source = net->ip4.address_source,
-		.interface = net->ip4.interface,
+		       (net->ip4.on ? CTL_NETWORK_HAS_IP4 : 0) |
+		       (net->ip6.on ? CTL_NETWORK_HAS_IP6 : 0),
+		.ip4 = ip_status(&net->ip4),
+		.ip6 = ip_status(&net->ip6),
 		.mac = net->mac,
 		.mtu = net->mtu,
 		.mtu_source = net->mtu_source,
@@ -38,8 +53,8 @@ static int network_status(struct ctl_call *call, const struct net *net, struct c
 		.dns_source = net->dns_source,
 		.hostname = net->hostname,
 		.fqdn = net->fqdn,
-		.loopback = net->ip4.map_loopback,
 	};
+	n->has |= n->ip4.has;
 	if (!ctl_list_texts(call, net->search[0], sizeof(net->search[0]), net->n_search,
 			    &n->search))
 		return ctl_fail(call, -ENOMEM, "no memory");

@@ -195,6 +195,9 @@ START_TEST(status)
 	talk_start_negotiated();
 	talk_guest.env.guest.addr_known = true;
 	talk_guest.env.guest.addr = talk_guest.net.ip4.guest;
+	talk_guest.env.guest.ip6[0] = addr_of("2001:db8:2::99");
+	talk_guest.env.guest.ip6[1] = addr_of("fe80::99");
+	talk_guest.env.guest.n_ip6 = 2;
 	talk_guest.env.guest.seen_ns = talk_guest.env.now_ns - 20 * NS_PER_MS;
 	talk_guest.net.dns[0] = addr_ip4(0xc0000235);
 	talk_guest.net.n_dns = 1;
@@ -207,9 +210,13 @@ START_TEST(status)
 	talk_assert_contains(text, "\"uptime_ms\":5000,");
 	talk_assert_contains(text,
 			     "\"guest\":{\"connected\":true,\"mac\":\"52:54:00:12:34:56\","
-			     "\"addr\":\"10.0.2.15\",\"idle_ms\":20}");
+			     "\"addr\":\"10.0.2.15\","
+			     "\"ip6\":[\"2001:db8:2::99\",\"fe80::99\"],\"idle_ms\":20}");
 	talk_assert_contains(
 		text, "\"address\":\"10.0.2.15\",\"prefix_len\":24,\"gateway\":\"10.0.2.2\"");
+	talk_assert_contains(
+		text, "\"ip6\":{\"address\":\"2001:db8:2::f\",\"prefix_len\":64,"
+		      "\"gateway\":\"fe80::2\",\"address_source\":\"flag\",\"loopback\":\"fe80::2\"}");
 	talk_assert_contains(text, "\"dns\":[\"192.0.2.53\"]");
 	talk_assert_contains(text,
 			     "\"search\":[\"example.com\"],\"hostname\":\"\\u001b]evil\"");
@@ -217,6 +224,26 @@ START_TEST(status)
 		text, "\"flows\":{\"open\":1,\"max\":65536,\"tcp\":1,\"udp\":0,\"icmp\":0}");
 	talk_assert_contains(text, "\"control\":{\"clients\":1,\"max\":64}");
 	ck_assert_uint_eq(talk_guest.n_frames, 0);
+	talk_stop();
+}
+END_TEST
+
+/* A family that the guest does not have is not there. */
+START_TEST(status_of_one_family)
+{
+	const char *text;
+
+	talk_start_negotiated();
+	talk_guest.net.ip4.on = false;
+	text = talk_say("{\"execute\": \"query-status\"}");
+	talk_assert_contains(text, "\"network\":{\"ip6\":{\"address\":\"2001:db8:2::f\",");
+	talk_assert_contains(text, "\"loopback\":\"fe80::2\"},\"mac\":");
+	ck_assert_ptr_null(strstr(text, "10.0.2"));
+	talk_guest.net.ip4.on = true;
+	talk_guest.net.ip6.on = false;
+	text = talk_say("{\"execute\": \"query-status\"}");
+	ck_assert_ptr_null(strstr(text, "ip6"));
+	talk_assert_contains(text, "\"loopback\":\"10.0.2.2\"}");
 	talk_stop();
 }
 END_TEST
@@ -477,5 +504,5 @@ END_TEST
 
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
-	   version_and_commands, status, stats, flow_members, flow_filters, flow_query_refusals,
+	   version_and_commands, status, status_of_one_family, stats, flow_members, flow_filters, flow_query_refusals,
 	   flows_in_portions, closed_flows, flow_close, quit_command, names_agree)
