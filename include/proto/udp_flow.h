@@ -50,10 +50,12 @@ struct udp {
 	struct list dirty;
 	size_t queued; /* bytes of all flows */
 
-	/* Only one guest address has its ports kept at a time, else two of them could end up
-	 * with the same addresses and ports on the host's side. */
-	struct addr keeper;
-	size_t n_keepers;
+	/* Only one guest address of a family has its ports kept at a time, else two of them
+	 * could end up with the same addresses and ports on the host's side. */
+	struct udp_keeper {
+		struct addr guest;
+		size_t n; /* flows that keep their port */
+	} keepers[2];	  /* of IPv6, of IPv4 */
 
 	bool full; /* the link has no room; sockets that turn readable are paused */
 	struct list paused, waiting;

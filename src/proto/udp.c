@@ -145,6 +145,11 @@ struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum 
 	return f;
 }
 
+static struct udp_keeper *keeper_of(struct udp *u, const struct addr *guest)
+{
+	return &u->keepers[addr_is_ip4(guest)];
+}
+
 void udp_flow_close(struct env *env, struct udp_flow *f, enum flow_close_reason reason)
 {
 	struct udp *u = env->udp;
@@ -158,7 +163,7 @@ void udp_flow_close(struct env *env, struct udp_flow *f, enum flow_close_reason 
 	list_remove(&f->paused);
 	list_remove(&f->dirty);
 	if (f->keeps_port)
-		u->n_keepers--;
+		keeper_of(u, &f->flow.key.guest)->n--;
 	if (f->sock)
 		u->ops->close(f->sock);
 	timerq_cancel(&env->timers, &f->flow.timer);
@@ -210,9 +215,11 @@ void udp_flow_in(struct env *env, struct udp_flow *f, size_t len)
 
 static bool may_keep_port(struct udp *u, const struct addr *guest)
 {
-	if (!u->n_keepers)
-		u->keeper = *guest;
-	return addr_eq(&u->keeper, guest);
+	struct udp_keeper *k = keeper_of(u, guest);
+
+	if (!k->n)
+		k->guest = *guest;
+	return addr_eq(&k->guest, guest);
 }
 
 /* Ends an older flow for the sake of `self`. */
@@ -237,7 +244,7 @@ static int open_socket(struct env *env, struct udp_flow *f)
 		return -err;
 	u->ops->local(f->sock, &f->flow.host);
 	f->keeps_port = keep;
-	u->n_keepers += keep;
+	keeper_of(u, &f->flow.key.guest)->n += keep;
 	if (f->flow.host.port != f->flow.key.guest_port)
 		env->stats.udp_ports_changed++;
 	udp_flow_watch(env, f);

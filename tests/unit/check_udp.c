@@ -597,6 +597,37 @@ START_TEST(one_guest_address_keeps_its_ports)
 }
 END_TEST
 
+/* On the host's side, sockets of different families are never taken for each other. */
+START_TEST(one_of_each_family_keeps_its_ports)
+{
+	const struct packet_ip6 other = { .src = addr_of("2001:db8:2::10") };
+
+	begin();
+	guest_says(PEER, 123, 123, "a");
+	packet_udp6(&packet, &(struct packet_ip6){ 0 }, 123, 123, "b", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	packet_udp6(&packet, &other, 123, 123, "c", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	ck_assert_uint_eq(fake_udp_sock(&host, 0)->port, 123);
+	ck_assert_uint_eq(fake_udp_sock(&host, 1)->port, 123);
+	ck_assert_uint_eq(fake_udp_sock(&host, 2)->port, 0);
+	fake_guest_advance(&g, 20 * NS_PER_SEC);
+	guest_says(PEER, 123, 123, "a");
+	fake_guest_advance(&g, 11 * NS_PER_SEC);
+	/* those of IPv6 ended */
+	packet_udp6(&packet, &other, 123, 123, "c", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	ck_assert_uint_eq(fake_udp_sock(&host, 3)->port, 123);
+	packet_udp(&packet, &(struct packet_ip){ .src = 0x0a000210 }, 123, 123, "d", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	ck_assert_uint_eq(fake_udp_sock(&host, 4)->port, 0);
+	end();
+}
+END_TEST
+
 START_TEST(large_datagrams_come_in_fragments)
 {
 	static uint8_t data[4000];
@@ -794,5 +825,5 @@ SUITE_MAIN("udp", answers_as_they_came, segments_wait_for_room, over_ip6_exactly
 	   pending_error_loses_nothing, refusals_are_told, impossible_destinations, timeouts,
 	   one_way_flows_stay_one_way, full_table_ends_the_oldest_one_way_flow,
 	   lack_of_descriptors, full_link_pauses_sockets, flow_ends_while_its_datagrams_wait,
-	   one_guest_address_keeps_its_ports, large_datagrams_come_in_fragments,
+	   one_guest_address_keeps_its_ports, one_of_each_family_keeps_its_ports, large_datagrams_come_in_fragments,
 	   link_lost_with_datagrams_on_both_sides)
