@@ -127,6 +127,9 @@ const char *mac_print(const struct mac *m, char buf[static MAC_STR_MAX]);
  * AF_INET.  Returns the length to give to the kernel. */
 struct sockaddr;
 unsigned endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr *sa);
+/* The same for a socket of AF_INET6: an IPv4 address stays mapped.  `scope` is the index of the
+ * interface that a link-local address belongs to, else 0. */
+unsigned endpoint_to_sockaddr6(const struct endpoint *e, uint32_t scope, struct sockaddr *sa);
 /* -EAFNOSUPPORT for other families. */
 int endpoint_from_sockaddr(struct endpoint *e, const struct sockaddr *sa);
 

@@ -240,10 +240,11 @@ struct ctl_forward {
 #define CTL_FORWARD_HAS_INTERFACE  0x1u
 #define CTL_FORWARD_HAS_GUEST_ADDR 0x2u
 #define CTL_FORWARD_HAS_FAILED	   0x4u
+#define CTL_FORWARD_HAS_HOST_ADDR  0x8u
 	uint32_t has;
 	uint64_t id;
 	unsigned proto;
-	struct addr host_addr; /* unspecified: any */
+	struct addr host_addr; /* unspecified: any of its family; not there: any of both */
 	const char *interface;
 	uint16_t host_port, host_port_last;
 	struct addr guest_addr; /* not there: the guest's, whatever it is */

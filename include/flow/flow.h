@@ -85,4 +85,9 @@ const char *flow_close_reason_name(enum flow_close_reason reason);
 const char *flow_proto_name(enum flow_proto proto);
 const char *flow_dir_name(enum flow_dir dir); /* "out", "in" */
 
+/* Clients that have one address in the guest's eyes, and one port, are shown to it with different
+ * ports: choice 0 is their own, the others are dynamic ports (RFC 6335 6). */
+#define FLOW_PORT_CHOICES 65
+uint16_t flow_port_choice(uint16_t port, unsigned choice);
+
 #endif

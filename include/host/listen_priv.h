@@ -22,10 +22,12 @@ struct listen {
 	struct udp_rx *rx; /* the datagrams read last, of one listener */
 };
 
-/* Both take over `fd`, closed on failure too; NULL without memory. */
+/* Both take over `fd`, closed on failure too; NULL without memory. `ip6`: the socket is of
+ * AF_INET6, whatever its clients are. */
 struct tcp_listener *tcp_listener_new(struct listen *l, struct forward *f, int fd, uint16_t port);
 void tcp_listener_free(struct tcp_listener *t);
-struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int fd, uint16_t port);
+struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int fd, bool ip6,
+				      uint16_t port);
 void udp_listener_free(struct udp_listener *u);
 
 #endif

@@ -2,7 +2,9 @@
  *
  * The sockets of a rule are opened through struct forward_host_ops.  A TCP client becomes a
  * connection to the guest, a datagram part of a UDP flow.  The guest sees the client's own
- * address (net_to_guest() says which one stands for the host's loopback) and port.
+ * address (net_to_guest() says which one stands for the host's loopback) and port.  A client whose
+ * family the target does not have, or the guest does not use, is led there in the other family, and
+ * looks to the guest as one on the host's loopback does.
  */
 #ifndef PROTO_FORWARD_H
 #define PROTO_FORWARD_H
@@ -14,6 +16,7 @@
 
 struct tcp_conn;
 struct tcp_host_ops;
+struct udp_client;
 struct udp_client_sock;
 
 /* A rule whose sockets are open. */
@@ -81,10 +84,10 @@ void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 			void (*set_conn)(void *host, struct tcp_conn *conn),
 			const struct endpoint *client);
 
-/* A datagram for `f` at `port`, sent to our address `local`.  0, or -ENOBUFS as
- * udp_from_client(); everything else is counted here. */
+/* A datagram for `f` at `port`.  0, or -ENOBUFS as udp_from_client(); everything else is counted
+ * here. */
 int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
-			 struct udp_client_sock *via, const struct endpoint *client,
-			 const struct addr *local, const void *data, size_t len);
+			 struct udp_client_sock *via, const struct udp_client *client,
+			 const void *data, size_t len);
 
 #endif

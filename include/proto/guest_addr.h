@@ -15,4 +15,8 @@ bool guest_addr_is_own(const struct env *env, const struct addr *a);
  * of several IPv6 addresses that one is also first choice, then the one used last. */
 struct addr guest_addr_for(const struct env *env, const struct addr *client);
 
+/* Whether it is worth trying that: the guest has the client's family and, if that is IPv6, was
+ * not seen to do without it. */
+bool guest_addr_in_reach(const struct env *env, const struct addr *client);
+
 #endif

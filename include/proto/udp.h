@@ -43,13 +43,20 @@ bool udp_preempt(struct env *env);
 void udp_refused_by_guest(struct env *env, const struct endpoint *guest,
 			  const struct endpoint *peer);
 
-/* Forwards: the listening socket of one, from which the guest's answers go to its clients. */
+/* Forwards: a client as the host's network has it. */
+struct udp_client {
+	struct endpoint addr;
+	struct addr local; /* which of our addresses it sends to; unspecified: unknown */
+	unsigned link;	   /* if its address is link-local, the index of the interface; else 0 */
+};
+
+/* The listening socket of a forward, from which the guest's answers go to its clients. */
 struct udp_client_sock;
 
 struct udp_client_ops {
-	/* Sends datagrams to `client` from our address `local`; as udp_host_ops.send(). */
-	int (*send)(struct udp_client_sock *s, const struct endpoint *client,
-		    const struct addr *local, const struct iovec *datagrams, int n);
+	/* Sends datagrams to the client, from where it sends to; as udp_host_ops.send(). */
+	int (*send)(struct udp_client_sock *s, const struct udp_client *to,
+		    const struct iovec *datagrams, int n);
 	/* Whether udp_client_writable() shall be called once send() would take a datagram. */
 	void (*want_write)(struct udp_client_sock *s, bool want);
 	/* The link has room again, after udp_from_client() returned -ENOBUFS. */
@@ -70,13 +77,14 @@ void udp_client_sock_init(struct udp_client_sock *s, const struct udp_client_ops
 /* Whether the link takes a datagram now; if not, ops->room() will be called. */
 bool udp_client_room(struct env *env, struct udp_client_sock *s);
 
-/* Hands the guest a datagram that `client` sent to `local` of socket `via`; the guest sees the
- * client's address as net_to_guest() maps it.  0; -ENOBUFS: the link is full, try the same
- * datagram again after ops->room(); else the datagram is lost: -ENETDOWN (no guest on the
- * link), -ENOSPC (no room for a new flow), -ENOMEM. */
-int udp_from_client(struct env *env, struct udp_client_sock *via, const struct endpoint *client,
-		    const struct addr *local, const struct endpoint *guest, const void *data,
-		    size_t len);
+/* Hands the guest a datagram that `client` sent to socket `via`; the guest sees `shown` for the
+ * client's address, and another port when it has a flow with a client that looks alike.  0;
+ * -ENOBUFS: the link is full, try the same datagram again after ops->room(); else the datagram
+ * is lost: -ENETDOWN (no guest on the link), -ENOSPC (no room for a new flow), -EEXIST (too many
+ * clients look alike), -ENOMEM. */
+int udp_from_client(struct env *env, struct udp_client_sock *via,
+		    const struct udp_client *client, const struct addr *shown,
+		    const struct endpoint *guest, const void *data, size_t len);
 
 void udp_client_writable(struct env *env, struct udp_client_sock *s);
 

@@ -17,7 +17,7 @@ struct udp_flow {
 	struct flow flow;
 	void *sock;		     /* the host's; NULL for a forward's client */
 	struct udp_client_sock *via; /* the forward's; NULL for what the guest opened */
-	struct addr local;	     /* which of our addresses the client sends to */
+	struct udp_client client;    /* and its client */
 	struct list of_via;
 	struct list unassured; /* no lively exchange yet: first to go when room is needed */
 	struct list paused;    /* not read until the link has room */

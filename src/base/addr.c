@@ -98,7 +98,14 @@ unsigned endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr *sa)
 		memcpy(sa, &in, sizeof(in));
 		return sizeof(in);
 	}
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(e->port) };
+	return endpoint_to_sockaddr6(e, 0, sa);
+}
+
+unsigned endpoint_to_sockaddr6(const struct endpoint *e, uint32_t scope, struct sockaddr *sa)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(e->port),
+				    .sin6_scope_id = scope };
 
 	memcpy(&in6.sin6_addr, e->addr.b, 16);
 	memcpy(sa, &in6, sizeof(in6));

@@ -9,34 +9,32 @@ static const struct column columns[] = {
 	{ "REFUSED", true }, { "NOT OPEN", false }, { NULL, false },
 };
 
-/* "192.0.2.1%eth0:22-25", "*:22" */
-static void ends_cell(struct table *t, const char *addr, const char *interface, uint16_t first,
-		      uint16_t last)
+/* "192.0.2.1%eth0:22-25", "[::]:22"; "*:22" without an address */
+static void ends_cell(struct table *t, const struct addr *a, const char *interface,
+		      uint16_t first, uint16_t last)
 {
-	char range[16] = "";
+	char addr[ADDR_STR_MAX] = "*", range[16] = "";
+	bool ip6 = a && !addr_is_ip4(a);
 
+	if (a)
+		addr_print(a, addr);
 	if (last != first)
 		snprintf(range, sizeof(range), "-%u", last);
-	table_cell(t, "%s%s%s:%u%s", addr, *interface ? "%" : "", interface, first, range);
-}
-
-static const char *addr_text(const struct addr *a, bool any, char buf[static ADDR_STR_MAX])
-{
-	return any || addr_is_unspecified(a) ? "*" : addr_print(a, buf);
+	table_cell(t, "%s%s%s%s%s:%u%s", ip6 ? "[" : "", addr, ip6 ? "]" : "",
+		   *interface ? "%" : "", interface, first, range);
 }
 
 static void row(struct table *t, const void *result)
 {
 	const struct ctl_forward *f = result;
-	char addr[ADDR_STR_MAX];
 
 	table_cell(t, "%" PRIu64, f->id);
 	table_cell(t, "%s", ctl_forward_proto_names[f->proto]);
-	ends_cell(t, addr_text(&f->host_addr, false, addr),
+	ends_cell(t, f->has & CTL_FORWARD_HAS_HOST_ADDR ? &f->host_addr : NULL,
 		  f->has & CTL_FORWARD_HAS_INTERFACE ? f->interface : "", f->host_port,
 		  f->host_port_last);
-	ends_cell(t, addr_text(&f->guest_addr, !(f->has & CTL_FORWARD_HAS_GUEST_ADDR), addr),
-		  "", f->guest_port, f->guest_port_last);
+	ends_cell(t, f->has & CTL_FORWARD_HAS_GUEST_ADDR ? &f->guest_addr : NULL, "",
+		  f->guest_port, f->guest_port_last);
 	table_cell(t, "%" PRIu64, f->open_ports);
 	table_cell(t, "%" PRIu64, f->clients);
 	table_cell(t, "%" PRIu64, f->refused);

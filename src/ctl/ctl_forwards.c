@@ -11,7 +11,8 @@ static void show_forward(const struct forward *f, struct ctl_forward *c)
 	unsigned n = forward_rule_n_ports(r);
 
 	*c = (struct ctl_forward){
-		.has = (r->interface[0] ? CTL_FORWARD_HAS_INTERFACE : 0) |
+		.has = (r->both_families ? 0 : CTL_FORWARD_HAS_HOST_ADDR) |
+		       (r->interface[0] ? CTL_FORWARD_HAS_INTERFACE : 0) |
 		       (addr_is_unspecified(&r->target) ? 0 : CTL_FORWARD_HAS_GUEST_ADDR) |
 		       (f->n_failed ? CTL_FORWARD_HAS_FAILED : 0),
 		.id = f->id,

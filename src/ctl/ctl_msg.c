@@ -218,7 +218,7 @@ MESSAGE(ctl_counter);
 static const struct ctl_field ctl_forward_fields[] = {
 	MEMBER(ctl_forward, id, "id", CTL_UINT),
 	MEMBER(ctl_forward, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names),
-	MEMBER(ctl_forward, host_addr, "host_addr", CTL_ADDR),
+	MEMBER(ctl_forward, host_addr, "host_addr", CTL_ADDR, .has = CTL_FORWARD_HAS_HOST_ADDR),
 	MEMBER(ctl_forward, interface, "interface", CTL_TEXT, .has = CTL_FORWARD_HAS_INTERFACE),
 	MEMBER(ctl_forward, host_port, "host_port", CTL_PORT),
 	MEMBER(ctl_forward, host_port_last, "host_port_last", CTL_PORT),

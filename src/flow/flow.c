@@ -1,7 +1,10 @@
-/* flow/flow.c: names. */
+/* flow/flow.c: names, and ports to tell flows apart. */
 #include "flow/flow.h"
 
 #include <assert.h>
+
+#define DYNAMIC_FIRST 49152u
+#define DYNAMIC_N     16384u
 
 static const char *const reasons[] = { "open",	     "finished",    "idle",	  "guest-reset",
 				       "peer-reset", "refused",	    "unreachable", "timed-out",
@@ -25,4 +28,9 @@ const char *flow_proto_name(enum flow_proto proto)
 const char *flow_dir_name(enum flow_dir dir)
 {
 	return dir == FLOW_OUT ? "out" : "in";
+}
+
+uint16_t flow_port_choice(uint16_t port, unsigned choice)
+{
+	return choice ? (uint16_t)(DYNAMIC_FIRST + (port + choice) % DYNAMIC_N) : port;
 }

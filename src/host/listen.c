@@ -2,6 +2,7 @@
 #include "host/listen.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,16 +59,42 @@ void listen_read_ports(struct forward_ports *ports)
 	read_sysctl(SYSCTL "ip_unprivileged_port_start", &ports->unprivileged_first, NULL);
 }
 
-/* 0 or -errno.  A UDP socket shares its port with those of flows that the guest opens from the
- * same one, but with nobody who was there before. */
-static int bind_and_listen(int fd, const struct forward_rule *rule, int type, uint16_t port)
+static unsigned bind_addr(const struct forward_rule *rule, bool ip6, uint16_t port,
+			  struct sockaddr *sa)
 {
 	struct endpoint own = { rule->addr, port };
+	unsigned link = 0;
+
+	if (rule->both_families && !ip6)
+		own.addr = addr_ip4(INADDR_ANY);
+	if (!ip6)
+		return endpoint_to_sockaddr(&own, sa);
+	if (addr_is_link_local(&own.addr))
+		link = if_nametoindex(rule->interface);
+	return endpoint_to_sockaddr6(&own, link, sa);
+}
+
+/* Has the socket tell where datagrams were sent to.  For IPv4, what IPv6's option tells is not
+ * always an address that answers can come from. */
+static int want_local(int fd, bool ip6)
+{
+	int rc = sock_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+
+	return ip6 && !rc ? sock_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : rc;
+}
+
+/* 0 or -errno.  A UDP socket shares its port with those of flows that the guest opens from the
+ * same one, but with nobody who was there before. */
+static int bind_and_listen(int fd, const struct forward_rule *rule, bool ip6, int type,
+			   uint16_t port)
+{
 	struct sockaddr_storage sa;
-	unsigned len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
+	unsigned len = bind_addr(rule, ip6, port, (struct sockaddr *)&sa);
 
 	if (rule->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, rule->interface,
 					     (socklen_t)strlen(rule->interface)))
+		return -errno;
+	if (ip6 && sock_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !rule->both_families))
 		return -errno;
 	if (type == SOCK_STREAM) {
 		sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -79,17 +106,31 @@ static int bind_and_listen(int fd, const struct forward_rule *rule, int type, ui
 		return listen(fd, SOMAXCONN) ? -errno : 0;
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	sock_set_udp_buffer(fd);
-	return sock_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	return want_local(fd, ip6);
+}
+
+/* One socket serves both families.  Where the host has no IPv6 it serves IPv4. */
+static int open_socket(const struct forward_rule *rule, int type, bool *ip6)
+{
+	int fd;
+
+	*ip6 = !addr_is_ip4(&rule->addr);
+	fd = sock_open(*ip6 ? AF_INET6 : AF_INET, type, 0);
+	if (fd != -EAFNOSUPPORT || !rule->both_families)
+		return fd;
+	*ip6 = false;
+	return sock_open(AF_INET, type, 0);
 }
 
 static void *listen_open(void *host, struct forward *f, uint16_t *port, int *err)
 {
 	int type = f->rule.proto == FLOW_TCP ? SOCK_STREAM : SOCK_DGRAM, rc;
-	int fd = sock_open(AF_INET, type, 0);
+	bool ip6;
+	int fd = open_socket(&f->rule, type, &ip6);
 	struct endpoint own;
 	void *listener;
 
-	rc = fd < 0 ? fd : bind_and_listen(fd, &f->rule, type, *port);
+	rc = fd < 0 ? fd : bind_and_listen(fd, &f->rule, ip6, type, *port);
 	if (rc) {
 		if (fd >= 0)
 			close(fd);
@@ -99,7 +140,7 @@ static void *listen_open(void *host, struct forward *f, uint16_t *port, int *err
 	sock_local(fd, &own);
 	*port = own.port;
 	listener = type == SOCK_STREAM ? (void *)tcp_listener_new(host, f, fd, own.port)
-				       : (void *)udp_listener_new(host, f, fd, own.port);
+				       : (void *)udp_listener_new(host, f, fd, ip6, own.port);
 	if (!listener)
 		*err = ENOMEM;
 	return listener;

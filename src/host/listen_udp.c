@@ -24,19 +24,19 @@ struct udp_listener {
 	struct listen *listen;
 	struct forward *forward;
 	int fd;
+	bool ip6;	 /* the socket's family: IPv4 clients have mapped addresses */
 	bool paused;	 /* not read until the link has room */
 	bool want_write; /* the guest's answers wait */
 };
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 struct datagram {
 	size_t len;
-	struct endpoint client;
-	struct addr local;
+	struct udp_client client;
 };
 
 struct udp_rx {
@@ -51,18 +51,51 @@ static void update_watch(struct udp_listener *u)
 	watch_set(&u->watch, (u->paused ? 0u : LOOP_READ) | (u->want_write ? LOOP_WRITE : 0u));
 }
 
-/* Which of our addresses the datagram came to, as one that answers can come from. */
-static struct addr local_of(struct msghdr *m)
+static const void *find_control(struct msghdr *m, int level, int type)
 {
-	struct in_pktinfo info;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == level && c->cmsg_type == type)
+			return CMSG_DATA(c);
+	return NULL;
+}
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
-			continue;
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		return addr_ip4(ntohl(info.ipi_spec_dst.s_addr));
+static struct addr local_ip4(struct msghdr *m)
+{
+	const void *found = find_control(m, IPPROTO_IP, IP_PKTINFO);
+	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(INADDR_ANY) };
+
+	if (found)
+		memcpy(&info, found, sizeof(info));
+	return addr_ip4(ntohl(info.ipi_spec_dst.s_addr));
+}
+
+static struct addr local_ip6(struct msghdr *m)
+{
+	const void *found = find_control(m, IPPROTO_IPV6, IPV6_PKTINFO);
+	struct in6_pktinfo info;
+	struct addr a;
+
+	if (!found)
+		return ADDR_ANY6;
+	memcpy(&info, found, sizeof(info));
+	a = addr_ip6_bytes(info.ipi6_addr.s6_addr);
+	return addr_is_multicast(&a) ? ADDR_ANY6 : a;
+}
+
+/* The sender, and which of our addresses it sends to, as one that answers can come from. */
+static void read_client(struct msghdr *m, struct udp_client *client)
+{
+	struct sockaddr_in6 in6;
+
+	endpoint_from_sockaddr(&client->addr, m->msg_name);
+	client->link = 0;
+	if (addr_is_ip4(&client->addr.addr)) {
+		client->local = local_ip4(m);
+		return;
 	}
-	return addr_ip4(INADDR_ANY);
+	client->local = local_ip6(m);
+	memcpy(&in6, m->msg_name, sizeof(in6));
+	client->link = in6.sin6_scope_id;
 }
 
 /* How many datagrams came; 0: none now. */
@@ -86,8 +119,7 @@ static int read_batch(struct udp_listener *u, struct udp_rx *rx)
 	n = recvmmsg(u->fd, m, RX_BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
 		rx->datagrams[i].len = m[i].msg_len;
-		rx->datagrams[i].local = local_of(&m[i].msg_hdr);
-		endpoint_from_sockaddr(&rx->datagrams[i].client, (struct sockaddr *)&from[i]);
+		read_client(&m[i].msg_hdr, &rx->datagrams[i].client);
 	}
 	return n < 0 ? 0 : n;
 }
@@ -100,7 +132,7 @@ static void deliver(struct udp_rx *rx)
 		struct udp_listener *u = rx->owner;
 
 		if (forward_udp_datagram(u->listen->env, u->forward, u->sock.port, &u->sock,
-					 &d->client, &d->local, rx->data[rx->next], d->len))
+					 &d->client, rx->data[rx->next], d->len))
 			return;
 	}
 	rx->owner = NULL;
@@ -140,39 +172,55 @@ static struct udp_listener *listener_of(struct udp_client_sock *s)
 	return container_of(s, struct udp_listener, sock);
 }
 
-static void set_local(struct msghdr *m, union control *control, const struct addr *local)
+static void put_control(struct msghdr *m, union control *control, int level, int type,
+			const void *info, size_t len)
 {
-	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(addr_get_ip4(local)) };
 	struct cmsghdr *c;
 
 	m->msg_control = control;
-	m->msg_controllen = sizeof(*control);
+	m->msg_controllen = CMSG_SPACE(len);
 	c = CMSG_FIRSTHDR(m);
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), info, len);
 }
 
-static int send_to_client(struct udp_client_sock *s, const struct endpoint *client,
-			  const struct addr *local, const struct iovec *datagrams, int n)
+/* What is sent leaves from the address that the client sends to. */
+static void set_local(struct msghdr *m, union control *control, const struct udp_client *to)
 {
-	struct sockaddr_storage to;
-	unsigned to_len = endpoint_to_sockaddr(client, (struct sockaddr *)&to);
+	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(addr_get_ip4(&to->local)) };
+	struct in6_pktinfo info6 = { .ipi6_ifindex = to->link };
+
+	if (addr_is_ip4(&to->addr.addr)) {
+		put_control(m, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		return;
+	}
+	memcpy(&info6.ipi6_addr, to->local.b, sizeof(info6.ipi6_addr));
+	put_control(m, control, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+}
+
+static int send_to_client(struct udp_client_sock *s, const struct udp_client *client,
+			  const struct iovec *datagrams, int n)
+{
+	struct udp_listener *u = listener_of(s);
 	union control control = { .bytes = { 0 } };
+	struct sockaddr_storage to;
+	struct msghdr common = { .msg_name = &to, .msg_iovlen = 1 };
 	struct mmsghdr m[TX_BATCH];
 	int sent;
 
+	common.msg_namelen =
+		u->ip6 ? endpoint_to_sockaddr6(&client->addr, client->link, (struct sockaddr *)&to)
+		       : endpoint_to_sockaddr(&client->addr, (struct sockaddr *)&to);
+	set_local(&common, &control, client);
 	if (n > TX_BATCH)
 		n = TX_BATCH;
 	for (int i = 0; i < n; i++) {
-		m[i].msg_hdr = (struct msghdr){ .msg_name = &to,
-						.msg_namelen = to_len,
-						.msg_iov = (struct iovec *)&datagrams[i],
-						.msg_iovlen = 1 };
-		set_local(&m[i].msg_hdr, &control, local);
+		m[i].msg_hdr = common;
+		m[i].msg_hdr.msg_iov = (struct iovec *)&datagrams[i];
 	}
-	sent = sendmmsg(listener_of(s)->fd, m, (unsigned)n, MSG_DONTWAIT);
+	sent = sendmmsg(u->fd, m, (unsigned)n, MSG_DONTWAIT);
 	return sent < 0 ? -errno : sent;
 }
 
@@ -195,7 +243,7 @@ static const struct udp_client_ops client_ops = { .send = send_to_client,
 						  .want_write = want_write,
 						  .room = room };
 
-struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int fd,
+struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int fd, bool ip6,
 				      uint16_t port)
 {
 	struct udp_listener *u = calloc(1, sizeof(*u));
@@ -210,6 +258,7 @@ struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int f
 	u->listen = l;
 	u->forward = f;
 	u->fd = fd;
+	u->ip6 = ip6;
 	udp_client_sock_init(&u->sock, &client_ops, port);
 	watch_init(&u->watch, l->loop, fd, ready);
 	update_watch(u);

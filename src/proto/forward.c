@@ -78,10 +78,16 @@ __attribute__((format(printf, 3, 4))) static int fail(int err, char *error, cons
 	return err;
 }
 
+static bool share_family(const struct forward_rule *a, const struct forward_rule *b)
+{
+	return a->both_families || b->both_families ||
+	       addr_is_ip4(&a->addr) == addr_is_ip4(&b->addr);
+}
+
 /* Whether both would have the kernel listen at the same place, were their ports the same. */
 static bool overlap(const struct forward_rule *a, const struct forward_rule *b)
 {
-	return a->proto == b->proto &&
+	return a->proto == b->proto && share_family(a, b) &&
 	       (addr_eq(&a->addr, &b->addr) || addr_is_unspecified(&a->addr) ||
 		addr_is_unspecified(&b->addr)) &&
 	       (!a->interface[0] || !b->interface[0] || !strcmp(a->interface, b->interface));
@@ -310,7 +316,7 @@ int forwards_remove(struct forwards *fs, uint64_t id)
 static bool rule_eq(const struct forward_rule *a, const struct forward_rule *b)
 {
 	return a->proto == b->proto && addr_eq(&a->addr, &b->addr) &&
-	       !strcmp(a->interface, b->interface) && a->first == b->first &&
+	       a->both_families == b->both_families && !strcmp(a->interface, b->interface) && a->first == b->first &&
 	       a->last == b->last && addr_eq(&a->target, &b->target) &&
 	       a->target_first == b->target_first && a->best_effort == b->best_effort;
 }

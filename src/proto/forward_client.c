@@ -7,29 +7,40 @@
 #include "proto/tcp/tcp.h"
 #include "proto/udp.h"
 
-/* Where other ports for clients that look alike begin (RFC 6335 6: dynamic ports). */
-#define DYNAMIC_FIRST 49152u
-#define DYNAMIC_N     16384u
-#define TRIES	      64u
+#define LOOPBACK4 0x7f000001u
 
-/* `client` as the guest sees it. */
-static struct endpoint target(const struct env *env, const struct forward *f, uint16_t port,
-			      const struct addr *client)
+/* Where a client is led, and who the guest sees. */
+struct way {
+	struct endpoint guest, shown;
+};
+
+/* -EAFNOSUPPORT: the guest does not have the family of the rule's target. */
+static int find_way(const struct env *env, const struct forward *f, uint16_t port,
+		    const struct endpoint *client, struct way *w)
 {
 	const struct forward_rule *r = &f->rule;
+	const struct addr loopback4 = addr_ip4(LOOPBACK4), loopback6 = ADDR_LOOPBACK6;
+	struct addr shown = net_to_guest(env->net, &client->addr), guest = r->target;
+	bool any = addr_is_unspecified(&guest), ip4 = addr_is_ip4(&shown);
+	bool to_ip4 = any ? ip4 == guest_addr_in_reach(env, &shown) : addr_is_ip4(&guest);
 
-	return (struct endpoint){ addr_is_unspecified(&r->target) ? guest_addr_for(env, client)
-								  : r->target,
-				  (uint16_t)(r->target_first + (port - r->first)) };
+	if (ip4 != to_ip4)
+		shown = net_to_guest(env->net, to_ip4 ? &loopback4 : &loopback6);
+	if (any)
+		guest = guest_addr_for(env, &shown);
+	if (!net_ip(env->net, &guest)->on)
+		return -EAFNOSUPPORT;
+	w->shown = (struct endpoint){ shown, client->port };
+	w->guest = (struct endpoint){ guest, (uint16_t)(r->target_first + (port - r->first)) };
+	return 0;
 }
 
-static struct flow *find(const struct env *env, const struct endpoint *guest,
-			 const struct endpoint *client)
+static struct flow *find(const struct env *env, const struct way *w)
 {
-	struct flow_key key = { .guest = guest->addr,
-				.peer = client->addr,
-				.guest_port = guest->port,
-				.peer_port = client->port,
+	struct flow_key key = { .guest = w->guest.addr,
+				.peer = w->shown.addr,
+				.guest_port = w->guest.port,
+				.peer_port = w->shown.port,
 				.proto = FLOW_TCP };
 
 	return flow_table_lookup(&env->flows, &key);
@@ -47,23 +58,24 @@ static bool is_left_over(const struct flow *old, const struct endpoint *client,
 }
 
 /* Makes the client one that the guest has no connection with; -EEXIST.  Two of them can look
- * alike to the guest, from different loopback addresses or through two forwards to one port:
- * the later is then shown with another port. */
-static int make_distinct(struct env *env, const struct endpoint *guest, struct endpoint *shown,
-			 const struct endpoint *client, const struct tcp_host_ops *ops,
-			 void *host)
+ * alike to the guest, from different addresses that are hidden from it or through two forwards to
+ * one port: the later is then shown with another port. */
+static int make_distinct(struct env *env, struct way *w, const struct endpoint *client,
+			 const struct tcp_host_ops *ops, void *host)
 {
-	struct flow *old = find(env, guest, shown);
+	struct flow *old;
 
-	if (old && is_left_over(old, client, ops, host)) {
-		old->class->close(env, old, FLOW_CLOSED_PREEMPTED);
-		old = NULL;
+	for (unsigned choice = 0; choice < FLOW_PORT_CHOICES; choice++) {
+		w->shown.port = flow_port_choice(client->port, choice);
+		old = find(env, w);
+		if (old && is_left_over(old, client, ops, host)) {
+			old->class->close(env, old, FLOW_CLOSED_PREEMPTED);
+			old = NULL;
+		}
+		if (!old)
+			return 0;
 	}
-	for (unsigned i = 0; old && i < TRIES; i++) {
-		shown->port = (uint16_t)(DYNAMIC_FIRST + (client->port + 1 + i) % DYNAMIC_N);
-		old = find(env, guest, shown);
-	}
-	return old ? -EEXIST : 0;
+	return -EEXIST;
 }
 
 static int pass_on(struct env *env, struct forward *f, uint16_t port,
@@ -71,17 +83,16 @@ static int pass_on(struct env *env, struct forward *f, uint16_t port,
 		   void (*set_conn)(void *host, struct tcp_conn *conn),
 		   const struct endpoint *client)
 {
-	struct endpoint shown = { net_to_guest(env->net, &client->addr), client->port };
-	struct endpoint guest = target(env, f, port, &shown.addr);
-	int rc = -ENETDOWN;
+	struct way w;
+	int rc = env->guest.connected ? find_way(env, f, port, client, &w) : -ENETDOWN;
 
-	if (env->guest.connected)
-		rc = make_distinct(env, &guest, &shown, client, ops, host);
+	if (!rc)
+		rc = make_distinct(env, &w, client, ops, host);
 	if (rc) {
 		ops->close(host, true);
 		return rc;
 	}
-	return tcp_open_to_guest(env, ops, host, set_conn, &guest, &shown, client);
+	return tcp_open_to_guest(env, ops, host, set_conn, &w.guest, &w.shown, client);
 }
 
 static const char *refusal(int rc)
@@ -91,6 +102,10 @@ static const char *refusal(int rc)
 		return "no guest is connected";
 	case -ENOSPC:
 		return "there are too many flows";
+	case -EAFNOSUPPORT:
+		return "the guest does not have the family of the address that it is to go to";
+	case -EEXIST:
+		return "too many clients look alike to the guest";
 	default:
 		return strerror(-rc);
 	}
@@ -118,19 +133,32 @@ void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 			 "TCP client %s at port %u reset: %s", text, port, refusal(rc));
 }
 
-int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
-			 struct udp_client_sock *via, const struct endpoint *client,
-			 const struct addr *local, const void *data, size_t len)
+static void count_lost(struct env *env, struct forward *f, uint16_t port,
+		       const struct endpoint *client, int rc)
 {
-	struct addr shown = net_to_guest(env->net, &client->addr);
-	struct endpoint guest = target(env, f, port, &shown);
-	int rc = udp_from_client(env, via, client, local, &guest, data, len);
+	static struct log_limit limit;
+	char text[ENDPOINT_STR_MAX];
 
+	f->n_refused++;
+	env->stats.forward_lost++;
+	log_warn_limited(&limit, env->now_ns, FORWARD,
+			 "datagram of UDP client %s at port %u lost: %s",
+			 endpoint_print(client, text), port, refusal(rc));
+}
+
+int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
+			 struct udp_client_sock *via, const struct udp_client *client,
+			 const void *data, size_t len)
+{
+	struct way w;
+	int rc = find_way(env, f, port, &client->addr, &w);
+
+	if (!rc)
+		rc = udp_from_client(env, via, client, &w.shown.addr, &w.guest, data, len);
 	if (rc == -ENOBUFS)
 		return rc;
 	if (rc) {
-		f->n_refused++;
-		env->stats.forward_lost++;
+		count_lost(env, f, port, &client->addr, rc);
 	} else {
 		f->n_clients++;
 		env->stats.forward_datagrams++;

@@ -86,7 +86,7 @@ static int read_range(const char *text, struct range *r, char *error)
 	return 0;
 }
 
-/* An IPv4 address, bare or in brackets. */
+/* An address, bare or in brackets. */
 static int read_addr(const char *text, struct addr *a, char *error)
 {
 	char bare[ADDR_STR_MAX];
@@ -101,9 +101,7 @@ static int read_addr(const char *text, struct addr *a, char *error)
 		bare[len] = '\0';
 	}
 	if (len >= sizeof(bare) || addr_parse(bare, a))
-		return fail(error, "'%.40s' is not an address", text);
-	if (!addr_is_ip4(a))
-		return fail(error, "'%.40s': forwards know IPv4 addresses only", bare);
+		return fail(error, "'%.*s' is not an address", len < 40 ? (int)len : 40, text);
 	return 0;
 }
 
@@ -112,7 +110,7 @@ static int read_target_addr(const char *text, struct addr *a, char *error)
 	if (read_addr(text, a, error))
 		return -EINVAL;
 	if (addr_is_unspecified(a) || addr_is_loopback(a) || addr_is_multicast(a) ||
-	    addr_get_ip4(a) == UINT32_MAX)
+	    (addr_is_ip4(a) && addr_get_ip4(a) == UINT32_MAX))
 		return fail(error, "'%.40s' is no address that a guest can be reached at",
 			    text);
 	return 0;
@@ -155,7 +153,7 @@ static int read_include(struct spec *s, char *text)
 		*colon = '\0';
 	if (read_range(text, &e->host, s->error))
 		return -EINVAL;
-	e->target = addr_ip4(0);
+	e->target = ADDR_ANY6;
 	e->target_first = e->host.first;
 	if (colon && read_target(colon + 1, &e->host, e, s->error))
 		return -EINVAL;
@@ -232,20 +230,33 @@ static int read_prefix(struct spec *s, char *text)
 	}
 	if (!*text || !strcmp(text, "*"))
 		return 0;
+	s->common.both_families = false;
 	if (read_addr(text, &s->common.addr, s->error))
 		return -EINVAL;
 	if (addr_is_multicast(&s->common.addr))
 		return fail(s->error, "'%.40s' is a multicast address", text);
+	if (!addr_is_ip4(&s->common.addr) && addr_is_link_local(&s->common.addr) &&
+	    !s->common.interface[0])
+		return fail(s->error, "'%.40s' is a link-local address: it needs an interface, "
+				      "as in fe80::1%%eth0/22", text);
 	return 0;
 }
 
-/* What ends at the first slash is a target unless it is a prefix.  A target has one colon in
+/* What ends at the first slash is a target unless it is a prefix.  A target has a colon in
  * front, a prefix none, or those of an IPv6 address. */
 static bool is_prefix(const char *text)
 {
-	const char *colon = strchr(text, ':');
+	char addr[ADDR_STR_MAX];
+	size_t len = strcspn(text, "%");
+	struct addr a;
 
-	return !colon || strchr(colon + 1, ':') || strchr("[*%", text[0]);
+	if (!strchr(text, ':') || strchr("[*%", text[0]))
+		return true;
+	if (len >= sizeof(addr))
+		return false;
+	memcpy(addr, text, len);
+	addr[len] = '\0';
+	return !addr_parse(addr, &a);
 }
 
 static int read_spec(struct spec *s, char *text)
@@ -347,8 +358,8 @@ int forward_spec_parse(const char *text, enum flow_proto proto,
 	if (strlen(text) >= sizeof(copy))
 		return fail(error, "longer than %zu characters", sizeof(copy) - 1);
 	strcpy(copy, text);
-	s = (struct spec){ .common = { .proto = proto, .addr = addr_ip4(0) },
-			   .all_target = addr_ip4(0),
+	s = (struct spec){ .common = { .proto = proto, .addr = ADDR_ANY6, .both_families = true },
+			   .all_target = ADDR_ANY6,
 			   .error = error };
 	return read_spec(&s, copy) ? -EINVAL : make_rules(&s, ports, rules);
 }
@@ -366,6 +377,15 @@ static int print_ports(char *buf, size_t size, unsigned first, unsigned last)
 			     : snprintf(buf, size, "%u-%u", first, last);
 }
 
+/* In brackets for IPv6, for a colon follows. */
+static const char *print_addr(const struct addr *a, char buf[static ADDR_STR_MAX])
+{
+	char text[ADDR_STR_MAX];
+
+	snprintf(buf, ADDR_STR_MAX, addr_is_ip4(a) ? "%.61s" : "[%.61s]", addr_print(a, text));
+	return buf;
+}
+
 const char *forward_rule_print_host(const struct forward_rule *r,
 				    char buf[static FORWARD_STR_MAX])
 {
@@ -373,7 +393,8 @@ const char *forward_rule_print_host(const struct forward_rule *r,
 
 	print_ports(ports, sizeof(ports), r->first, r->last);
 	snprintf(buf, FORWARD_STR_MAX, "%s %s%s%s:%s", upper_name(r->proto),
-		 addr_print(&r->addr, addr), r->interface[0] ? "%" : "", r->interface, ports);
+		 r->both_families ? "*" : print_addr(&r->addr, addr),
+		 r->interface[0] ? "%" : "", r->interface, ports);
 	return buf;
 }
 
@@ -385,7 +406,7 @@ const char *forward_rule_print(const struct forward_rule *r, char buf[static FOR
 	print_ports(ports, sizeof(ports), r->target_first,
 		    r->target_first + forward_rule_n_ports(r) - 1);
 	snprintf(buf, FORWARD_STR_MAX, "%.80s => %s%s%s%s", forward_rule_print_host(r, host),
-		 any ? "" : addr_print(&r->target, addr), any ? "" : ":", ports,
+		 any ? "" : print_addr(&r->target, addr), any ? "" : ":", ports,
 		 r->best_effort ? " (best effort)" : "");
 	return buf;
 }

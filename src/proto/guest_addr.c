@@ -71,3 +71,16 @@ struct addr guest_addr_for(const struct env *env, const struct addr *client)
 		return ip6_for(env, addr_is_link_local(client));
 	return env->guest.addr_known ? env->guest.addr : env->net->ip4.guest;
 }
+
+/* Every guest is offered IPv6, but some pass it over: they were seen with IPv4 alone. */
+bool guest_addr_in_reach(const struct env *env, const struct addr *client)
+{
+	struct addr a;
+
+	if (!net_ip(env->net, client)->on)
+		return false;
+	if (addr_is_ip4(client) || !env->net->ip4.on || !env->guest.addr_known)
+		return true;
+	a = ip6_for(env, addr_is_link_local(client));
+	return is_known(&env->guest, &a);
+}

@@ -11,35 +11,58 @@ void udp_client_sock_init(struct udp_client_sock *s, const struct udp_client_ops
 	list_init(&s->waiting);
 }
 
-/* Answers go to the client that was heard last, from the address it sent to: clients on the
- * host's loopback addresses look alike to the guest. */
-static void set_client(struct udp_flow *f, struct udp_client_sock *via,
-		       const struct endpoint *client, const struct addr *local)
+static void set_client(struct udp_flow *f, const struct udp_client *client)
 {
-	f->flow.peer = *client;
-	f->flow.host = (struct endpoint){ *local, via->port };
-	f->local = *local;
+	f->client = *client;
+	f->flow.peer = client->addr;
+	f->flow.host = (struct endpoint){ client->local, f->via->port };
 }
 
-static struct udp_flow *find_or_open(struct env *env, struct udp_client_sock *via,
-				     const struct flow_key *key, int *err)
+/* Also one that the guest opened can be. */
+static bool is_flow_of(const struct udp_flow *f, const struct udp_client *client)
 {
-	struct flow *flow = flow_table_lookup(&env->flows, key);
-	struct udp_flow *f = flow ? udp_flow_of(flow) : NULL;
+	return endpoint_eq(&f->flow.peer, &client->addr) &&
+	       (!f->via || f->client.link == client->link);
+}
 
-	/* of another forward that leads to the same port of the guest */
-	if (f && f->via && f->via != via) {
-		udp_flow_close(env, f, FLOW_CLOSED_PREEMPTED);
-		f = NULL;
+/* The client's flow, or NULL with the port in `key` that a new one can have.  -EEXIST: there is
+ * none. */
+static int find_flow(struct env *env, const struct udp_client *client, struct flow_key *key,
+		     struct udp_flow **found)
+{
+	for (unsigned choice = 0; choice < FLOW_PORT_CHOICES; choice++) {
+		struct flow *flow;
+
+		key->peer_port = flow_port_choice(client->addr.port, choice);
+		flow = flow_table_lookup(&env->flows, key);
+		*found = flow ? udp_flow_of(flow) : NULL;
+		if (!*found || is_flow_of(*found, client))
+			return 0;
 	}
-	if (f)
-		return f;
-	f = udp_flow_new(env, key, FLOW_IN, err);
-	if (!f)
-		return NULL;
-	f->via = via;
-	list_append(&via->flows, &f->of_via);
-	return f;
+	return -EEXIST;
+}
+
+static int find_or_open(struct env *env, struct udp_client_sock *via,
+			const struct udp_client *client, struct flow_key *key,
+			struct udp_flow **f)
+{
+	int rc = find_flow(env, client, key, f), err;
+
+	if (rc)
+		return rc;
+	/* of another forward that leads to the same port of the guest */
+	if (*f && (*f)->via && (*f)->via != via) {
+		udp_flow_close(env, *f, FLOW_CLOSED_PREEMPTED);
+		*f = NULL;
+	}
+	if (*f)
+		return 0;
+	*f = udp_flow_new(env, key, FLOW_IN, &err);
+	if (!*f)
+		return -err;
+	(*f)->via = via;
+	list_append(&via->flows, &(*f)->of_via);
+	return 0;
 }
 
 bool udp_client_room(struct env *env, struct udp_client_sock *s)
@@ -51,28 +74,28 @@ bool udp_client_room(struct env *env, struct udp_client_sock *s)
 	return false;
 }
 
-int udp_from_client(struct env *env, struct udp_client_sock *via, const struct endpoint *client,
-		    const struct addr *local, const struct endpoint *guest, const void *data,
-		    size_t len)
+int udp_from_client(struct env *env, struct udp_client_sock *via,
+		    const struct udp_client *client, const struct addr *shown,
+		    const struct endpoint *guest, const void *data, size_t len)
 {
 	struct flow_key key = { .guest = guest->addr,
-				.peer = net_to_guest(env->net, &client->addr),
+				.peer = *shown,
 				.guest_port = guest->port,
-				.peer_port = client->port,
 				.proto = FLOW_UDP };
 	struct udp_flow *f;
-	int err = 0;
+	int rc;
 
 	if (!env->guest.connected)
 		return -ENETDOWN;
 	if (!udp_client_room(env, via))
 		return -ENOBUFS;
-	f = find_or_open(env, via, &key, &err);
-	if (!f)
-		return -err;
+	rc = find_or_open(env, via, client, &key, &f);
+	if (rc)
+		return rc;
 	if (f->via)
-		set_client(f, via, client, local);
-	if (udp_to_guest(env, f, &(struct udp_datagram){ .ttl = 0 }, data, len) != -ENOBUFS || udp_client_room(env, via))
+		set_client(f, client);
+	rc = udp_to_guest(env, f, &(struct udp_datagram){ .ttl = 0 }, data, len);
+	if (rc != -ENOBUFS || udp_client_room(env, via))
 		return 0;
 	return -ENOBUFS;
 }

@@ -67,7 +67,7 @@ static void refuse(struct env *env, struct udp_flow *f, int error, const struct 
 static int send_some(struct env *env, struct udp_flow *f, const struct iovec *d, int n)
 {
 	if (f->via)
-		return f->via->ops->send(f->via, &f->flow.peer, &f->local, d, n);
+		return f->via->ops->send(f->via, &f->client, d, n);
 	return env->udp->ops->send(f->sock, d, n);
 }
 

@@ -19,6 +19,9 @@ static void check_rules(const struct forward_rule *rules, int n)
 		assert(r->first <= r->last && (r->first || !r->last));
 		assert(r->target_first && r->target_first + forward_rule_n_ports(r) <= 65536);
 		assert(strlen(r->interface) < FORWARD_INTERFACE_MAX);
+		assert(!r->both_families || addr_eq(&r->addr, &ADDR_ANY6));
+		assert(addr_is_ip4(&r->addr) || !addr_is_link_local(&r->addr) || r->interface[0]);
+		assert(!addr_is_loopback(&r->target) && !addr_is_multicast(&r->target));
 		assert(strlen(forward_rule_print(r, text)) < FORWARD_STR_MAX - 1);
 		for (unsigned port = r->first; port && port <= r->last; port++)
 			assert(!taken[port]++);

@@ -18,10 +18,10 @@ static struct fake_udp host;
 static struct packet packets[STEPS_MAX];
 static struct udp_client_sock listener;
 
-static int listener_send(struct udp_client_sock *s, const struct endpoint *client,
-			 const struct addr *local, const struct iovec *d, int n)
+static int listener_send(struct udp_client_sock *s, const struct udp_client *client,
+			 const struct iovec *d, int n)
 {
-	return client->port & 1 ? -EAGAIN : n;
+	return client->addr.port & 1 ? -EAGAIN : n;
 }
 
 static void want_write(struct udp_client_sock *s, bool want)
@@ -70,11 +70,14 @@ static void network_complains(struct rd *r, struct fake_udp_sock *s)
 static void client_sends(struct rd *r)
 {
 	static const uint8_t payload[2000];
-	struct endpoint client = { addr_ip4(0x7f000001), rd_u8(r) },
-			to = { addr_ip4(0x0a00020f), 1 };
-	struct addr local = addr_ip4(0xcb007109);
+	uint8_t port = rd_u8(r);
+	/* some look alike to the guest */
+	struct udp_client client = { { addr_ip4(0x7f000001 + port % 3), port / 16 },
+				     addr_ip4(0xcb007109), 0 };
+	struct addr shown = net_to_guest(&g.net, &client.addr.addr);
+	struct endpoint to = { addr_ip4(0x0a00020f), 1 };
 
-	udp_from_client(&g.env, &listener, &client, &local, &to, payload, rd_u8(r) * 7u);
+	udp_from_client(&g.env, &listener, &client, &shown, &to, payload, rd_u8(r) * 7u);
 }
 
 static void step(struct rd *r, struct packet *p)

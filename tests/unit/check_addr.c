@@ -1,5 +1,9 @@
-/* Addresses: text, classes, prefixes. */
+/* Addresses: text, classes, prefixes, socket addresses. */
 #include "base/addr.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "lib/suite.h"
 
@@ -76,4 +80,34 @@ START_TEST(macs)
 }
 END_TEST
 
-SUITE_MAIN("addr", text_roundtrip, bad_text_is_refused, classes, prefixes, macs)
+/* IPv4 has a socket address of its own, but not on a socket of AF_INET6. */
+START_TEST(socket_addresses)
+{
+	static const char *const texts[] = { "192.0.2.1", "fe80::1" };
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage room;
+	} s;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct endpoint e = { parse(texts[i]), 4000 }, back;
+
+		endpoint_to_sockaddr(&e, &s.sa);
+		ck_assert_int_eq(s.sa.sa_family, i ? AF_INET6 : AF_INET);
+		ck_assert_int_eq(endpoint_from_sockaddr(&back, &s.sa), 0);
+		ck_assert(endpoint_eq(&e, &back));
+		ck_assert_uint_eq(endpoint_to_sockaddr6(&e, 7, &s.sa), sizeof(s.in6));
+		ck_assert_int_eq(s.sa.sa_family, AF_INET6);
+		ck_assert_uint_eq(s.in6.sin6_scope_id, 7);
+		ck_assert_int_eq(endpoint_from_sockaddr(&back, &s.sa), 0);
+		ck_assert(endpoint_eq(&e, &back));
+	}
+	s.sa.sa_family = AF_UNIX;
+	ck_assert_int_eq(endpoint_from_sockaddr(&(struct endpoint){ .port = 0 }, &s.sa),
+			 -EAFNOSUPPORT);
+}
+END_TEST
+
+SUITE_MAIN("addr", text_roundtrip, bad_text_is_refused, classes, prefixes, macs,
+	   socket_addresses)

@@ -80,7 +80,7 @@ START_TEST(forward_add)
 	ck_assert_uint_eq(n_open, 4);
 	/* the kernel picks; the answer says which */
 	talk_assert_contains(forward("add", "\"proto\": \"udp\", \"spec\": \"0:53\""),
-			     "{\"id\":2,\"proto\":\"udp\",\"host_addr\":\"0.0.0.0\","
+			     "{\"id\":2,\"proto\":\"udp\","
 			     "\"host_port\":40000,\"host_port_last\":40000,\"guest_port\":53,");
 	/* several rules at once, told apart from those before */
 	forward("add", "\"proto\": \"tcp\", \"spec\": \"*/1000:1,2000:10.0.2.15/2\"");
@@ -93,11 +93,31 @@ START_TEST(forward_add)
 }
 END_TEST
 
+/* One address of a family each, or none of them: every one of both. */
+START_TEST(forward_families)
+{
+	start_forwards();
+	talk_assert_contains(forward("add", "\"proto\": \"tcp\", \"spec\": \"::/22\""),
+			     "\"host_addr\":\"::\",\"host_port\":22,");
+	talk_assert_contains(forward("add", "\"proto\": \"tcp\", \"spec\": \"0.0.0.0/22\""),
+			     "\"host_addr\":\"0.0.0.0\",\"host_port\":22,");
+	talk_assert_contains(forward("add", "\"proto\": \"tcp\", \"spec\": "
+					    "\"[2001:db8::1]%eth0/23:[2001:db8:2::9]\""),
+			     "\"host_addr\":\"2001:db8::1\",\"interface\":\"eth0\","
+			     "\"host_port\":23,\"host_port_last\":23,"
+			     "\"guest_addr\":\"2001:db8:2::9\",");
+	forward("add", "\"proto\": \"tcp\", \"spec\": \"*%eth0/24\"");
+	ck_assert_uint_eq(talk_count(talk_taken, "host_addr"), 0);
+	talk_assert_contains(talk_taken, "\"proto\":\"tcp\",\"interface\":\"eth0\",");
+	stop_forwards();
+}
+END_TEST
+
 START_TEST(forward_add_refusals)
 {
 	start_forwards();
 	assert_refused("add", "\"proto\": \"tcp\", \"spec\": \"79-80\"",
-		       "TCP 0.0.0.0:80: Address already");
+		       "TCP *:80: Address already");
 	assert_refused("add", "\"proto\": \"tcp\", \"spec\": \"x\"", "'x'");
 	assert_refused("add", "\"proto\": \"icmp\", \"spec\": \"1\"",
 		       "argument 'proto' must be one of: tcp, udp");
@@ -136,7 +156,7 @@ START_TEST(forward_remove)
 		       "either 'id', or");
 	/* all or nothing, and only the same */
 	assert_refused("remove", "\"proto\": \"tcp\", \"spec\": \"23,25\"",
-		       "there is no forward TCP 0.0.0.0:25");
+		       "there is no forward TCP *:25");
 	assert_refused("remove", "\"proto\": \"udp\", \"spec\": \"23\"",
 		       "there is no forward UDP");
 	assert_refused("remove", "\"proto\": \"tcp\", \"spec\": \"24\"",
@@ -282,5 +302,5 @@ START_TEST(dns_server_in_trouble)
 }
 END_TEST
 
-SUITE_MAIN("ctl_services", forward_add, forward_add_refusals, forward_best_effort,
+SUITE_MAIN("ctl_services", forward_add, forward_families, forward_add_refusals, forward_best_effort,
 	   forward_remove, leases, lease_without_end, dns, dns_server_in_trouble)

@@ -9,6 +9,7 @@
 #include "lib/fake_udp.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
+#include "proto/guest_addr.h"
 #include "proto/tcp/tcp.h"
 
 #define OURS 0xcb007109 /* 203.0.113.9 */
@@ -18,6 +19,7 @@ static struct {
 	struct forward *owner[65536];
 	int error[65536]; /* errno of opening it */
 	unsigned n_open, max_open;
+	bool shares; /* whatever is asked for can be had */
 	uint16_t next_picked;
 } host;
 
@@ -38,6 +40,10 @@ static const char *texts[8];
 static void *open_port(void *h, struct forward *f, uint16_t *port, int *err)
 {
 	ck_assert_ptr_eq(h, &host);
+	if (host.shares) {
+		host.n_open++;
+		return &host.shares;
+	}
 	if (!*port)
 		*port = host.next_picked++;
 	*err = host.n_open >= host.max_open ? EMFILE : host.error[*port];
@@ -54,9 +60,11 @@ static void close_port(const struct forward *f, void *socket)
 {
 	struct forward **owner = socket;
 
+	host.n_open--;
+	if (socket == &host.shares)
+		return;
 	ck_assert_ptr_eq(*owner, f);
 	*owner = NULL;
-	host.n_open--;
 }
 
 static const struct forward_host_ops host_ops = { open_port, close_port };
@@ -194,14 +202,14 @@ START_TEST(taken_port)
 	setup();
 	host.error[81] = EADDRINUSE;
 	ck_assert_int_eq(open_tcp("22", "80-82", NULL), -EADDRINUSE);
-	assert_refused(1, "TCP 0.0.0.0:81: Address already in use");
+	assert_refused(1, "TCP *:81: Address already in use");
 	host.error[81] = EADDRNOTAVAIL;
 	ck_assert_int_eq(open_tcp("192.0.2.7%eth0/81", NULL, NULL), -EADDRNOTAVAIL);
 	assert_refused(1, "TCP 192.0.2.7%eth0:81: Cannot assign requested address");
 	host.error[81] = EACCES;
 	ck_assert_int_eq(open_tcp("81", NULL, NULL), -EACCES);
 	assert_refused(1,
-		       "TCP 0.0.0.0:81: Permission denied; ports below 1024 are reserved, see "
+		       "TCP *:81: Permission denied; ports below 1024 are reserved, see "
 		       "the sysctl net.ipv4.ip_unprivileged_port_start");
 	teardown();
 }
@@ -227,12 +235,12 @@ START_TEST(best_effort)
 	host.max_open = 5000;
 	ck_assert_int_eq(open_tcp("all", NULL, NULL), -EMFILE);
 	assert_refused(
-		1, "TCP 0.0.0.0:5001: Too many open files; the limit of open files does not "
+		1, "TCP *:5001: Too many open files; the limit of open files does not "
 		   "allow for 32767 ports");
 	host.max_open = UINT32_MAX;
 	host.error[7] = EADDRINUSE;
 	ck_assert_int_eq(open_tcp("~1-6,~8-65535", NULL, NULL), -EADDRINUSE);
-	assert_refused(1, "TCP 0.0.0.0:7: Address already in use");
+	assert_refused(1, "TCP *:7: Address already in use");
 	teardown();
 }
 END_TEST
@@ -255,10 +263,58 @@ START_TEST(conflicts)
 {
 	setup();
 	ck_assert_int_eq(open_tcp("22", "20-30:120-130", NULL), -EADDRINUSE);
-	assert_refused(1, "port 22 is forwarded already: TCP 0.0.0.0:22 => 22");
+	assert_refused(1, "port 22 is forwarded already: TCP *:22 => 22");
 	ck_assert_int_eq(open_tcp("22", "127.0.0.1/22:23", NULL), -EADDRINUSE);
 	ck_assert_int_eq(open_tcp("%eth0/22", "22:23", NULL), -EADDRINUSE);
 	ck_assert_int_eq(open_tcp("%eth0/22", "%eth1/23", NULL), 0);
+	teardown();
+}
+END_TEST
+
+/* Whether the table has room for both, when the kernel would not mind. */
+static bool both_fit(const char *a, const char *b)
+{
+	bool fit;
+
+	setup();
+	host.shares = true;
+	fit = !open_tcp(a, b, NULL);
+	teardown();
+	return fit;
+}
+
+START_TEST(families_conflict)
+{
+	static const char *const both[] = { "22", "%eth0/22" };
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert(!both_fit(both[i], "22:23"));
+		ck_assert(!both_fit(both[i], "0.0.0.0/22:23"));
+		ck_assert(!both_fit("::/22:23", both[i]));
+		ck_assert(!both_fit(both[i], "192.0.2.1/22:23"));
+		ck_assert(!both_fit("[2001:db8::1]/22:23", both[i]));
+	}
+	ck_assert(!both_fit("::/22", "[2001:db8::1]/22:23"));
+	ck_assert(!both_fit("192.0.2.1/22", "0.0.0.0/22:23"));
+	ck_assert(!both_fit("::1/22", "::1/22:23"));
+	ck_assert(both_fit("0.0.0.0/22", "::/22:23"));
+	ck_assert(both_fit("::/22", "192.0.2.1/22:23"));
+	ck_assert(both_fit("0.0.0.0/22", "[2001:db8::1]/22:23"));
+	ck_assert(both_fit("::1/22", "[2001:db8::1]/22:23"));
+	ck_assert(both_fit("fe80::1%eth0/22", "fe80::1%eth1/22:23"));
+}
+END_TEST
+
+START_TEST(removal_tells_families_apart)
+{
+	uint64_t id;
+
+	setup();
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, error), 1);
+	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "::/22", error), -ENOENT);
+	ck_assert_str_eq(error, "there is no forward TCP [::]:22 => 22");
+	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "0.0.0.0/22", error), -ENOENT);
+	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "*/22", error), 1);
 	teardown();
 }
 END_TEST
@@ -280,10 +336,10 @@ START_TEST(at_run_time)
 	/* all or nothing */
 	host.error[8082] = EADDRINUSE;
 	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "8081-8083", &id, error), -EADDRINUSE);
-	ck_assert_str_eq(error, "TCP 0.0.0.0:8082: Address already in use");
+	ck_assert_str_eq(error, "TCP *:8082: Address already in use");
 	ck_assert_uint_eq(host.n_open, 3);
 	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "8080", &id, error), -EADDRINUSE);
-	ck_assert_str_eq(error, "port 8080 is forwarded already: TCP 0.0.0.0:8080 => 80");
+	ck_assert_str_eq(error, "port 8080 is forwarded already: TCP *:8080 => 80");
 	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "x", &id, error), -EINVAL);
 	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "none", &id, error), 0);
 	/* the same port of the other protocol is another */
@@ -354,6 +410,132 @@ START_TEST(where_clients_are_led)
 }
 END_TEST
 
+static void client6(uint16_t port, const char *addr, uint16_t client_port)
+{
+	struct endpoint c = { addr_of(addr), client_port };
+
+	forward_tcp_client(&g.env, host.owner[port], port, &sock_ops, NULL, NULL, &c);
+	ck_assert(endpoint_eq(&opened.peer, &c));
+}
+
+static void assert_led(const char *guest, const char *shown, uint16_t shown_port)
+{
+	char text[ADDR_STR_MAX];
+
+	ck_assert_str_eq(addr_print(&opened.guest.addr, text), guest);
+	ck_assert_str_eq(addr_print(&opened.client.addr, text), shown);
+	ck_assert_uint_eq(opened.client.port, shown_port);
+}
+
+static void guest_uses(const char *addr)
+{
+	struct addr a = addr_of(addr);
+
+	guest_addr_learn(&g.env, &a);
+}
+
+START_TEST(where_clients_of_ip6_are_led)
+{
+	setup();
+	ck_assert_int_eq(open_tcp("22", "80:[2001:db8:2::77]/8080", NULL), 0);
+	/* before anything is known of the guest */
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("2001:db8:2::f", "2001:db8:9::7", 4000);
+	client6(22, "::1", 4000);
+	assert_led("2001:db8:2::f", "fe80::2", 4000);
+	/* to the address that it uses, of the client's scope */
+	guest_uses("10.0.2.15");
+	guest_uses("2001:db8:2::beef");
+	guest_uses("fe80::f");
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("2001:db8:2::beef", "2001:db8:9::7", 4000);
+	client6(22, "::1", 4000);
+	assert_led("fe80::f", "fe80::2", 4000);
+	client6(22, "fe80::77", 4000);
+	assert_led("fe80::f", "fe80::77", 4000);
+	client6(22, "198.51.100.7", 4000);
+	assert_led("10.0.2.15", "198.51.100.7", 4000);
+	client6(80, "2001:db8:9::7", 4000);
+	assert_led("2001:db8:2::77", "2001:db8:9::7", 4000);
+	ck_assert_uint_eq(opened.guest.port, 8080);
+	/* the loopback may stand elsewhere, or nowhere */
+	g.net.ip6.map_loopback = addr_of("2001:db8:2::1");
+	client6(22, "::1", 4000);
+	assert_led("2001:db8:2::beef", "2001:db8:2::1", 4000);
+	g.net.ip6.map_loopback_set = false;
+	client6(22, "::1", 4000);
+	assert_led("fe80::f", "fe80::2", 4000);
+	ck_assert_uint_eq(n_resets, 0);
+	teardown();
+}
+END_TEST
+
+/* A client that the guest cannot be shown in its own family. */
+START_TEST(the_other_family)
+{
+	setup();
+	ck_assert_int_eq(open_tcp("22", "80:[2001:db8:2::77]/8080", "::/81:10.0.2.77"), 0);
+	client6(80, "198.51.100.7", 4000);
+	assert_led("2001:db8:2::77", "fe80::2", 4000);
+	client6(81, "2001:db8:9::7", 4000);
+	assert_led("10.0.2.77", "10.0.2.2", 4000);
+	/* a guest without IPv6 */
+	g.net.ip6.on = false;
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("10.0.2.15", "10.0.2.2", 4000);
+	client6(22, "::1", 4000);
+	assert_led("10.0.2.15", "10.0.2.2", 4000);
+	client6(22, "fe80::77", 4000);
+	assert_led("10.0.2.15", "10.0.2.2", 4000);
+	/* and without IPv4 */
+	g.net.ip6.on = true;
+	g.net.ip4.on = false;
+	client6(22, "198.51.100.7", 4000);
+	assert_led("2001:db8:2::f", "fe80::2", 4000);
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("2001:db8:2::f", "2001:db8:9::7", 4000);
+	ck_assert_uint_eq(n_resets, 0);
+	teardown();
+}
+END_TEST
+
+/* IPv6 is there for the guest, but it does without. */
+START_TEST(guest_that_uses_no_ip6)
+{
+	setup();
+	ck_assert_int_eq(open_tcp("22", NULL, NULL), 0);
+	guest_uses("10.0.2.15");
+	client6(22, "::1", 4000);
+	assert_led("10.0.2.15", "10.0.2.2", 4000);
+	/* with a link-local address it can be reached from the link alone */
+	guest_uses("fe80::f");
+	client6(22, "::1", 4000);
+	assert_led("fe80::f", "fe80::2", 4000);
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("10.0.2.15", "10.0.2.2", 4000);
+	guest_uses("2001:db8:2::f");
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("2001:db8:2::f", "2001:db8:9::7", 4000);
+	teardown();
+}
+END_TEST
+
+START_TEST(target_of_a_family_that_is_off)
+{
+	struct endpoint c = { addr_of("2001:db8:9::7"), 4000 };
+
+	setup();
+	ck_assert_int_eq(open_tcp("80:[2001:db8:2::77]/8080", NULL, NULL), 0);
+	g.net.ip6.on = false;
+	forward_tcp_client(&g.env, host.owner[80], 80, &sock_ops, NULL, NULL, &c);
+	ck_assert_uint_eq(opened.n, 0);
+	ck_assert_uint_eq(n_resets, 1);
+	ck_assert_uint_eq(g.env.stats.forward_refused, 1);
+	ck_assert_uint_eq(forwards_next(fs, 0)->n_refused, 1);
+	teardown();
+}
+END_TEST
+
 START_TEST(refused_clients)
 {
 	setup();
@@ -409,6 +591,12 @@ START_TEST(clients_that_look_alike)
 	assert_opened(0x0a00020f, 80, 0x0a000202, 49152 + 5002);
 	flow_table_remove(&g.env.flows, &old, FLOW_CLOSED_FINISHED, 0);
 	flow_table_remove(&g.env.flows, &next, FLOW_CLOSED_FINISHED, 0);
+	/* hidden for its family */
+	g.net.ip6.on = false;
+	have(&old, 0x0a000202, 5000, 0x7f000001, 80);
+	client6(80, "2001:db8:9::7", 5000);
+	assert_opened(0x0a00020f, 80, 0x0a000202, 49152 + 5001);
+	flow_table_remove(&g.env.flows, &old, FLOW_CLOSED_FINISHED, 0);
 	/* one client through two forwards: its address stays */
 	have(&old, 0xc6336407, 60000, 0xc6336407, 8080);
 	client(80, 0xc6336407, 60000);
@@ -445,8 +633,8 @@ END_TEST
 
 /* Datagrams */
 
-static int nothing_sent(struct udp_client_sock *s, const struct endpoint *c,
-			const struct addr *local, const struct iovec *d, int n)
+static int nothing_sent(struct udp_client_sock *s, const struct udp_client *to,
+			const struct iovec *d, int n)
 {
 	return n;
 }
@@ -461,46 +649,99 @@ static void no_room(struct udp_client_sock *s)
 
 static const struct udp_client_ops listener_ops = { nothing_sent, no_change, no_room };
 
-START_TEST(datagrams)
+static struct udp_client_sock via;
+
+/* A UDP forward of port 501. */
+static struct forward *setup_udp(const char *spec)
 {
-	struct endpoint c = { addr_ip4(0xc6336407), 4000 };
-	struct addr local = addr_ip4(OURS);
-	struct udp_client_sock via;
-	struct forward *f;
-	struct pkt p;
 	uint64_t id;
 
 	setup();
 	fake_udp_init(&fake_udp);
 	g.env.udp = udp_new(&g.env, &fake_udp_ops, &fake_udp);
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "500-501:1500-1501", &id, error), 1);
-	f = host.owner[501];
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, spec, &id, error), 1);
 	udp_client_sock_init(&via, &listener_ops, 501);
-	ck_assert_int_eq(forward_udp_datagram(&g.env, f, 501, &via, &c, &local, "hi", 2), 0);
-	ck_assert_int_eq(
-		pkt_decode(fake_guest_frame(&g, 0)->data, fake_guest_frame(&g, 0)->len, &p),
-		DROP_NONE);
-	ck_assert_uint_eq(p.udp.dport, 1501);
-	ck_assert_uint_eq(p.udp.sport, 4000);
-	ck_assert_uint_eq(addr_get_ip4(&p.dst), 0x0a00020f);
-	/* a full link keeps it for later, no guest loses it */
-	g.room = 0;
-	ck_assert_int_eq(forward_udp_datagram(&g.env, f, 501, &via, &c, &local, "hi", 2),
-			 -ENOBUFS);
-	g.env.guest.connected = false;
-	ck_assert_int_eq(forward_udp_datagram(&g.env, f, 501, &via, &c, &local, "hi", 2), 0);
-	ck_assert_uint_eq(f->n_clients, 1);
-	ck_assert_uint_eq(f->n_refused, 1);
-	ck_assert_uint_eq(g.env.stats.forward_datagrams, 1);
-	ck_assert_uint_eq(g.env.stats.forward_lost, 1);
+	return host.owner[501];
+}
+
+static void teardown_udp(void)
+{
 	udp_client_sock_end(&g.env, &via);
 	udp_free(g.env.udp);
 	fake_udp_free(&fake_udp);
 	teardown();
 }
+
+static int datagram_from(struct forward *f, const char *addr, uint16_t port)
+{
+	struct udp_client c = { { addr_of(addr), port }, addr_ip4(OURS), 0 };
+
+	return forward_udp_datagram(&g.env, f, 501, &via, &c, "hi", 2);
+}
+
+static void assert_got(size_t frame, const char *guest, uint16_t dport, const char *shown,
+		       uint16_t sport)
+{
+	const struct fake_frame *f = fake_guest_frame(&g, frame);
+	char src[ADDR_STR_MAX], dst[ADDR_STR_MAX];
+	struct pkt p;
+
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	ck_assert_str_eq(addr_print(&p.dst, dst), guest);
+	ck_assert_str_eq(addr_print(&p.src, src), shown);
+	ck_assert_uint_eq(p.udp.dport, dport);
+	ck_assert_uint_eq(p.udp.sport, sport);
+}
+
+START_TEST(datagrams)
+{
+	struct forward *f = setup_udp("500-501:1500-1501");
+
+	ck_assert_int_eq(datagram_from(f, "198.51.100.7", 4000), 0);
+	assert_got(0, "10.0.2.15", 1501, "198.51.100.7", 4000);
+	ck_assert_int_eq(datagram_from(f, "2001:db8:9::7", 4000), 0);
+	assert_got(1, "2001:db8:2::f", 1501, "2001:db8:9::7", 4000);
+	ck_assert_int_eq(datagram_from(f, "::1", 4000), 0);
+	assert_got(2, "2001:db8:2::f", 1501, "fe80::2", 4000);
+	/* a full link keeps it for later, no guest loses it */
+	g.room = 0;
+	ck_assert_int_eq(datagram_from(f, "198.51.100.7", 4000), -ENOBUFS);
+	g.env.guest.connected = false;
+	ck_assert_int_eq(datagram_from(f, "198.51.100.7", 4000), 0);
+	ck_assert_uint_eq(f->n_clients, 3);
+	ck_assert_uint_eq(f->n_refused, 1);
+	ck_assert_uint_eq(g.env.stats.forward_datagrams, 3);
+	ck_assert_uint_eq(g.env.stats.forward_lost, 1);
+	teardown_udp();
+}
+END_TEST
+
+START_TEST(datagrams_in_the_other_family)
+{
+	struct forward *f = setup_udp("501");
+
+	g.net.ip6.on = false;
+	ck_assert_int_eq(datagram_from(f, "2001:db8:9::7", 4000), 0);
+	ck_assert_int_eq(datagram_from(f, "2001:db8:9::8", 4000), 0);
+	ck_assert_int_eq(datagram_from(f, "127.0.0.1", 4001), 0);
+	assert_got(0, "10.0.2.15", 501, "10.0.2.2", 4000);
+	assert_got(1, "10.0.2.15", 501, "10.0.2.2", 49152 + 4001);
+	assert_got(2, "10.0.2.15", 501, "10.0.2.2", 4001);
+	teardown_udp();
+	f = setup_udp("501:[2001:db8:2::99]/53");
+	ck_assert_int_eq(datagram_from(f, "198.51.100.7", 4000), 0);
+	assert_got(0, "2001:db8:2::99", 53, "fe80::2", 4000);
+	g.net.ip6.on = false;
+	ck_assert_int_eq(datagram_from(f, "198.51.100.7", 4000), 0);
+	ck_assert_uint_eq(g.n_frames, 1);
+	ck_assert_uint_eq(f->n_refused, 1);
+	ck_assert_uint_eq(g.env.stats.forward_lost, 1);
+	teardown_udp();
+}
 END_TEST
 
 SUITE_MAIN("forward", from_the_command_line, mistakes_name_the_option, none_then_some,
-	   taken_port, best_effort, best_effort_makes_way, conflicts, at_run_time, rule_limit,
-	   where_clients_are_led, refused_clients, clients_that_look_alike,
-	   no_port_left_to_tell_them_apart, datagrams)
+	   taken_port, best_effort, best_effort_makes_way, conflicts, families_conflict, removal_tells_families_apart, at_run_time, rule_limit,
+	   where_clients_are_led, where_clients_of_ip6_are_led,
+	   the_other_family, guest_that_uses_no_ip6, target_of_a_family_that_is_off, refused_clients, clients_that_look_alike,
+	   no_port_left_to_tell_them_apart, datagrams, datagrams_in_the_other_family)

@@ -16,54 +16,80 @@ struct example {
 
 static const struct example good[] = {
 	{ "none", "" },
-	{ "22", "0.0.0.0:22 => 22;" },
-	{ "1", "0.0.0.0:1 => 1;" },
-	{ "65535", "0.0.0.0:65535 => 65535;" },
-	{ "22-25", "0.0.0.0:22-25 => 22-25;" },
-	{ "22:2222", "0.0.0.0:22 => 2222;" },
-	{ "22:22", "0.0.0.0:22 => 22;" },
-	{ "5000-5020:6000-6020", "0.0.0.0:5000-5020 => 6000-6020;" },
-	{ "22,80:8080,443", "0.0.0.0:22 => 22;0.0.0.0:80 => 8080;0.0.0.0:443 => 443;" },
-	{ "0:22", "0.0.0.0:0 => 22;" },
+	{ "22", "*:22 => 22;" },
+	{ "1", "*:1 => 1;" },
+	{ "65535", "*:65535 => 65535;" },
+	{ "22-25", "*:22-25 => 22-25;" },
+	{ "22:2222", "*:22 => 2222;" },
+	{ "22:22", "*:22 => 22;" },
+	{ "5000-5020:6000-6020", "*:5000-5020 => 6000-6020;" },
+	{ "22,80:8080,443", "*:22 => 22;*:80 => 8080;*:443 => 443;" },
+	{ "0:22", "*:0 => 22;" },
 	/* where clients come in */
-	{ "/5022", "0.0.0.0:5022 => 5022;" },
-	{ "*/5022", "0.0.0.0:5022 => 5022;" },
+	{ "/5022", "*:5022 => 5022;" },
+	{ "*/5022", "*:5022 => 5022;" },
 	{ "0.0.0.0/5022", "0.0.0.0:5022 => 5022;" },
 	{ "192.0.2.1/22", "192.0.2.1:22 => 22;" },
 	{ "[192.0.2.1]/22", "192.0.2.1:22 => 22;" },
 	{ "192.0.2.1%eth0/22", "192.0.2.1%eth0:22 => 22;" },
-	{ "%eth0/22,80", "0.0.0.0%eth0:22 => 22;0.0.0.0%eth0:80 => 80;" },
-	{ "*%fifteen-letters/22", "0.0.0.0%fifteen-letters:22 => 22;" },
+	{ "%eth0/22,80", "*%eth0:22 => 22;*%eth0:80 => 80;" },
+	{ "*%fifteen-letters/22", "*%fifteen-letters:22 => 22;" },
+	{ "0.0.0.0%eth0/22", "0.0.0.0%eth0:22 => 22;" },
+	{ "::/22", "[::]:22 => 22;" },
+	{ "[::]/22,80:8080", "[::]:22 => 22;[::]:80 => 8080;" },
+	{ "[::]%eth0/22", "[::]%eth0:22 => 22;" },
+	{ "::1/22", "[::1]:22 => 22;" },
+	{ "2001:DB8:0::1/22", "[2001:db8::1]:22 => 22;" },
+	{ "[2001:db8::1]%eth0/22:80", "[2001:db8::1]%eth0:22 => 80;" },
+	{ "fe80::1%eth0/22", "[fe80::1]%eth0:22 => 22;" },
+	{ "[fe80::1]%eth0/~2-65535", "[fe80::1]%eth0:1 => 1 (best effort);" },
+	{ "::ffff:192.0.2.1/22", "192.0.2.1:22 => 22;" },
+	{ "169.254.0.1/22", "169.254.0.1:22 => 22;" },
 	/* where they are led to */
-	{ "5022:10.1.0.9", "0.0.0.0:5022 => 10.1.0.9:5022;" },
-	{ "5022:[10.1.0.9]", "0.0.0.0:5022 => 10.1.0.9:5022;" },
-	{ "5022:10.1.0.9/23", "0.0.0.0:5022 => 10.1.0.9:23;" },
-	{ "5022-5023:10.1.0.9/22-23", "0.0.0.0:5022-5023 => 10.1.0.9:22-23;" },
+	{ "5022:10.1.0.9", "*:5022 => 10.1.0.9:5022;" },
+	{ "5022:[10.1.0.9]", "*:5022 => 10.1.0.9:5022;" },
+	{ "5022:10.1.0.9/23", "*:5022 => 10.1.0.9:23;" },
+	{ "5022-5023:10.1.0.9/22-23", "*:5022-5023 => 10.1.0.9:22-23;" },
 	{ "0.0.0.0/5022:10.1.0.9/23", "0.0.0.0:5022 => 10.1.0.9:23;" },
 	{ "127.0.0.1%lo/0:10.1.0.9/22", "127.0.0.1%lo:0 => 10.1.0.9:22;" },
+	{ "5022:2001:db8::9", "*:5022 => [2001:db8::9]:5022;" },
+	{ "5022:[2001:db8::9]", "*:5022 => [2001:db8::9]:5022;" },
+	{ "5022:[2001:db8::9]/23", "*:5022 => [2001:db8::9]:23;" },
+	{ "22,5022-5023:[2001:db8::9]/22-23",
+	  "*:22 => 22;*:5022-5023 => [2001:db8::9]:22-23;" },
+	{ "22,80:2001:db8::9/8080", "*:22 => 22;*:80 => [2001:db8::9]:8080;" },
+	{ "::/5022:2001:db8::9/23", "[::]:5022 => [2001:db8::9]:23;" },
+	{ "*/5022:fe80::9/23", "*:5022 => [fe80::9]:23;" },
+	{ "0.0.0.0/22:[2001:db8::9]", "0.0.0.0:22 => [2001:db8::9]:22;" },
+	{ "::/22:10.1.0.9", "[::]:22 => 10.1.0.9:22;" },
+	{ "::1%lo/0:[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]/22",
+	  "[::1]%lo:0 => [2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:22;" },
+	/* what can be read as an address of the host is one */
+	{ "22:2001:db8::9/80", "[22:2001:db8::9]:80 => 80;" },
 	/* excludes */
-	{ "22-30,~25", "0.0.0.0:22-24 => 22-24;0.0.0.0:26-30 => 26-30;" },
-	{ "~25,22-30", "0.0.0.0:22-24 => 22-24;0.0.0.0:26-30 => 26-30;" },
-	{ "22-30:122-130,~25", "0.0.0.0:22-24 => 122-124;0.0.0.0:26-30 => 126-130;" },
-	{ "22-30,~20-24,~28-40", "0.0.0.0:25-27 => 25-27;" },
-	{ "22,80,~80", "0.0.0.0:22 => 22;" },
+	{ "22-30,~25", "*:22-24 => 22-24;*:26-30 => 26-30;" },
+	{ "~25,22-30", "*:22-24 => 22-24;*:26-30 => 26-30;" },
+	{ "22-30:122-130,~25", "*:22-24 => 122-124;*:26-30 => 126-130;" },
+	{ "22-30,~20-24,~28-40", "*:25-27 => 25-27;" },
+	{ "22,80,~80", "*:22 => 22;" },
 	/* all, but for the ports of outgoing connections */
-	{ "all", "0.0.0.0:1-32767 => 1-32767 (best effort);"
-		 "0.0.0.0:61000-65535 => 61000-65535 (best effort);" },
-	{ "all:10.1.0.9", "0.0.0.0:1-32767 => 10.1.0.9:1-32767 (best effort);"
-			  "0.0.0.0:61000-65535 => 10.1.0.9:61000-65535 (best effort);" },
-	{ "%eth0/all,~22", "0.0.0.0%eth0:1-21 => 1-21 (best effort);"
-			   "0.0.0.0%eth0:23-32767 => 23-32767 (best effort);"
-			   "0.0.0.0%eth0:61000-65535 => 61000-65535 (best effort);" },
-	{ "~1-61000", "0.0.0.0:61001-65535 => 61001-65535 (best effort);" },
-	{ "~2-65535", "0.0.0.0:1 => 1 (best effort);" },
+	{ "all", "*:1-32767 => 1-32767 (best effort);"
+		 "*:61000-65535 => 61000-65535 (best effort);" },
+	{ "all:10.1.0.9", "*:1-32767 => 10.1.0.9:1-32767 (best effort);"
+			  "*:61000-65535 => 10.1.0.9:61000-65535 (best effort);" },
+	{ "~2-65535,all:2001:db8::9", "*:1 => [2001:db8::9]:1 (best effort);" },
+	{ "%eth0/all,~22", "*%eth0:1-21 => 1-21 (best effort);"
+			   "*%eth0:23-32767 => 23-32767 (best effort);"
+			   "*%eth0:61000-65535 => 61000-65535 (best effort);" },
+	{ "~1-61000", "*:61001-65535 => 61001-65535 (best effort);" },
+	{ "~2-65535", "*:1 => 1 (best effort);" },
 	/* all others, beside those that must be had */
-	{ "22,all,~1-20,~24-65535", "0.0.0.0:22 => 22;0.0.0.0:21 => 21 (best effort);"
-				    "0.0.0.0:23 => 23 (best effort);" },
-	{ "all,40000:80,~2-65534", "0.0.0.0:1 => 1 (best effort);"
-				   "0.0.0.0:65535 => 65535 (best effort);" },
+	{ "22,all,~1-20,~24-65535", "*:22 => 22;*:21 => 21 (best effort);"
+				    "*:23 => 23 (best effort);" },
+	{ "all,40000:80,~2-65534", "*:1 => 1 (best effort);"
+				   "*:65535 => 65535 (best effort);" },
 	{ "all,40000:80,~2-39999,~40001-65535",
-	  "0.0.0.0:40000 => 80;0.0.0.0:1 => 1 (best effort);" },
+	  "*:40000 => 80;*:1 => 1 (best effort);" },
 };
 
 static const struct example bad[] = {
@@ -104,9 +130,19 @@ static const struct example bad[] = {
 	{ "eth0/22", "'eth0' is not an address" },
 	{ "[192.0.2.1/22", "'[192.0.2.1' is not an address" },
 	{ "224.0.0.251/5353", "'224.0.0.251' is a multicast address" },
-	{ "::1/22", "'::1': forwards know IPv4 addresses only" },
-	{ "[2001:db8::1]%eth0/22", "'2001:db8::1': forwards know IPv4 addresses only" },
-	{ "22:[2001:db8::1]", "'2001:db8::1': forwards know IPv4 addresses only" },
+	{ "22:::", "'::' is no address that a guest can be reached at" },
+	{ "22:[::]/80", "'[::]' is no address that a guest can be reached at" },
+	{ "22:::1", "'::1' is no address that a guest can be reached at" },
+	{ "22:ff02::1", "'ff02::1' is no address that a guest can be reached at" },
+	{ "22:[2001:db8::x]/80", "'2001:db8::x' is not an address" },
+	{ "22:[2001:db8::9]:80", "'[2001:db8::9]:80' is not an address" },
+	{ "22:2001:db8::9%eth0", "'2001:db8::9%eth0' is not an address" },
+	{ "[2001:db8::1/22", "'[2001:db8::1' is not an address" },
+	{ "[2001:db8::x]/22", "'2001:db8::x' is not an address" },
+	{ "[fe80::1%eth0]/22", "'[fe80::1' is not an address" },
+	{ "[ff02::fb]%eth0/5353", "'[ff02::fb]' is a multicast address" },
+	{ "fe80::1/22",
+	  "'fe80::1' is a link-local address: it needs an interface, as in fe80::1%eth0/22" },
 	{ "%/22", "'' is not an interface" },
 	{ "%./22", "'.' is not an interface" },
 	{ "%../22", "'..' is not an interface" },
@@ -152,12 +188,43 @@ START_TEST(mistakes)
 }
 END_TEST
 
+/* The families of a rule, beyond what its text shows. */
+START_TEST(families)
+{
+	ck_assert_int_eq(forward_spec_parse("22", FLOW_TCP, &ports, rules, error), 1);
+	ck_assert(rules[0].both_families);
+	ck_assert(addr_eq(&rules[0].addr, &ADDR_ANY6));
+	ck_assert(addr_eq(&rules[0].target, &ADDR_ANY6));
+	ck_assert_int_eq(forward_spec_parse("%eth0/22", FLOW_TCP, &ports, rules, error), 1);
+	ck_assert(rules[0].both_families);
+	ck_assert_int_eq(forward_spec_parse("::/22", FLOW_TCP, &ports, rules, error), 1);
+	ck_assert(!rules[0].both_families);
+	ck_assert_int_eq(forward_spec_parse("0.0.0.0/22", FLOW_TCP, &ports, rules, error), 1);
+	ck_assert(!rules[0].both_families);
+	ck_assert(addr_is_ip4(&rules[0].addr));
+}
+END_TEST
+
+/* The longest rule fits into the text. */
+START_TEST(longest)
+{
+	const char *addr = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff";
+	char spec[256], text[FORWARD_STR_MAX], want[256];
+
+	sprintf(spec, "[%s]%%fifteen-letters/all:%s,~1-60999", addr, addr);
+	sprintf(want, "TCP [%s]%%fifteen-letters:61000-65535 => [%s]:61000-65535 (best effort)",
+		addr, addr);
+	ck_assert_int_eq(forward_spec_parse(spec, FLOW_TCP, &ports, rules, error), 1);
+	ck_assert_str_eq(forward_rule_print(&rules[0], text), want);
+}
+END_TEST
+
 START_TEST(udp)
 {
 	char text[FORWARD_STR_MAX];
 
 	ck_assert_int_eq(forward_spec_parse("53:5353", FLOW_UDP, &ports, rules, error), 1);
-	ck_assert_str_eq(forward_rule_print(&rules[0], text), "UDP 0.0.0.0:53 => 5353");
+	ck_assert_str_eq(forward_rule_print(&rules[0], text), "UDP *:53 => 5353");
 }
 END_TEST
 
@@ -198,4 +265,4 @@ START_TEST(limits)
 }
 END_TEST
 
-SUITE_MAIN("forward_spec", meanings, mistakes, udp, local_port_range, limits)
+SUITE_MAIN("forward_spec", meanings, mistakes, families, longest, udp, local_port_range, limits)

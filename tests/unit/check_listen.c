@@ -3,9 +3,16 @@
 #include "host/listen.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -147,6 +154,43 @@ static int connect_to(uint32_t addr, uint16_t port)
 	return -errno;
 }
 
+/* A socket of the address's family, for the use of `sa`, whose length is *len. */
+static int socket_to(int type, const char *addr, uint16_t port, struct sockaddr_storage *sa,
+		     socklen_t *len)
+{
+	struct endpoint e = { addr_of(addr), port };
+
+	*len = endpoint_to_sockaddr(&e, (struct sockaddr *)sa);
+	return socket(sa->ss_family, type, 0);
+}
+
+/* A connection, or -errno. */
+static int connection_to(const char *addr, uint16_t port)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int fd = socket_to(SOCK_STREAM, addr, port, &sa, &len);
+
+	if (!connect(fd, (struct sockaddr *)&sa, len))
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+static bool have_loopback6(const char *test)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int fd = socket_to(SOCK_DGRAM, "::1", 0, &sa, &len);
+	bool have = fd >= 0 && !bind(fd, (struct sockaddr *)&sa, len);
+
+	if (fd >= 0)
+		close(fd);
+	if (!have)
+		printf("%s: skipped, this host has no ::1\n", test);
+	return have;
+}
+
 /* A socket of another program; takes the port that it gets. */
 static int other_program(int type, bool reuse, uint16_t *port)
 {
@@ -188,6 +232,83 @@ START_TEST(accepting)
 	ck_assert_int_eq(read(fd, buf, sizeof(buf)), 2);
 	close(fd);
 	teardown();
+}
+END_TEST
+
+static bool two_clients(void)
+{
+	return n_conns == 2;
+}
+
+/* One socket for both families. */
+START_TEST(accepting_both_families)
+{
+	struct endpoint own;
+	uint16_t port;
+	int fd[2];
+
+	if (!have_loopback6("accepting_both_families"))
+		return;
+	setup(0);
+	port = forward(FLOW_TCP, "0:22");
+	fd[0] = connection_to("127.0.0.1", port);
+	await(one_client);
+	fd[1] = connection_to("::1", port);
+	await(two_clients);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_ge(fd[i], 0);
+		sock_local(fd[i], &own);
+		ck_assert(endpoint_eq(&own, &conns[i].client));
+		close(fd[i]);
+	}
+	ck_assert(addr_eq(&conns[0].guest.addr, &g.net.ip4.guest));
+	ck_assert(addr_eq(&conns[1].guest.addr, &g.net.ip6.guest));
+	/* its own end, too, is IPv4 for an IPv4 client */
+	tcp_sock_ops.local(conns[0].host, &own);
+	ck_assert_uint_eq(addr_get_ip4(&own.addr), INADDR_LOOPBACK);
+	ck_assert(addr_is_ip4(&own.addr));
+	teardown();
+}
+END_TEST
+
+START_TEST(accepting_one_family)
+{
+	uint16_t port;
+
+	if (!have_loopback6("accepting_one_family"))
+		return;
+	setup(0);
+	port = forward(FLOW_TCP, "0.0.0.0/0:22");
+	ck_assert_int_eq(connection_to("::1", port), -ECONNREFUSED);
+	close(connection_to("127.0.0.1", port));
+	await(one_client);
+	ck_assert_int_eq(forwards_remove(fs, 1), 0);
+	port = forward(FLOW_TCP, "::/0:22");
+	ck_assert_int_eq(connection_to("127.0.0.1", port), -ECONNREFUSED);
+	close(connection_to("::1", port));
+	await(two_clients);
+	port = forward(FLOW_TCP, "[::1]%lo/0:22");
+	ck_assert_int_ge(connection_to("::1", port), 0);
+	teardown();
+}
+END_TEST
+
+/* Each family can go elsewhere. */
+START_TEST(one_port_for_each_family)
+{
+	char spec[32];
+	uint64_t id;
+	uint16_t port;
+
+	if (!have_loopback6("one_port_for_each_family"))
+		return;
+	for (enum flow_proto proto = FLOW_TCP; proto <= FLOW_UDP; proto++) {
+		setup(0);
+		port = forward(proto, "0.0.0.0/0:22");
+		snprintf(spec, sizeof(spec), "::/%u:23", port);
+		ck_assert_int_eq(forwards_add(fs, proto, spec, &id, error), 1);
+		teardown();
+	}
 }
 END_TEST
 
@@ -336,7 +457,7 @@ static void assert_taken(enum flow_proto proto, uint16_t port)
 	uint64_t id;
 
 	snprintf(spec, sizeof(spec), "%u", port);
-	snprintf(want, sizeof(want), "%s 0.0.0.0:%u: Address already in use",
+	snprintf(want, sizeof(want), "%s *:%u: Address already in use",
 		 proto == FLOW_TCP ? "TCP" : "UDP", port);
 	ck_assert_int_eq(forwards_add(fs, proto, spec, &id, error), -EADDRINUSE);
 	ck_assert_str_eq(error, want);
@@ -363,7 +484,15 @@ START_TEST(taken_ports)
 			 -EADDRNOTAVAIL);
 	ck_assert_str_eq(error, "TCP 192.0.2.99:0: Cannot assign requested address");
 	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "%no-such/0:22", &id, error), -ENODEV);
-	ck_assert_str_eq(error, "UDP 0.0.0.0%no-such:0: No such device");
+	ck_assert_str_eq(error, "UDP *%no-such:0: No such device");
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "fe80::1%no-such/0:22", &id, error),
+			 -ENODEV);
+	if (have_loopback6("taken_ports, of IPv6")) {
+		ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "[2001:db8:99::1]/0:22", &id, error),
+				 -EADDRNOTAVAIL);
+		ck_assert_str_eq(error,
+				 "TCP [2001:db8:99::1]:0: Cannot assign requested address");
+	}
 	teardown();
 }
 END_TEST
@@ -417,35 +546,118 @@ static void await_frames(size_t n)
 	ck_assert_uint_eq(g.n_frames, n);
 }
 
+static void guest_answers(const struct addr *shown, uint16_t port)
+{
+	struct packet_ip ip = { .dst = addr_get_ip4(shown) };
+	struct packet_ip6 ip6 = { .src = g.net.ip6.guest, .dst = *shown };
+
+	if (addr_is_ip4(shown))
+		packet_udp(&packet, &ip, 53, port, "answer", 6);
+	else
+		packet_udp6(&packet, &ip6, 53, port, "answer", 6);
+	ck_assert_int_eq(udp_from_guest(&g.env, &packet.pkt), DROP_NONE);
+	udp_batch_end(&g.env);
+}
+
+/* `fd` sends to `sa`, and gets its answer from there. */
+static void exchange(int fd, const struct sockaddr_storage *sa, socklen_t len)
+{
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	struct timeval patience = { .tv_sec = DEADLINE_NS / NS_PER_SEC };
+	const struct fake_frame *f;
+	char buf[16];
+	struct pkt p;
+
+	ck_assert_int_eq(sendto(fd, "question", 8, 0, (struct sockaddr *)sa, len), 8);
+	ck_assert_int_eq(sendto(fd, "", 0, 0, (struct sockaddr *)sa, len), 0);
+	await_frames(2);
+	f = fake_guest_frame(&g, 0);
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	guest_answers(&p.src, p.udp.sport);
+	ck_assert_uint_eq(g.env.stats.drops[DROP_HOST_SEND], 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	ck_assert_int_eq(
+		recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &from_len), 6);
+	ck_assert(!memcmp(buf, "answer", 6));
+	ck_assert_uint_eq(from_len, len);
+	ck_assert(!memcmp(&from, sa, len));
+}
+
+static void exchange_through(const char *spec, const char *addr)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len;
+	int fd;
+
+	setup(0);
+	fd = socket_to(SOCK_DGRAM, addr, forward(FLOW_UDP, spec), &sa, &len);
+	exchange(fd, &sa, len);
+	close(fd);
+	teardown();
+}
+
 /* Answers come from the address that the client sent to, which any address of the loopback can
  * be. */
 START_TEST(datagrams_both_ways)
 {
-	struct sockaddr_storage sa;
-	struct endpoint own, from;
-	socklen_t len = sizeof(sa);
-	char buf[16];
-	uint16_t port;
-	int fd;
+	exchange_through("0:53", "127.0.0.9");
+	exchange_through("0.0.0.0/0:53", "127.0.0.9");
+	exchange_through("127.0.0.9/0:53", "127.0.0.9");
+	exchange_through("%lo/0:53", "127.0.0.9");
+	if (!have_loopback6("datagrams_both_ways, of IPv6"))
+		return;
+	exchange_through("0:53", "::1");
+	exchange_through("::/0:53", "::1");
+	exchange_through("::1%lo/0:53", "::1");
+}
+END_TEST
 
-	setup(0);
-	port = forward(FLOW_UDP, "0:53");
-	fd = socket_at(SOCK_DGRAM, INADDR_LOOPBACK + 8, port, &sa);
-	ck_assert_int_eq(sendto(fd, "question", 8, 0, (struct sockaddr *)&sa, len), 8);
-	ck_assert_int_eq(sendto(fd, "", 0, 0, (struct sockaddr *)&sa, len), 0);
-	await_frames(2);
-	sock_local(fd, &own);
-	packet_udp(&packet, &(struct packet_ip){ .dst = 0x0a000202 }, 53, own.port, "answer",
-		   6);
-	ck_assert_int_eq(udp_from_guest(&g.env, &packet.pkt), DROP_NONE);
-	udp_batch_end(&g.env);
-	ck_assert_int_eq(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&sa, &len), 6);
-	ck_assert(!memcmp(buf, "answer", 6));
-	ck_assert_int_eq(endpoint_from_sockaddr(&from, (struct sockaddr *)&sa), 0);
-	ck_assert_uint_eq(addr_get_ip4(&from.addr), INADDR_LOOPBACK + 8);
-	ck_assert_uint_eq(from.port, port);
-	close(fd);
-	teardown();
+/* A link-local address of this host, and its interface; false if there is none. */
+static bool find_link_local(struct sockaddr_in6 *sa, char name[IF_NAMESIZE])
+{
+	struct ifaddrs *all, *i;
+	struct endpoint e;
+
+	ck_assert_int_eq(getifaddrs(&all), 0);
+	for (i = all; i; i = i->ifa_next) {
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET6 ||
+		    endpoint_from_sockaddr(&e, i->ifa_addr) || !addr_is_link_local(&e.addr))
+			continue;
+		memcpy(sa, i->ifa_addr, sizeof(*sa));
+		snprintf(name, IF_NAMESIZE, "%s", i->ifa_name);
+		break;
+	}
+	freeifaddrs(all);
+	return i;
+}
+
+/* The answer finds the link, whether the socket is bound to it or not. */
+START_TEST(link_local_client)
+{
+	char name[IF_NAMESIZE], addr[ADDR_STR_MAX], spec[128];
+	struct sockaddr_in6 own, to;
+	struct sockaddr_storage sa = { 0 };
+	struct endpoint e;
+
+	if (!find_link_local(&own, name)) {
+		puts("link_local_client: skipped, this host has no link-local address");
+		return;
+	}
+	endpoint_from_sockaddr(&e, (struct sockaddr *)&own);
+	snprintf(spec, sizeof(spec), "%s%%%s/0:53", addr_print(&e.addr, addr), name);
+	for (int i = 0; i < 2; i++) {
+		int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+		setup(0);
+		ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+		to = own;
+		to.sin6_port = htons(forward(FLOW_UDP, i ? spec : "0:53"));
+		memcpy(&sa, &to, sizeof(to));
+		exchange(fd, &sa, sizeof(to));
+		close(fd);
+		teardown();
+	}
 }
 END_TEST
 
@@ -534,6 +746,44 @@ START_TEST(removed_while_link_full)
 }
 END_TEST
 
-SUITE_MAIN("listen", accepting, many_clients_at_once, no_guest, guest_about_to_come,
+/* As with ipv6.disable=1, or a service manager's RestrictAddressFamilies=. */
+static void lose_ip6(void)
+{
+	const unsigned low = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0; /* half of an argument */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + low),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+/* The last test: the process cannot have sockets of IPv6 after it. */
+START_TEST(host_without_ip6)
+{
+	uint64_t id;
+	int fd;
+
+	lose_ip6();
+	setup(0);
+	fd = connection_to("127.0.0.1", forward(FLOW_TCP, "0:22"));
+	await(one_client);
+	close(fd);
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "::/0:22", &id, error), -EAFNOSUPPORT);
+	ck_assert_str_eq(error, "TCP [::]:0: Address family not supported by protocol");
+	teardown();
+	exchange_through("0:53", "127.0.0.9");
+}
+END_TEST
+
+SUITE_MAIN("listen", accepting, accepting_both_families, accepting_one_family,
+	   one_port_for_each_family, many_clients_at_once, no_guest, guest_about_to_come,
 	   guest_that_left, no_descriptor, taken_ports, udp_port_is_shared_with_flows,
-	   interface_and_removal, datagrams_both_ways, full_link, removed_while_link_full)
+	   interface_and_removal, datagrams_both_ways, link_local_client, full_link,
+	   removed_while_link_full, host_without_ip6)

@@ -15,8 +15,7 @@
 /* The listening socket of a forward. */
 struct listener {
 	struct udp_client_sock sock;
-	struct endpoint client; /* of the last datagram sent */
-	struct addr local;
+	struct udp_client client; /* of the last datagram sent */
 	char sent[64]; /* first bytes of each datagram sent */
 	size_t n_sent;
 	int send_error;
@@ -36,8 +35,8 @@ static struct listener *listener_of(struct udp_client_sock *s)
 	return container_of(s, struct listener, sock);
 }
 
-static int listener_send(struct udp_client_sock *s, const struct endpoint *client,
-			 const struct addr *local, const struct iovec *d, int n)
+static int listener_send(struct udp_client_sock *s, const struct udp_client *client,
+			 const struct iovec *d, int n)
 {
 	struct listener *l = listener_of(s);
 
@@ -46,7 +45,6 @@ static int listener_send(struct udp_client_sock *s, const struct endpoint *clien
 	if (l->blocked)
 		return -EAGAIN;
 	l->client = *client;
-	l->local = *local;
 	for (int i = 0; i < n; i++) {
 		ck_assert_uint_lt(l->n_sent, sizeof(l->sent) - 1);
 		l->sent[l->n_sent++] = *(const char *)d[i].iov_base;
@@ -61,11 +59,11 @@ static void want_write(struct udp_client_sock *s, bool want)
 
 static int client_says(struct listener *l, uint32_t addr, uint16_t port, const char *text)
 {
-	struct endpoint client = { addr_ip4(addr), port },
-			to = { addr_ip4(0x0a00020f), guest.port };
-	struct addr local = addr_ip4(OURS);
+	struct udp_client client = { { addr_ip4(addr), port }, addr_ip4(OURS), 0 };
+	struct endpoint to = { addr_ip4(0x0a00020f), guest.port };
+	struct addr shown = net_to_guest(&g.net, &client.addr.addr);
 
-	return udp_from_client(&g.env, &l->sock, &client, &local, &to, text, strlen(text));
+	return udp_from_client(&g.env, &l->sock, &client, &shown, &to, text, strlen(text));
 }
 
 static void room(struct udp_client_sock *s)
@@ -131,9 +129,9 @@ START_TEST(client_keeps_its_address)
 	assert_got(0, CLIENT, 4000, "question");
 	guest_says(CLIENT, 4000, "answer");
 	ck_assert_str_eq(one.sent, "a");
-	ck_assert_uint_eq(addr_get_ip4(&one.client.addr), CLIENT);
-	ck_assert_uint_eq(one.client.port, 4000);
-	ck_assert_uint_eq(addr_get_ip4(&one.local), OURS);
+	ck_assert_uint_eq(addr_get_ip4(&one.client.addr.addr), CLIENT);
+	ck_assert_uint_eq(one.client.addr.port, 4000);
+	ck_assert_uint_eq(addr_get_ip4(&one.client.local), OURS);
 	ck_assert_uint_eq(host.n_socks, 0);
 	end();
 }
@@ -145,12 +143,83 @@ START_TEST(loopback_client_is_the_gateway)
 	client_says(&one, 0x7f000001, 4000, "a");
 	assert_got(0, GATEWAY, 4000, "a");
 	guest_says(GATEWAY, 4000, "b");
-	ck_assert_uint_eq(addr_get_ip4(&one.client.addr), 0x7f000001);
-	/* alike to the guest: the answer goes to who spoke last */
-	client_says(&one, 0x7f000002, 4000, "c");
-	guest_says(GATEWAY, 4000, "d");
-	ck_assert_uint_eq(addr_get_ip4(&one.client.addr), 0x7f000002);
-	ck_assert_uint_eq(g.env.flows.n, 1);
+	ck_assert_uint_eq(addr_get_ip4(&one.client.addr.addr), 0x7f000001);
+	end();
+}
+END_TEST
+
+/* Who looks like another to the guest gets another port, and keeps it. */
+START_TEST(clients_that_look_alike)
+{
+	const uint16_t next = 49152 + 4001, last = 49152 + 4002;
+
+	begin();
+	client_says(&one, 0x7f000001, 4000, "a");
+	client_says(&one, 0x7f000002, 4000, "b");
+	client_says(&other, 0x7f000003, 4000, "c");
+	client_says(&one, 0x7f000001, 4000, "d");
+	client_says(&one, 0x7f000002, 4000, "e");
+	assert_got(0, GATEWAY, 4000, "a");
+	assert_got(1, GATEWAY, next, "b");
+	assert_got(2, GATEWAY, last, "c");
+	assert_got(3, GATEWAY, 4000, "d");
+	assert_got(4, GATEWAY, next, "e");
+	ck_assert_uint_eq(g.env.flows.n, 3);
+	guest_says(GATEWAY, 4000, "x");
+	ck_assert_uint_eq(addr_get_ip4(&one.client.addr.addr), 0x7f000001);
+	guest_says(GATEWAY, next, "y");
+	ck_assert_uint_eq(addr_get_ip4(&one.client.addr.addr), 0x7f000002);
+	ck_assert_uint_eq(one.client.addr.port, 4000);
+	guest_says(GATEWAY, last, "z");
+	ck_assert_str_eq(one.sent, "xy");
+	ck_assert_str_eq(other.sent, "z");
+	ck_assert_uint_eq(addr_get_ip4(&other.client.addr.addr), 0x7f000003);
+	end();
+}
+END_TEST
+
+START_TEST(too_many_look_alike)
+{
+	begin();
+	for (uint32_t i = 0; i < FLOW_PORT_CHOICES; i++)
+		ck_assert_int_eq(client_says(&one, 0x7f000001 + i, 4000, "a"), 0);
+	ck_assert_int_eq(client_says(&one, 0x7f000801, 4000, "a"), -EEXIST);
+	ck_assert_int_eq(client_says(&one, 0x7f000001, 4000, "a"), 0);
+	ck_assert_uint_eq(g.env.flows.n, FLOW_PORT_CHOICES);
+	end();
+}
+END_TEST
+
+static int link_local_says(unsigned link, const char *text)
+{
+	struct udp_client client = { { addr_of("fe80::77"), 4000 }, addr_of("fe80::1"), link };
+	struct endpoint to = { addr_of("fe80::f"), guest.port };
+
+	return udp_from_client(&g.env, &one.sock, &client, &client.addr.addr, &to, text,
+			       strlen(text));
+}
+
+static void guest_says_to(const char *dst, uint16_t dport, const char *text)
+{
+	const struct packet_ip6 ip = { .src = addr_of("fe80::f"), .dst = addr_of(dst) };
+
+	packet_udp6(&packet, &ip, guest.port, dport, text, strlen(text));
+	ck_assert_int_eq(udp_from_guest(&g.env, &packet.pkt), DROP_NONE);
+	udp_batch_end(&g.env);
+}
+
+/* One address on two links is two clients; answers find the link. */
+START_TEST(link_local_clients)
+{
+	begin();
+	ck_assert_int_eq(link_local_says(2, "a"), 0);
+	ck_assert_int_eq(link_local_says(3, "b"), 0);
+	ck_assert_uint_eq(g.env.flows.n, 2);
+	guest_says_to("fe80::77", 4000, "x");
+	ck_assert_uint_eq(one.client.link, 2);
+	ck_assert(addr_eq(&one.client.local, &(struct addr[]){ addr_of("fe80::1") }[0]));
+	guest_says_to("fe80::77", 49152 + 4001, "y");
+	ck_assert_uint_eq(one.client.link, 3);
 	end();
 }
 END_TEST
@@ -163,7 +232,7 @@ START_TEST(clients_and_forwards_do_not_mix)
 	client_says(&one, CLIENT + 1, 4000, "c");
 	ck_assert_uint_eq(g.env.flows.n, 3);
 	guest_says(CLIENT, 4001, "x");
-	ck_assert_uint_eq(one.client.port, 4001);
+	ck_assert_uint_eq(one.client.addr.port, 4001);
 	client_says(&other, CLIENT, 4000, "d"); /* now through another port of ours */
 	ck_assert_uint_eq(g.env.flows.n, 3);
 	guest_says(CLIENT, 4000, "y");
@@ -184,6 +253,22 @@ START_TEST(answer_within_a_flow_of_the_guest)
 	ck_assert_uint_eq(one.n_sent, 0);
 	udp_refused_by_guest(&g.env, &(struct endpoint){ addr_ip4(0x0a00020f), guest.port },
 			     &(struct endpoint){ addr_ip4(CLIENT), 4000 });
+	end();
+}
+END_TEST
+
+/* Nobody gets into a flow of the guest by looking like its peer. */
+START_TEST(flows_of_the_guest_are_its_own)
+{
+	begin();
+	guest_says(GATEWAY, 4000, "a");
+	client_says(&one, 0x7f000002, 4000, "b");
+	assert_got(0, GATEWAY, 49152 + 4001, "b");
+	client_says(&one, 0x7f000001, 4000, "c");
+	assert_got(1, GATEWAY, 4000, "c");
+	ck_assert_uint_eq(g.env.flows.n, 2);
+	udp_refused_by_guest(&g.env, &(struct endpoint){ addr_ip4(0x0a00020f), guest.port },
+			     &(struct endpoint){ addr_ip4(GATEWAY), 4000 });
 	end();
 }
 END_TEST
@@ -287,7 +372,9 @@ START_TEST(clients_time_out)
 END_TEST
 
 SUITE_MAIN("udp_client", client_keeps_its_address, loopback_client_is_the_gateway,
+	   clients_that_look_alike, too_many_look_alike, link_local_clients,
 	   clients_and_forwards_do_not_mix, answer_within_a_flow_of_the_guest,
+	   flows_of_the_guest_are_its_own,
 	   full_link_holds_the_listener, answers_wait_for_the_listener,
 	   failed_answer_is_counted, refusing_guest_ends_the_flow, no_guest_no_flow,
 	   clients_time_out)
