@@ -559,9 +559,12 @@ static void guest_answers(const struct addr *shown, uint16_t port)
 	udp_batch_end(&g.env);
 }
 
-/* `fd` sends to `sa`, and gets its answer from there. */
-static void exchange(int fd, const struct sockaddr_storage *sa, socklen_t len)
+/* `fd` sends to `sa`, and gets its answer from the address `own`. */
+static void exchange(int fd, const struct sockaddr_storage *sa, socklen_t len,
+		     const char *own)
 {
+	const struct addr want = addr_of(own);
+	struct endpoint to, by;
 	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
 	struct timeval patience = { .tv_sec = DEADLINE_NS / NS_PER_SEC };
@@ -580,11 +583,13 @@ static void exchange(int fd, const struct sockaddr_storage *sa, socklen_t len)
 	ck_assert_int_eq(
 		recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &from_len), 6);
 	ck_assert(!memcmp(buf, "answer", 6));
-	ck_assert_uint_eq(from_len, len);
-	ck_assert(!memcmp(&from, sa, len));
+	ck_assert_int_eq(endpoint_from_sockaddr(&to, (const struct sockaddr *)sa), 0);
+	ck_assert_int_eq(endpoint_from_sockaddr(&by, (struct sockaddr *)&from), 0);
+	ck_assert_uint_eq(by.port, to.port);
+	ck_assert(addr_eq(&by.addr, &want));
 }
 
-static void exchange_through(const char *spec, const char *addr)
+static void exchange_with(const char *spec, const char *addr, const char *own)
 {
 	struct sockaddr_storage sa = { 0 };
 	socklen_t len;
@@ -592,9 +597,15 @@ static void exchange_through(const char *spec, const char *addr)
 
 	setup(0);
 	fd = socket_to(SOCK_DGRAM, addr, forward(FLOW_UDP, spec), &sa, &len);
-	exchange(fd, &sa, len);
+	sock_set(fd, SOL_SOCKET, SO_BROADCAST, 1);
+	exchange(fd, &sa, len, own);
 	close(fd);
 	teardown();
+}
+
+static void exchange_through(const char *spec, const char *addr)
+{
+	exchange_with(spec, addr, addr);
 }
 
 /* Answers come from the address that the client sent to, which any address of the loopback can
@@ -610,6 +621,14 @@ START_TEST(datagrams_both_ways)
 	exchange_through("0:53", "::1");
 	exchange_through("::/0:53", "::1");
 	exchange_through("::1%lo/0:53", "::1");
+}
+END_TEST
+
+/* Nothing can be sent from a broadcast address. */
+START_TEST(broadcast)
+{
+	exchange_with("0:53", "127.255.255.255", "127.0.0.1");
+	exchange_with("0.0.0.0/0:53", "127.255.255.255", "127.0.0.1");
 }
 END_TEST
 
@@ -654,7 +673,7 @@ START_TEST(link_local_client)
 		to = own;
 		to.sin6_port = htons(forward(FLOW_UDP, i ? spec : "0:53"));
 		memcpy(&sa, &to, sizeof(to));
-		exchange(fd, &sa, sizeof(to));
+		exchange(fd, &sa, sizeof(to), addr);
 		close(fd);
 		teardown();
 	}
@@ -785,5 +804,5 @@ END_TEST
 SUITE_MAIN("listen", accepting, accepting_both_families, accepting_one_family,
 	   one_port_for_each_family, many_clients_at_once, no_guest, guest_about_to_come,
 	   guest_that_left, no_descriptor, taken_ports, udp_port_is_shared_with_flows,
-	   interface_and_removal, datagrams_both_ways, link_local_client, full_link,
+	   interface_and_removal, datagrams_both_ways, broadcast, link_local_client, full_link,
 	   removed_while_link_full, host_without_ip6)

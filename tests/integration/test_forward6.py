@@ -1,0 +1,238 @@
+"""Port forwards over IPv6, and for clients of both families."""
+
+import socket
+
+from lab.checks import check, equal, raises, within
+from lab.lab import (HOST_ADDR, HOST_ADDR6, ROUTER_ADDR, ROUTER_LINK_ADDR6,
+                     SERVER_ADDR, SERVER_ADDR6)
+from lab.servers import TcpServer, echo, pattern, receive_all, udp_echo
+
+SECOND_ADDR6 = "2001:db8:a::44"
+BIG_BUFFER = 16 << 20
+
+
+def start(lab, *args):
+    """A running daemon and a guest with an address of its own making, which is returned."""
+    lab.add_ip6()
+    lab.start(*args)
+    return lab.guest.wait_ip6()
+
+
+def guest_echo(lab, port=22):
+    """An echo server in the guest, for both families."""
+    return TcpServer(lab, lab.guest.tcp_listen("::", port), echo)
+
+
+def guest_udp_echo(lab, port=22):
+    return udp_echo(lab, lab.guest.udp_socket("::", port, buffer=BIG_BUFFER))
+
+
+def check_tcp(node, port, addr=HOST_ADDR6, source=None):
+    """A connection from the node to the forwarded port echoes; returns the client's port."""
+    with node.tcp_connect(addr, port, source=source) as sock:
+        sock.sendall(b"through the gate")
+        equal(receive_all(sock, 16), b"through the gate", f"the echo of {addr}, port {port}")
+        return sock.getsockname()[1]
+
+
+def check_udp(node, port, addr=HOST_ADDR6, source=("::", 0), size=16):
+    """A datagram from the node to the forwarded port echoes; returns the client's port."""
+    with node.udp_socket(*source, buffer=BIG_BUFFER) as sock:
+        sock.sendto(pattern(size), (addr, port))
+        data, sender = sock.recvfrom(1 << 17)
+        check(data == pattern(size), f"the echo of {size} bytes differs")
+        equal(sender[:2], (addr, port), "who answered")
+        return sock.getsockname()[1]
+
+
+def check_closed(node, port, addr=HOST_ADDR6):
+    with raises(ConnectionRefusedError, f"connect to {addr}, port {port}"), within(2):
+        node.tcp_connect(addr, port)
+
+
+def ends(peers):
+    """Address and port of each."""
+    return [peer[:2] for peer in peers]
+
+
+def test_both_families(lab):
+    """The guest sees the true address and port of clients of both families."""
+    start(lab, "-t", "2222:22", "-u", "2222:22")
+    tcp, udp = guest_echo(lab), guest_udp_echo(lab)
+    clients = [(SERVER_ADDR6, check_tcp(lab.server, 2222, source=(SERVER_ADDR6, 0))),
+               ("::ffff:" + SERVER_ADDR, check_tcp(lab.server, 2222, HOST_ADDR))]
+    equal(ends(tcp.peers), clients, "the TCP clients that the guest saw")
+    clients = [(SERVER_ADDR6, check_udp(lab.server, 2222, source=(SERVER_ADDR6, 0))),
+               ("::ffff:" + SERVER_ADDR, check_udp(lab.server, 2222, HOST_ADDR, ("0.0.0.0", 0)))]
+    equal(ends(udp), clients, "the UDP clients that the guest saw")
+
+
+def test_udp_sizes(lab):
+    """Datagrams of 0 to 65,507 bytes go in through a forward and come back."""
+    start(lab, "-u", "2222:22")
+    guest_udp_echo(lab)
+    for size in (0, 1, 1452, 1453, 9000, 65507):
+        check_udp(lab.server, 2222, size=size)
+
+
+def test_bulk(lab):
+    """64 MB go in through a forward and come back unchanged."""
+    start(lab, "-t", "2222:22")
+    guest_echo(lab)
+    data = pattern(64 << 20)
+    with lab.server.tcp_connect(HOST_ADDR6, 2222, timeout=30) as sock:
+        lab.thread(lambda: (sock.sendall(data), sock.shutdown(socket.SHUT_WR)))
+        check(receive_all(sock) == data, "the data differ")
+
+
+def test_second_address(lab):
+    """A client of another of the host's addresses is answered from that address."""
+    lab.host.ip("addr add 192.0.2.44/24 dev uplink")
+    lab.add_ip6()
+    lab.host.ip(f"addr add {SECOND_ADDR6}/64 dev uplink nodad")
+    lab.start("-t", "2222:22", "-u", "2222:22")
+    lab.guest.wait_ip6()
+    guest_echo(lab)
+    guest_udp_echo(lab)
+    for addr in HOST_ADDR6, SECOND_ADDR6:
+        check_tcp(lab.server, 2222, addr)
+        check_udp(lab.server, 2222, addr)
+    for addr in HOST_ADDR, "192.0.2.44":
+        check_udp(lab.server, 2222, addr, ("0.0.0.0", 0))
+
+
+def test_loopback_client(lab):
+    """A client on the host's ::1 appears as the gateway."""
+    start(lab, "-t", "2222:22", "-u", "2222:22")
+    tcp, udp = guest_echo(lab), guest_udp_echo(lab)
+    port = check_tcp(lab.host, 2222, "::1")
+    equal(ends(tcp.peers), [(ROUTER_LINK_ADDR6, port)], "the TCP client")
+    port = check_udp(lab.host, 2222, "::1")
+    equal(ends(udp), [(ROUTER_LINK_ADDR6, port)], "the UDP client")
+
+
+def test_one_family(lab):
+    """Any address of a family is a forward for that family, and both can have the same port."""
+    lab.add_ip6()
+    daemon = lab.daemon().start("-t", "0.0.0.0/2222:22,2223:22", "-t", "::/2222:23,2224:23")
+    lab.guest.attach(daemon)
+    lab.guest.configure()
+    lab.guest.wait_ip6()
+    four, six = guest_echo(lab, 22), guest_echo(lab, 23)
+    check_tcp(lab.server, 2222, HOST_ADDR)
+    check_tcp(lab.server, 2222, HOST_ADDR6)
+    equal((len(four.peers), len(six.peers)), (1, 1), "the clients of either")
+    check_closed(lab.server, 2223, HOST_ADDR6)
+    check_closed(lab.server, 2224, HOST_ADDR)
+
+
+def test_address(lab):
+    """A forward bound to an address serves that address only."""
+    start(lab, "-t", "::1/2222:22", "-t", f"[{HOST_ADDR6}]%uplink/2223:22")
+    guest_echo(lab)
+    check_tcp(lab.host, 2222, "::1")
+    check_tcp(lab.server, 2223)
+    check_closed(lab.server, 2222)
+    check_closed(lab.server, 2223, HOST_ADDR)
+
+
+def check_link_local(lab, addr, port):
+    """A TCP and a UDP client of the router's get their echoes from this address of the host's link."""
+    with lab.router.space.entered():
+        index = socket.if_nametoindex("near")
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+        with lab.router.socket(kind, family=socket.AF_INET6) as sock:
+            sock.bind((ROUTER_LINK_ADDR6, 0, 0, index))
+            sock.connect((addr, port, 0, index))
+            sock.sendall(b"hello")
+            equal(sock.recv(100), b"hello", "the echo")
+
+
+def test_multicast(lab):
+    """A client that sends to all nodes of the link is answered from an address of the host's."""
+    lab.add_ip6()
+    lab.host.ip("addr add fe80::2222/64 dev uplink nodad")
+    lab.start("-u", "2222:22")
+    lab.guest.wait_ip6()
+    guest_udp_echo(lab)
+    with lab.router.space.entered():
+        index = socket.if_nametoindex("near")
+    with lab.router.socket(socket.SOCK_DGRAM, family=socket.AF_INET6) as sock:
+        sock.sendto(b"hello", ("ff02::1", 2222, 0, index))
+        data, sender = sock.recvfrom(100)
+        equal(data, b"hello", "the echo")
+        check(sender[0].startswith("fe80::"), f"the answer comes from {sender}")
+
+
+def test_link_local_client(lab):
+    """A link-local client is answered on its link, and leads to the guest's link-local address."""
+    lab.add_ip6()
+    lab.host.ip("addr add fe80::2222/64 dev uplink nodad")
+    lab.start("-t", "2222:22", "-u", "2222:22", "-t", "fe80::2222%uplink/2223:22",
+              "-u", "[fe80::2222]%uplink/2223:22")
+    lab.guest.wait_ip6()
+    tcp, udp = guest_echo(lab), guest_udp_echo(lab)
+    check_link_local(lab, "fe80::2222", 2222)
+    check_link_local(lab, "fe80::2222", 2223)
+    equal({addr for addr, _port in ends(tcp.peers + udp)}, {ROUTER_LINK_ADDR6},
+          "the client's address")
+
+
+def test_guest_address(lab):
+    """An address of the guest's that is given is where clients of both families go."""
+    lab.add_ip6()
+    lab.start("-t", "2222:[2001:db8:a::77]/22", "-t", f"2223:{HOST_ADDR}/22")
+    lab.guest.wait_ip6()
+    lab.guest.ip("addr add 2001:db8:a::77/64 dev eth0 nodad")
+    server = TcpServer(lab, lab.guest.tcp_listen("2001:db8:a::77", 22), echo)
+    check_tcp(lab.server, 2222, source=(SERVER_ADDR6, 0))
+    check_tcp(lab.server, 2222, HOST_ADDR)
+    equal([addr for addr, _port in ends(server.peers)],
+          [SERVER_ADDR6, ROUTER_LINK_ADDR6], "the clients' addresses")
+    server = TcpServer(lab, lab.guest.tcp_listen("0.0.0.0", 22), echo)
+    check_tcp(lab.server, 2223)
+    check_tcp(lab.server, 2223, HOST_ADDR)
+    equal([addr for addr, _port in server.peers], [ROUTER_ADDR, SERVER_ADDR],
+          "the clients' addresses")
+
+
+def test_guest_without_ip6(lab):
+    """A guest that does without IPv6 gets such clients over IPv4, from the gateway, each its own."""
+    lab.add_ip6()
+    lab.guest.sysctl("ipv6/conf/default/disable_ipv6", 1)
+    lab.start("-t", "2222:22", "-u", "2222:22")
+    tcp = TcpServer(lab, lab.guest.tcp_listen(port=22), echo)
+    udp = udp_echo(lab, lab.guest.udp_socket(port=22))
+    lab.guest.run("ping", "-c1", ROUTER_ADDR)
+    with within(10, "all of it"):
+        socks = [node.tcp_connect(HOST_ADDR6, 2222, source=("::", 5000))
+                 for node in (lab.server, lab.router)]
+        for number, sock in enumerate(socks):
+            sock.sendall(b"client %d" % number)
+        for number, sock in enumerate(socks):
+            equal(receive_all(sock, 8), b"client %d" % number, "the echo")
+            sock.close()
+        check_tcp(lab.host, 2222, "::1")
+        for node in lab.server, lab.router, lab.server:
+            check_udp(node, 2222, source=("::", 5000))
+    equal({addr for addr, _port in tcp.peers + udp}, {ROUTER_ADDR}, "the addresses that the guest saw")
+    equal(len({port for _addr, port in udp}), 2, "the number of UDP clients that the guest saw")
+
+
+def test_port_taken(lab):
+    """A port that others have in one family is not there for both."""
+    lab.add_ip6()
+    for addr in HOST_ADDR6, HOST_ADDR:
+        taken = lab.host.tcp_listen(addr, 2222)
+        output = lab.daemon().fails_to_start("-t", "2222")
+        check("TCP *:2222" in output, f"the message: {output}")
+        taken.close()
+
+
+def test_bad_specs(lab):
+    """Specifications that say nothing sensible are refused with a reason."""
+    for spec in ("[2001:db8::1/22", "2001:db8::x/22", "fe80::1/22", "ff02::1/22", "22:::1",
+                 "22:[ff02::1]/22", "[::1%lo]/22"):
+        output = lab.daemon().fails_to_start("-t", spec)
+        check(spec in output, f"the message for '{spec}' does not show it: {output}")
+        equal(len(output.strip().splitlines()), 2, f"lines of the message for '{spec}'")
