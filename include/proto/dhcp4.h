@@ -14,8 +14,9 @@
 #ifndef PROTO_DHCP4_H
 #define PROTO_DHCP4_H
 
-#include "proto/dhcp4_lease.h"
 #include "proto/env.h"
+#include "proto/lease.h"
+#include "wire/dhcp4.h"
 
 /* NULL without memory. */
 struct dhcp4 *dhcp4_new(struct env *env);
@@ -27,6 +28,6 @@ void dhcp4_free(struct dhcp4 *d);
 enum drop dhcp4_from_guest(struct env *env, const struct pkt *p);
 
 /* The lease; NULL while nobody holds it. */
-const struct dhcp4_lease *dhcp4_get_lease(const struct env *env);
+const struct lease *dhcp4_get_lease(const struct env *env);
 
 #endif

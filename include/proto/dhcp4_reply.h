@@ -3,6 +3,7 @@
 #define PROTO_DHCP4_REPLY_H
 
 #include "proto/conf.h"
+#include "proto/lease.h"
 #include "proto/net.h"
 #include "wire/dhcp4.h"
 
@@ -24,6 +25,9 @@ struct dhcp4_reply {
 	const struct dhcp4_msg *request;
 	size_t request_len; /* bytes of the request as it came */
 };
+
+/* What a lease of so many seconds is: T1 and T2 of RFC 2131 4.4.5. */
+struct lease_times dhcp4_times(uint32_t seconds);
 
 /* Writes the reply to `request` with header `h` into `buf`, and returns its length.  When not all
  * options fit the size that the client takes, the more important ones have the room; how many

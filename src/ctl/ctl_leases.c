@@ -6,12 +6,12 @@
 #include "proto/dhcp4.h"
 
 /* "01:52:54:00:12:34:56"; NULL without memory. */
-static const char *client_id_text(struct ctl_call *call, const struct dhcp4_client *c)
+static const char *client_id_text(struct ctl_call *call, const struct lease_client *c)
 {
-	char *text = ctl_doc_alloc(call->doc, c->client_id_len * 3 + 1);
+	char *text = ctl_doc_alloc(call->doc, c->id_len * 3 + 1);
 
-	for (size_t i = 0; text && i < c->client_id_len; i++)
-		sprintf(text + (i ? i * 3 - 1 : 0), i ? ":%02x" : "%02x", c->client_id[i]);
+	for (size_t i = 0; text && i < c->id_len; i++)
+		sprintf(text + (i ? i * 3 - 1 : 0), i ? ":%02x" : "%02x", c->id[i]);
 	return text;
 }
 
@@ -20,16 +20,16 @@ static uint64_t ms_until(uint64_t then_ns, uint64_t now_ns)
 	return then_ns > now_ns ? (then_ns - now_ns) / NS_PER_MS : 0;
 }
 
-static void show_lease(const struct dhcp4_lease *l, uint64_t now_ns, struct ctl_lease *c)
+static void show_lease(const struct lease *l, uint64_t now_ns, struct ctl_lease *c)
 {
 	*c = (struct ctl_lease){
-		.has = (l->client.client_id_len ? CTL_LEASE_HAS_CLIENT_ID : 0) |
+		.has = (l->client.id_len ? CTL_LEASE_HAS_CLIENT_ID : 0) |
 		       (l->client.hostname[0] ? CTL_LEASE_HAS_HOSTNAME : 0) |
 		       (l->expiry_ns != TIMERQ_NEVER ? CTL_LEASE_HAS_END : 0),
 		.address = l->addr,
 		.mac = l->client.mac,
 		.hostname = l->client.hostname,
-		.state = dhcp4_lease_state_name(dhcp4_lease_state(l, now_ns)),
+		.state = lease_state_name(lease_state(l, now_ns)),
 		.age_ms = (now_ns - l->since_ns) / NS_PER_MS,
 		.granted_ms = (now_ns - l->granted_ns) / NS_PER_MS,
 		.renew_ms = ms_until(l->renew_ns, now_ns),
@@ -41,7 +41,7 @@ static void show_lease(const struct dhcp4_lease *l, uint64_t now_ns, struct ctl_
 
 int ctl_leases_query(struct ctl_call *call, const struct env *env, void *result)
 {
-	const struct dhcp4_lease *lease = env->dhcp4 ? dhcp4_get_lease(env) : NULL;
+	const struct lease *lease = env->dhcp4 ? dhcp4_get_lease(env) : NULL;
 	struct ctl_lease *c = result;
 
 	if (!lease || call->cursor++)

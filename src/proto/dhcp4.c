@@ -1,6 +1,7 @@
 /* proto/dhcp4.c: the DHCPv4 server: one function a message type, and where replies go. */
 #include "proto/dhcp4.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -8,44 +9,17 @@
 #include "proto/guest.h"
 
 struct dhcp4 {
-	struct dhcp4_lease lease;
-	struct timer expiry; /* armed at the end of the lease, or earlier */
+	struct lease lease;
 	struct timerq *timers;
-	struct log_limit lease_limit, decline_limit;
+	struct log_limit decline_limit;
 };
 
 /* A message and who sent it. */
 struct request {
 	const struct pkt *pkt;
 	struct dhcp4_msg msg;
-	struct dhcp4_client client;
+	struct lease_client client;
 };
-
-#define log_event(env, ...)                                                                    \
-	log_limited(&(env)->dhcp4->lease_limit, (env)->now_ns, LOG_LEVEL_INFO, LOG_UNIT_DHCP,  \
-		    __VA_ARGS__)
-
-static void end_lease(struct env *env, const char *why)
-{
-	struct dhcp4 *d = env->dhcp4;
-	char addr[ADDR_STR_MAX], mac[MAC_STR_MAX];
-
-	log_event(env, "lease of %s by %s %s", addr_print(&d->lease.addr, addr),
-		  mac_print(&d->lease.client.mac, mac), why);
-	d->lease = (struct dhcp4_lease){ .granted = false };
-	timerq_cancel(&env->timers, &d->expiry);
-}
-
-static void expire(struct timer *t, void *ctx)
-{
-	struct env *env = ctx;
-	struct dhcp4_lease *l = &env->dhcp4->lease;
-
-	if (dhcp4_lease_state(l, env->now_ns) == DHCP4_LEASE_NONE)
-		end_lease(env, "expired");
-	else if (l->expiry_ns != TIMERQ_NEVER)
-		timerq_set(&env->timers, t, l->expiry_ns);
-}
 
 struct dhcp4 *dhcp4_new(struct env *env)
 {
@@ -53,7 +27,7 @@ struct dhcp4 *dhcp4_new(struct env *env)
 
 	if (!d)
 		return NULL;
-	d->expiry.fire = expire;
+	lease_init(&d->lease);
 	d->timers = &env->timers;
 	return d;
 }
@@ -62,45 +36,21 @@ void dhcp4_free(struct dhcp4 *d)
 {
 	if (!d)
 		return;
-	timerq_cancel(d->timers, &d->expiry);
+	lease_free(&d->lease, d->timers);
 	free(d);
 }
 
-const struct dhcp4_lease *dhcp4_get_lease(const struct env *env)
+const struct lease *dhcp4_get_lease(const struct env *env)
 {
-	const struct dhcp4_lease *l = &env->dhcp4->lease;
-
-	return dhcp4_lease_state(l, env->now_ns) == DHCP4_LEASE_NONE ? NULL : l;
-}
-
-static void log_grant(struct env *env, const struct request *q, uint32_t seconds)
-{
-	const struct dhcp4_lease *l = dhcp4_get_lease(env);
-	char addr[ADDR_STR_MAX], mac[MAC_STR_MAX], before[MAC_STR_MAX];
-
-	addr_print(&env->net->ip4.guest, addr);
-	mac_print(&q->client.mac, mac);
-	if (!l || !addr_eq(&l->addr, &env->net->ip4.guest))
-		log_event(env, "%s leased to %s (%s) for %u s", addr, mac, q->client.hostname,
-			  seconds);
-	else if (!dhcp4_client_eq(&l->client, &q->client))
-		log_event(env, "%s leased to %s (%s) for %u s, taken over from %s", addr, mac,
-			  q->client.hostname, seconds, mac_print(&l->client.mac, before));
-	else
-		log_debug(DHCP, "%s leased to %s again for %u s", addr, mac, seconds);
+	return lease_held(&env->dhcp4->lease, env->now_ns);
 }
 
 /* The address has been handed out; forwards can reach the guest from now on. */
 static void grant(struct env *env, const struct request *q, uint32_t seconds)
 {
-	struct dhcp4 *d = env->dhcp4;
+	struct lease_times times = dhcp4_times(seconds);
 
-	log_grant(env, q, seconds);
-	dhcp4_lease_grant(&d->lease, &q->client, &env->net->ip4.guest, seconds, env->now_ns);
-	if (d->lease.expiry_ns == TIMERQ_NEVER)
-		timerq_cancel(&env->timers, &d->expiry);
-	else
-		timerq_set_earlier(&env->timers, &d->expiry, d->lease.expiry_ns);
+	lease_grant(env, &env->dhcp4->lease, &q->client, &env->net->ip4.guest, &times);
 	env->guest.addr_known = true;
 	env->guest.addr = env->net->ip4.guest;
 }
@@ -226,19 +176,19 @@ static void from_decline(struct env *env, const struct request *q)
 	log_warn_limited(&d->decline_limit, env->now_ns, DHCP,
 			 "%s declined by %s: in use on the guest's side",
 			 addr_print(&declined, addr), mac_print(&q->client.mac, mac));
-	if (dhcp4_get_lease(env) && dhcp4_client_eq(&d->lease.client, &q->client))
-		end_lease(env, "declined");
+	if (dhcp4_get_lease(env) && lease_client_eq(&d->lease.client, &q->client))
+		lease_end(env, &env->dhcp4->lease, "declined");
 }
 
 /* RFC 2131 4.3.4. */
 static void from_release(struct env *env, const struct request *q)
 {
-	const struct dhcp4_lease *l = dhcp4_get_lease(env);
+	const struct lease *l = dhcp4_get_lease(env);
 
 	env->stats.dhcp_releases++;
 	if (l && for_this_server(env, q) && addr_eq(&q->msg.hdr.ciaddr, &l->addr) &&
-	    dhcp4_client_eq(&l->client, &q->client))
-		end_lease(env, "released");
+	    lease_client_eq(&l->client, &q->client))
+		lease_end(env, &env->dhcp4->lease, "released");
 }
 
 /* RFC 2131 4.3.5. */
@@ -253,7 +203,7 @@ static void from_bootp(struct env *env, const struct request *q)
 {
 	env->stats.dhcp_bootp_requests++;
 	if (reply(env, q, DHCP4_REPLY_BOOTP) && addr_is_unspecified(&q->msg.hdr.ciaddr))
-		grant(env, q, DHCP4_LEASE_FOREVER);
+		grant(env, q, LEASE_FOREVER);
 }
 
 /* Ethernet, and of this link: there is no address for the link of a relay agent elsewhere
@@ -266,6 +216,26 @@ static bool can_serve(const struct env *env, const struct dhcp4_hdr *h)
 		addr_in_prefix(&h->giaddr, &env->net->ip4.guest, env->net->ip4.prefix_len));
 }
 
+static void read_client(struct lease_client *c, const struct dhcp4_msg *m)
+{
+	struct dhcp4_fqdn fqdn;
+	size_t len;
+	const uint8_t *p = dhcp4_get(&m->options, DHCP4_OPT_CLIENT_ID, &len);
+
+	static_assert(DHCP4_CLIENT_ID_MAX <= LEASE_ID_MAX, "the client's identifier is kept");
+	*c = (struct lease_client){ .id_len = 0 };
+	memcpy(c->mac.b, m->hdr.chaddr, MAC_LEN);
+	if (p && len <= DHCP4_CLIENT_ID_MAX) {
+		memcpy(c->id, p, len);
+		c->id_len = len;
+	}
+	p = dhcp4_get(&m->options, DHCP4_OPT_HOSTNAME, &len);
+	if (p)
+		lease_client_name(c, (const char *)p, len);
+	else if (dhcp4_get_fqdn(&m->options, &fqdn))
+		lease_client_name(c, fqdn.name, strlen(fqdn.name));
+}
+
 enum drop dhcp4_from_guest(struct env *env, const struct pkt *p)
 {
 	struct rd r = rd_init(p->payload, p->payload_len);
@@ -273,7 +243,7 @@ enum drop dhcp4_from_guest(struct env *env, const struct pkt *p)
 
 	if (env->conf->no_dhcp || dhcp4_decode(&r, &q.msg) || !can_serve(env, &q.msg.hdr))
 		return DROP_DHCP;
-	dhcp4_client_read(&q.client, &q.msg);
+	read_client(&q.client, &q.msg);
 	switch (q.msg.type) {
 	case DHCP4_BOOTP:
 		from_bootp(env, &q);

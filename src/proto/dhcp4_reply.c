@@ -3,8 +3,6 @@
 
 #include <assert.h>
 
-#include "proto/dhcp4_lease.h"
-
 #define IP_UDP_LEN     28
 #define IP_LEN_DEFAULT 576 /* RFC 2132 9.10: the least that option 57 may say */
 #define IP_LEN_MAX     (DHCP4_REPLY_MAX + IP_UDP_LEN)
@@ -37,16 +35,23 @@ static bool put_lease_time(const struct dhcp4_reply *r, struct wr *w)
 	return true;
 }
 
+struct lease_times dhcp4_times(uint32_t seconds)
+{
+	if (seconds == LEASE_FOREVER)
+		return (struct lease_times){ LEASE_FOREVER, LEASE_FOREVER, LEASE_FOREVER };
+	return (struct lease_times){ seconds / 2, seconds - seconds / 8, seconds };
+}
+
 static bool put_t1(const struct dhcp4_reply *r, struct wr *w)
 {
-	wr_be32(w, (uint32_t)dhcp4_t1(r->conf->timeouts.dhcp_lease));
-	return r->conf->timeouts.dhcp_lease != DHCP4_LEASE_FOREVER;
+	wr_be32(w, dhcp4_times(r->conf->timeouts.dhcp_lease).renew);
+	return r->conf->timeouts.dhcp_lease != LEASE_FOREVER;
 }
 
 static bool put_t2(const struct dhcp4_reply *r, struct wr *w)
 {
-	wr_be32(w, (uint32_t)dhcp4_t2(r->conf->timeouts.dhcp_lease));
-	return r->conf->timeouts.dhcp_lease != DHCP4_LEASE_FOREVER;
+	wr_be32(w, dhcp4_times(r->conf->timeouts.dhcp_lease).rebind);
+	return r->conf->timeouts.dhcp_lease != LEASE_FOREVER;
 }
 
 /* RFC 4039 4: an ACK to a DISCOVER. */

@@ -228,7 +228,7 @@ END_TEST
 START_TEST(lease_without_end)
 {
 	talk_start_negotiated();
-	talk_guest.conf.timeouts.dhcp_lease = DHCP4_LEASE_FOREVER;
+	talk_guest.conf.timeouts.dhcp_lease = LEASE_FOREVER;
 	talk_guest.env.dhcp4 = dhcp4_new(&talk_guest.env);
 	dhcp_message(3);
 	talk_assert_contains(talk_say("{\"execute\": \"query-leases\"}"),

@@ -526,7 +526,7 @@ END_TEST
 /* RFC 951, 1534: no option 53, an address without end, no message longer than the client's. */
 START_TEST(bootp)
 {
-	const struct dhcp4_lease *l;
+	const struct lease *l;
 
 	start();
 	tell_all();
@@ -563,7 +563,7 @@ END_TEST
 START_TEST(lease_times)
 {
 	const uint64_t t0 = 1000 * NS_PER_SEC;
-	const struct dhcp4_lease *l;
+	const struct lease *l;
 
 	start();
 	ck_assert_ptr_null(dhcp4_get_lease(&g.env));
@@ -572,29 +572,29 @@ START_TEST(lease_times)
 	ck_assert_ptr_nonnull(l);
 	ck_assert_uint_eq(addr_get_ip4(&l->addr), GUEST_IP);
 	ck_assert(mac_eq(&l->client.mac, &fake_guest_mac));
-	assert_bytes(l->client.client_id, l->client.client_id_len, "00 61");
+	assert_bytes(l->client.id, l->client.id_len, "00 61");
 	ck_assert_str_eq(l->client.hostname, "vm.?x");
 	ck_assert_uint_eq(l->since_ns, t0);
 	ck_assert_uint_eq(l->granted_ns, t0);
 	ck_assert_uint_eq(l->renew_ns, t0 + 43200 * NS_PER_SEC);
 	ck_assert_uint_eq(l->rebind_ns, t0 + 75600 * NS_PER_SEC);
 	ck_assert_uint_eq(l->expiry_ns, t0 + 86400 * NS_PER_SEC);
-	ck_assert_int_eq(dhcp4_lease_state(l, g.env.now_ns), DHCP4_LEASE_BOUND);
+	ck_assert_int_eq(lease_state(l, g.env.now_ns), LEASE_BOUND);
 	ck_assert_str_eq(last_log, "10.0.2.15 leased to 52:54:00:12:34:56 (vm.?x) for 86400 s");
 
 	fake_guest_advance(&g, 43200 * NS_PER_SEC);
-	ck_assert_int_eq(dhcp4_lease_state(l, g.env.now_ns), DHCP4_LEASE_RENEWING);
+	ck_assert_int_eq(lease_state(l, g.env.now_ns), LEASE_RENEWING);
 	SEND(.options = REQUEST "3d 02 00 61" END, .ciaddr = GUEST_IP);
-	ck_assert_int_eq(dhcp4_lease_state(l, g.env.now_ns), DHCP4_LEASE_BOUND);
+	ck_assert_int_eq(lease_state(l, g.env.now_ns), LEASE_BOUND);
 	ck_assert_uint_eq(l->since_ns, t0);
 	ck_assert_uint_eq(l->granted_ns, t0 + 43200 * NS_PER_SEC);
 	ck_assert_uint_eq(l->n_granted, 2);
 
 	/* the first lease's end passes without effect */
 	fake_guest_advance(&g, 75600 * NS_PER_SEC - 1);
-	ck_assert_int_eq(dhcp4_lease_state(l, g.env.now_ns), DHCP4_LEASE_RENEWING);
+	ck_assert_int_eq(lease_state(l, g.env.now_ns), LEASE_RENEWING);
 	fake_guest_advance(&g, 1);
-	ck_assert_int_eq(dhcp4_lease_state(l, g.env.now_ns), DHCP4_LEASE_REBINDING);
+	ck_assert_int_eq(lease_state(l, g.env.now_ns), LEASE_REBINDING);
 	fake_guest_advance(&g, 10800 * NS_PER_SEC - 1);
 	ck_assert_ptr_nonnull(dhcp4_get_lease(&g.env));
 	g.env.now_ns++; /* nobody sees it any more, though the timer has not fired yet */
@@ -615,7 +615,7 @@ END_TEST
 
 START_TEST(another_client_takes_over)
 {
-	const struct dhcp4_lease *l;
+	const struct lease *l;
 
 	start();
 	SEND(.options = REQUEST WANT "3d 02 00 61" END);
@@ -806,15 +806,15 @@ START_TEST(longest_client_id)
 	memcpy(options, REQUEST, strlen(REQUEST));
 	strcat(options, WANT);
 	ck_assert_int_eq(send(&a), DROP_NONE);
-	ck_assert_uint_eq(dhcp4_get_lease(&g.env)->client.client_id_len, 0);
+	ck_assert_uint_eq(dhcp4_get_lease(&g.env)->client.id_len, 0);
 	stop();
 }
 END_TEST
 
 START_TEST(names_of_states)
 {
-	ck_assert_str_eq(dhcp4_lease_state_name(DHCP4_LEASE_NONE), "none");
-	ck_assert_str_eq(dhcp4_lease_state_name(DHCP4_LEASE_REBINDING), "rebinding");
+	ck_assert_str_eq(lease_state_name(LEASE_NONE), "none");
+	ck_assert_str_eq(lease_state_name(LEASE_REBINDING), "rebinding");
 	dhcp4_free(NULL);
 }
 END_TEST
