@@ -38,6 +38,19 @@
 	X(dhcp_naks, "dhcp.naks", "DHCPNAKs to the guest")                                         \
 	X(dhcp_bootp_replies, "dhcp.bootp-replies", "BOOTP replies to the guest")                  \
 	X(dhcp_left_out, "dhcp.left-out", "options left out of replies that they did not fit")     \
+	X(dhcp6_solicits, "dhcp6.solicits", "DHCPv6 Solicits from the guest")                     \
+	X(dhcp6_requests, "dhcp6.requests", "DHCPv6 Requests from the guest")                     \
+	X(dhcp6_confirms, "dhcp6.confirms", "DHCPv6 Confirms from the guest")                     \
+	X(dhcp6_renews, "dhcp6.renews", "DHCPv6 Renews from the guest")                           \
+	X(dhcp6_rebinds, "dhcp6.rebinds", "DHCPv6 Rebinds from the guest")                        \
+	X(dhcp6_releases, "dhcp6.releases", "DHCPv6 Releases from the guest")                     \
+	X(dhcp6_declines, "dhcp6.declines", "DHCPv6 Declines from the guest")                     \
+	X(dhcp6_information_requests, "dhcp6.information-requests",                               \
+	  "DHCPv6 Information-requests from the guest")                                           \
+	X(dhcp6_advertises, "dhcp6.advertises", "DHCPv6 Advertises to the guest")                 \
+	X(dhcp6_replies, "dhcp6.replies", "DHCPv6 Replies to the guest")                          \
+	X(dhcp6_left_out, "dhcp6.left-out",                                                       \
+	  "options left out of DHCPv6 messages that they did not fit")                            \
 	X(dns_queries, "dns.queries", "DNS queries from the guest")                               \
 	X(dns_queries_tcp, "dns.queries-tcp", "DNS queries over TCP")                             \
 	X(dns_static, "dns.static", "DNS queries answered from static names")                     \

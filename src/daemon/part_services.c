@@ -6,6 +6,7 @@
 #include "host/tcp_sock.h"
 #include "loop/edge.h"
 #include "proto/dhcp4.h"
+#include "proto/dhcp6.h"
 #include "proto/dns_tcp.h"
 #include "proto/ndp.h"
 #include "proto/reassembly.h"
@@ -21,6 +22,7 @@ int part_services_start(struct daemon *d)
 	env->reassembly = reassembly_new(env);
 	env->ndp = ndp_new(env);
 	env->dhcp4 = dhcp4_new(env);
+	env->dhcp6 = dhcp6_new(env);
 	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
 	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
 	env->dns = dns_new(env, &dns_sock_ops, &d->dns_socks);
@@ -29,8 +31,8 @@ int part_services_start(struct daemon *d)
 	env->tcp = tcp_new(env, &tcp_sock_dialer);
 	if (env->tcp)
 		tcp_set_service(env->tcp, &dns_tcp_service);
-	if (env->reassembly && env->ndp && env->dhcp4 && env->dns && env->udp && env->icmp && env->tcp &&
-	    d->edges)
+	if (env->reassembly && env->ndp && env->dhcp4 && env->dhcp6 && env->dns && env->udp && env->icmp &&
+	    env->tcp && d->edges)
 		return 0;
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
@@ -44,6 +46,7 @@ void part_services_stop(struct daemon *d)
 	dns_free(d->env.dns);
 	icmp_free(d->env.icmp);
 	udp_free(d->env.udp);
+	dhcp6_free(d->env.dhcp6);
 	dhcp4_free(d->env.dhcp4);
 	ndp_free(d->env.ndp);
 	if (d->env.reassembly)

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "proto/arp.h"
 #include "proto/dhcp4.h"
+#include "proto/dhcp6.h"
 #include "proto/dns.h"
 #include "proto/env.h"
 #include "proto/guest.h"
@@ -38,16 +39,25 @@ static enum drop prohibit(struct env *env, const struct pkt *p)
 }
 
 /* A server is found by broadcast, and renews a lease at its own address (RFC 2131 4.4.5). */
-static bool is_for_dhcp(const struct env *env, const struct pkt *p)
+static bool is_for_dhcp4(const struct env *env, const struct pkt *p)
 {
 	return env->dhcp4 && addr_is_ip4(&p->dst) && p->udp.dport == DHCP4_SERVER_PORT &&
 	       (net_is_broadcast(env->net, &p->dst) || addr_eq(&p->dst, &env->net->ip4.gateway));
 }
 
+/* A server is found, and always spoken to, by multicast; who tries otherwise is told so. */
+static bool is_for_dhcp6(const struct env *env, const struct pkt *p)
+{
+	return env->dhcp6 && p->udp.dport == DHCP6_SERVER_PORT &&
+	       (addr_eq(&p->dst, &DHCP6_SERVERS) || addr_eq(&p->dst, &env->net->ip6.gateway));
+}
+
 static enum drop udp_handler(struct env *env, const struct pkt *p)
 {
-	if (is_for_dhcp(env, p))
+	if (is_for_dhcp4(env, p))
 		return dhcp4_from_guest(env, p);
+	if (is_for_dhcp6(env, p))
+		return dhcp6_from_guest(env, p);
 	if (env->conf->no_udp)
 		return prohibit(env, p);
 	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
