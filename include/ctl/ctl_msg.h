@@ -278,10 +278,12 @@ struct ctl_lease {
 #define CTL_LEASE_HAS_CLIENT_ID 0x1u
 #define CTL_LEASE_HAS_HOSTNAME	0x2u
 #define CTL_LEASE_HAS_END	0x4u
+#define CTL_LEASE_HAS_IAID	0x8u
 	uint32_t has;
 	struct addr address;
 	struct mac mac;
-	const char *client_id; /* hexadecimal */
+	const char *client_id; /* hexadecimal; DHCPv6: the DUID */
+	uint64_t iaid;
 	const char *hostname;
 	const char *state;
 	uint64_t age_ms, granted_ms;		  /* since the first and the last grant */

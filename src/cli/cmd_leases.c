@@ -23,7 +23,7 @@ static void row(struct table *t, const void *result)
 
 const struct command cmd_leases = {
 	.words = "leases",
-	.help = "the address that a guest holds by DHCP",
+	.help = "the addresses that a guest holds by DHCP and DHCPv6",
 	.method = "query-leases",
 	.args = &ctl_nothing_message,
 	.result = &ctl_lease_message,

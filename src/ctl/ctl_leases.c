@@ -1,9 +1,10 @@
-/* ctl/ctl_leases.c: query-leases: the guest's DHCP lease, or none. */
+/* ctl/ctl_leases.c: query-leases: what the guest holds by DHCP and DHCPv6. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "ctl/ctl_method.h"
 #include "proto/dhcp4.h"
+#include "proto/dhcp6.h"
 
 /* "01:52:54:00:12:34:56"; NULL without memory. */
 static const char *client_id_text(struct ctl_call *call, const struct lease_client *c)
@@ -24,10 +25,12 @@ static void show_lease(const struct lease *l, uint64_t now_ns, struct ctl_lease 
 {
 	*c = (struct ctl_lease){
 		.has = (l->client.id_len ? CTL_LEASE_HAS_CLIENT_ID : 0) |
+		       (addr_is_ip4(&l->addr) ? 0 : CTL_LEASE_HAS_IAID) |
 		       (l->client.hostname[0] ? CTL_LEASE_HAS_HOSTNAME : 0) |
 		       (l->expiry_ns != TIMERQ_NEVER ? CTL_LEASE_HAS_END : 0),
 		.address = l->addr,
 		.mac = l->client.mac,
+		.iaid = l->client.iaid,
 		.hostname = l->client.hostname,
 		.state = lease_state_name(lease_state(l, now_ns)),
 		.age_ms = (now_ns - l->since_ns) / NS_PER_MS,
@@ -39,12 +42,23 @@ static void show_lease(const struct lease *l, uint64_t now_ns, struct ctl_lease 
 	};
 }
 
+/* One lease a server at most; NULL while nobody holds it. */
+static const struct lease *lease_of(const struct env *env, uint64_t server)
+{
+	if (server == 0)
+		return env->dhcp4 ? dhcp4_get_lease(env) : NULL;
+	return env->dhcp6 ? dhcp6_get_lease(env) : NULL;
+}
+
 int ctl_leases_query(struct ctl_call *call, const struct env *env, void *result)
 {
-	const struct lease *lease = env->dhcp4 ? dhcp4_get_lease(env) : NULL;
+	const uint64_t n_servers = 2;
+	const struct lease *lease = NULL;
 	struct ctl_lease *c = result;
 
-	if (!lease || call->cursor++)
+	while (!lease && call->cursor < n_servers)
+		lease = lease_of(env, call->cursor++);
+	if (!lease)
 		return CTL_DONE;
 	show_lease(lease, env->now_ns, c);
 	c->client_id = client_id_text(call, &lease->client);

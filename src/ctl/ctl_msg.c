@@ -263,6 +263,7 @@ static const struct ctl_field ctl_lease_fields[] = {
 	MEMBER(ctl_lease, address, "address", CTL_ADDR),
 	MEMBER(ctl_lease, mac, "mac", CTL_MAC),
 	MEMBER(ctl_lease, client_id, "client_id", CTL_TEXT, .has = CTL_LEASE_HAS_CLIENT_ID),
+	MEMBER(ctl_lease, iaid, "iaid", CTL_UINT, .has = CTL_LEASE_HAS_IAID),
 	MEMBER(ctl_lease, hostname, "hostname", CTL_TEXT, .has = CTL_LEASE_HAS_HOSTNAME),
 	MEMBER(ctl_lease, state, "state", CTL_TEXT),
 	MEMBER(ctl_lease, age_ms, "age_ms", CTL_UINT),

@@ -8,6 +8,7 @@
 #include "lib/packets.h"
 #include "lib/suite.h"
 #include "proto/dhcp4.h"
+#include "proto/dhcp6.h"
 #include "proto/forward.h"
 
 /* Forwards: port 80 is taken, everything else can be had. */
@@ -225,6 +226,47 @@ START_TEST(leases)
 }
 END_TEST
 
+/* A DHCPv6 Solicit with Rapid Commit, IAID 0xfffffffe. */
+static void dhcp6_message(void)
+{
+	static const uint8_t m[] = "\x01\x10\x08\x74"
+				   "\x00\x01\x00\x04\x00\x03\xab\xcd"
+				   "\x00\x0e\x00\x00"
+				   "\x00\x03\x00\x0c\xff\xff\xff\xfe\0\0\0\0\0\0\0";
+	static struct packet packet;
+	struct packet_ip6 ip = { .src = addr_of("fe80::1"), .dst = addr_of("ff02::1:2") };
+
+	packet_udp6(&packet, &ip, 546, 547, m, sizeof(m));
+	ck_assert_int_eq(dhcp6_from_guest(&talk_guest.env, &packet.pkt), DROP_NONE);
+}
+
+#define LEASE6                                                                                 \
+	"{\"address\":\"2001:db8:2::f\",\"mac\":\"52:54:00:12:34:56\",\"client_id\":"          \
+	"\"00:03:ab:cd\",\"iaid\":4294967294,\"state\":\"bound\",\"age_ms\":0,"                \
+	"\"granted_ms\":0,\"renew_ms\":27000000,\"rebind_ms\":43200000,"                       \
+	"\"expires_ms\":86400000,\"grants\":1}"
+
+/* One by one and together: each server has a lease of its own. */
+START_TEST(leases_of_both_families)
+{
+	static const char query[] = "{\"execute\": \"query-leases\"}";
+
+	talk_start_negotiated();
+	talk_guest.env.dhcp6 = dhcp6_new(&talk_guest.env);
+	ck_assert_str_eq(talk_say(query), "{\"return\": []}\r\n");
+	dhcp6_message();
+	ck_assert_str_eq(talk_say(query), "{\"return\": [" LEASE6 "]}\r\n");
+	talk_guest.env.dhcp4 = dhcp4_new(&talk_guest.env);
+	ck_assert_str_eq(talk_say(query), "{\"return\": [" LEASE6 "]}\r\n");
+	dhcp_message(3);
+	talk_assert_contains(talk_say(query), "[{\"address\":\"10.0.2.15\",");
+	talk_assert_contains(talk_taken, "}, " LEASE6 "]}");
+	dhcp4_free(talk_guest.env.dhcp4);
+	dhcp6_free(talk_guest.env.dhcp6);
+	talk_stop();
+}
+END_TEST
+
 START_TEST(lease_without_end)
 {
 	talk_start_negotiated();
@@ -303,4 +345,5 @@ START_TEST(dns_server_in_trouble)
 END_TEST
 
 SUITE_MAIN("ctl_services", forward_add, forward_families, forward_add_refusals, forward_best_effort,
-	   forward_remove, leases, lease_without_end, dns, dns_server_in_trouble)
+	   forward_remove, leases, leases_of_both_families, lease_without_end, dns,
+	   dns_server_in_trouble)
