@@ -201,6 +201,9 @@ START_TEST(as_qemu_calls)
 	ck_assert_str_eq(conf.search[1], "b.example");
 	ck_assert(conf.no_tcp && conf.no_udp && conf.no_icmp && conf.no_dhcp);
 	ck_assert(conf.no_dhcp_dns && conf.no_dhcp_search);
+	ck_assert(!conf.no_dhcp6);
+	ck_assert_int_eq(PARSE("--no-dhcpv6", "--fd", "3"), OPTIONS_RUN);
+	ck_assert(conf.no_dhcp6 && !conf.no_dhcp);
 }
 END_TEST
 
