@@ -1,5 +1,6 @@
 """IPv6: what a guest finds, and that all works over it as over IPv4."""
 
+import ipaddress
 import re
 import socket
 import struct
@@ -27,9 +28,9 @@ def ping(lab, addr, *options, status=0):
     return lab.guest.run("ping", "-6", "-n", "-c3", "-i0.1", "-W5", *options, addr, status=status)
 
 
-def udp_port(lab, node, addr="::"):
-    """(port, peers) of a new echo server."""
-    sock = node.udp_socket(addr, buffer=BIG_BUFFER)
+def udp_port(lab, addr=SERVER_ADDR6):
+    """(port, peers) of a new echo server, at the one of the server's addresses that it answers from."""
+    sock = lab.server.udp_socket(addr, buffer=BIG_BUFFER)
     return sock.getsockname()[1], udp_echo(lab, sock)
 
 
@@ -42,17 +43,18 @@ def check_datagram(sock, addr, port, size):
 
 # What the guest finds.
 
-def eui64(mac):
-    """Interface identifier of a MAC address (RFC 4291, appendix A)."""
+def from_mac(prefix, mac):
+    """The address in a prefix that a MAC address makes (RFC 4291, appendix A)."""
     b = bytearray.fromhex(mac.replace(":", ""))
     b[0] ^= 2
-    return socket.inet_ntop(socket.AF_INET6, bytes(8) + bytes(b[:3]) + b"\xff\xfe" + bytes(b[3:]))
+    identifier = bytes(b[:3]) + b"\xff\xfe" + bytes(b[3:])
+    return str(ipaddress.IPv6Network(prefix)[int.from_bytes(identifier, "big")])
 
 
 def test_autoconfiguration(lab):
     """The guest makes an address from the host's prefix; route and MTU are the advertised ones."""
     lab.guest.sysctl("ipv6/conf/default/addr_gen_mode", 0)
-    equal(start(lab), PREFIX6 + eui64(GUEST_MAC), "the guest's address")
+    equal(start(lab), from_mac("2001:db8:a::/64", GUEST_MAC), "the guest's address")
     contains(lab.guest.run("ip", "-6", "route"),
              f"default via {ROUTER_LINK_ADDR6} dev eth0 proto ra")
     with lab.guest.space.entered(), open("/proc/sys/net/ipv6/conf/eth0/mtu") as mtu:
@@ -139,7 +141,7 @@ def test_traceroute(lab):
 def test_udp_sizes(lab):
     """Datagrams of 0 to 65,507 bytes go and come."""
     start(lab)
-    port, _ = udp_port(lab, lab.server)
+    port, _ = udp_port(lab)
     sock = lab.guest.udp_socket("::", buffer=BIG_BUFFER)
     for size in (0, 1, 1452, 1453, 9000, 65472, 65473, 65507):
         check_datagram(sock, SERVER_ADDR6, port, size)
@@ -148,7 +150,7 @@ def test_udp_sizes(lab):
 def test_udp_sizes_fragmented(lab):
     """Datagrams that the guest has to fragment go and come."""
     start(lab, mtu=1500)
-    port, _ = udp_port(lab, lab.server)
+    port, _ = udp_port(lab)
     sock = lab.guest.udp_socket("::", buffer=BIG_BUFFER)
     for size in (0, 1452, 1453, 9000, 65507):
         check_datagram(sock, SERVER_ADDR6, port, size)
@@ -169,7 +171,7 @@ def test_udp_path_mtu(lab):
     lab.router.ip("link set far mtu 1280")
     lab.server.ip("link set eth0 mtu 1280")
     start(lab)
-    port, _ = udp_port(lab, lab.server)
+    port, _ = udp_port(lab)
     sock = lab.guest.udp_socket("::", buffer=BIG_BUFFER)
     sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO)
     sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
@@ -270,7 +272,7 @@ def test_privacy_addresses(lab):
     lab.guest.sysctl("ipv6/conf/default/use_tempaddr", 2)
     first = start(lab)
     lab.guest.ip(f"addr add {PREFIX6}:77/64 dev eth0 nodad")
-    port, _ = udp_port(lab, lab.server)
+    port, _ = udp_port(lab)
     addresses = lab.guest.addresses6()
     check(len(addresses) >= 3 and first in addresses, f"addresses are {addresses}")
     for addr in addresses:

@@ -88,7 +88,8 @@ class Guest(Node):
         """IPv6 addresses of eth0 that can be used."""
         shown = json.loads(self.run("ip", "-6", "-j", "addr", "show", "dev", "eth0",
                                     "scope", scope, "-tentative"))
-        return [entry["local"] for link in shown for entry in link.get("addr_info", [])]
+        return [entry["local"] for link in shown for entry in link.get("addr_info", [])
+                if "local" in entry]
 
     def wait_ip6(self, prefix=PREFIX6):
         """Waits for an address made from an advertised prefix, and returns it."""
@@ -109,6 +110,9 @@ class Lab:
         self.host, self.router, self.server = (
             Node(name, folder) for name in ("host", "router", "server"))
         self.guest = Guest("guest", folder)
+        for node in self.host, self.router, self.server, self.guest:
+            # detection of duplicate addresses takes a second, in which no neighbor is found
+            node.sysctl("ipv6/conf/default/accept_dad", 0)
         self._wire()
         self.host.resolv_conf(f"nameserver {DNS_ADDR}\nsearch {SEARCH}\n")
 
@@ -143,7 +147,6 @@ class Lab:
         self.server.ip(f"addr add {SERVER_ADDR6}/64 dev eth0 nodad",
                        f"addr add {DNS_ADDR6}/64 dev eth0 nodad",
                        f"route add default via {ROUTER_FAR_ADDR6}")
-        self.guest.sysctl("ipv6/conf/default/accept_dad", 0)  # it takes a second
 
     def daemon(self):
         """A daemon on the host, not started yet."""

@@ -1,0 +1,94 @@
+/* proto/transport.c: hands each IP packet of the guest to the handler of what it carries. */
+#include "proto/transport.h"
+
+#include "proto/dhcp4.h"
+#include "proto/dhcp6.h"
+#include "proto/dns.h"
+#include "proto/guest.h"
+#include "proto/icmp.h"
+#include "proto/ndp.h"
+#include "proto/tcp/tcp.h"
+#include "proto/udp.h"
+#include "wire/icmp6.h"
+
+/* Refuses what the command line has switched off. */
+static enum drop prohibit(struct env *env, const struct pkt *p)
+{
+	guest_send_error(env, p, GUEST_ERROR_PROHIBITED);
+	return DROP_IP_PROTOCOL;
+}
+
+/* A server is found by broadcast, and renews a lease at its own address (RFC 2131 4.4.5). */
+static bool is_for_dhcp4(const struct env *env, const struct pkt *p)
+{
+	return env->dhcp4 && addr_is_ip4(&p->dst) && p->udp.dport == DHCP4_SERVER_PORT &&
+	       (net_is_broadcast(env->net, &p->dst) || addr_eq(&p->dst, &env->net->ip4.gateway));
+}
+
+/* A server is found, and always spoken to, by multicast; who tries otherwise is told so. */
+static bool is_for_dhcp6(const struct env *env, const struct pkt *p)
+{
+	return env->dhcp6 && p->udp.dport == DHCP6_SERVER_PORT &&
+	       (addr_eq(&p->dst, &DHCP6_SERVERS) || addr_eq(&p->dst, &env->net->ip6.gateway));
+}
+
+static enum drop udp_handler(struct env *env, const struct pkt *p)
+{
+	if (is_for_dhcp4(env, p))
+		return dhcp4_from_guest(env, p);
+	if (is_for_dhcp6(env, p))
+		return dhcp6_from_guest(env, p);
+	if (env->conf->no_udp)
+		return prohibit(env, p);
+	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
+		return dns_from_guest(env, p);
+	return env->udp ? udp_from_guest(env, p) : DROP_IP_PROTOCOL;
+}
+
+static bool is_for_ndp(const struct env *env, const struct pkt *p)
+{
+	return env->ndp && p->proto == IP_ICMP6 && p->icmp.type >= ICMP6_TYPE_ROUTER_SOLICITATION &&
+	       p->icmp.type <= ICMP6_TYPE_REDIRECT;
+}
+
+static enum drop icmp_handler(struct env *env, const struct pkt *p)
+{
+	if (is_for_ndp(env, p))
+		return ndp_from_guest(env, p);
+	if (env->conf->no_icmp)
+		return prohibit(env, p);
+	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
+}
+
+static enum drop tcp_handler(struct env *env, const struct pkt *p)
+{
+	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
+		return DROP_IP_DESTINATION;
+	if (!env->conf->no_tcp)
+		return env->tcp ? tcp_from_guest(env, p) : DROP_IP_PROTOCOL;
+	tcp_reset_stray(env, p);
+	return DROP_IP_PROTOCOL;
+}
+
+static const struct {
+	uint8_t proto;
+	bool ip4, ip6;
+	enum drop (*from_guest)(struct env *env, const struct pkt *p);
+} ip_handlers[] = {
+	{ IP_TCP, true, true, tcp_handler },
+	{ IP_UDP, true, true, udp_handler },
+	{ IP_ICMP, true, false, icmp_handler },
+	{ IP_ICMP6, false, true, icmp_handler },
+};
+
+enum drop transport_from_guest(struct env *env, const struct pkt *p)
+{
+	bool ip4 = addr_is_ip4(&p->src);
+
+	for (size_t i = 0; i < sizeof(ip_handlers) / sizeof(ip_handlers[0]); i++)
+		if (ip_handlers[i].proto == p->proto && (ip4 ? ip_handlers[i].ip4 : ip_handlers[i].ip6))
+			return ip_handlers[i].from_guest(env, p);
+	if (p->proto != IP6_NO_NEXT_HEADER || ip4)
+		guest_send_error(env, p, GUEST_ERROR_PROTOCOL);
+	return DROP_IP_PROTOCOL;
+}
