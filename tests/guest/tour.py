@@ -29,7 +29,7 @@ EVENT_DEADLINE = 60     # seconds, for what takes one or two on an emulated CPU
 
 
 class HalfwayServer:
-    """Serves random bytes by HTTP.  Half way it sets `half` and waits for `resume`, so that a look
+    """Serves random bytes by HTTP, over both families.  Half way it sets `half` and waits for `resume`, so that a look
     at the transfer finds it running."""
 
     def __init__(self, lab, size):
@@ -48,7 +48,7 @@ class HalfwayServer:
             self.resume.wait()
             conn.sendall(content[size // 2:])
 
-        TcpServer(lab, lab.server.tcp_listen(port=80), serve)
+        TcpServer(lab, lab.server.tcp_listen("::", 80), serve)
 
 
 class Tour:

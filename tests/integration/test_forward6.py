@@ -14,6 +14,8 @@ BIG_BUFFER = 16 << 20
 def start(lab, *args):
     """A running daemon and a guest with an address of its own making, which is returned."""
     lab.add_ip6()
+    # a guest that has sent nothing yet is known from its detection of duplicate addresses
+    lab.guest.sysctl("ipv6/conf/default/accept_dad", 1)
     lab.start(*args)
     return lab.guest.wait_ip6()
 

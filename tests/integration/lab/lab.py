@@ -40,7 +40,7 @@ MTU = 65520
 
 ZONE = """
 www.lab.example.       60 A     198.51.100.2
-www.lab.example.       60 AAAA  2001:db8::2
+www.lab.example.       60 AAAA  2001:db8:b::2
 alias.lab.example.     60 CNAME www.lab.example.
 text.lab.example.      60 TXT   "hello" "world"
 short.lab.example.      1 A     198.51.100.3
