@@ -18,6 +18,16 @@ void netconf_make(const struct conf *c, const struct netinfo *host, const struct
  * the guest has its lease. */
 void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, struct net *net);
 
+/* Takes over the host's addresses after they changed: `net` is made anew but for the addresses
+ * at which the relay answers, which the guest may still use.  Whether anything is different. */
+bool netconf_update(const struct conf *c, const struct netinfo *host, const struct resolv_conf *rc,
+		    struct net *net);
+
+/* Puts what the host had last in the place of what it has lost, so that a guest keeps its
+ * addresses while the host is between two networks: its IPv4 until there is another, its IPv6
+ * until there is another network of either family.  Whether that was so. */
+bool netconf_hold(const struct conf *c, const struct netinfo *last, struct netinfo *now);
+
 /* Whether the guest's addresses in a family are the host's, as far as no flag says otherwise. */
 bool netconf_mirrors_ip4(const struct conf *c, const struct netinfo_ip *host);
 bool netconf_mirrors_ip6(const struct conf *c, const struct netinfo_ip *host);

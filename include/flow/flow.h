@@ -46,6 +46,7 @@ enum flow_close_reason {
 	FLOW_CLOSED_HOST_ERROR,	  /* another error of the host socket */
 	FLOW_CLOSED_PREEMPTED,	  /* made room for a new flow */
 	FLOW_CLOSED_SHUTDOWN,	  /* the daemon ended */
+	FLOW_CLOSED_ADDRESS_GONE, /* the host no longer has the address it used */
 	N_FLOW_CLOSE_REASONS
 };
 

@@ -47,6 +47,10 @@ unsigned sock_peer(const struct net *net, const struct endpoint *e, struct socka
 unsigned sock_peer_on(const struct net *net, const struct endpoint *e, const char *interface,
 		      struct sockaddr *sa);
 
+/* Whether the host still has an address that a socket of ours was bound to.  Link-local ones of
+ * IPv6 are not looked at, as they may be of any link. */
+bool sock_has_addr(const struct addr *a);
+
 /* Has the socket queue the ICMP errors that come for it. */
 void sock_set_errors(int fd, bool ip6);
 

@@ -97,6 +97,9 @@ void demux_room(struct env *env);
 void demux_guest_up(struct env *env);
 void demux_guest_down(struct env *env);
 
+/* The guest's network is not what it was: what we tell without being asked is told anew. */
+void demux_network_changed(struct env *env);
+
 static inline void env_drop(struct env *env, enum drop reason)
 {
 	env->stats.drops[reason]++;

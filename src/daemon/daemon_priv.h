@@ -6,6 +6,8 @@
 #include "daemon/pid_file.h"
 #include "host/dns_sock.h"
 #include "host/icmp_sock.h"
+#include "host/net_watch.h"
+#include "host/netinfo.h"
 #include "host/resolv_watch.h"
 #include "host/udp_sock.h"
 #include "proto/env.h"
@@ -28,6 +30,9 @@ struct daemon {
 	struct edge_set *edges; /* of TCP connections' sockets */
 	struct listen *listen;	/* sockets of port forwards */
 	struct resolv_watch resolvers;
+	struct net_watch net_watch;
+	struct netinfo host; /* what `net` was made of */
+	bool host_lost;	     /* the host has less than that now */
 	struct ctl *ctl;
 	struct own_file control_file, status_file;
 	struct pid_file pid_file;

@@ -189,6 +189,47 @@ void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, stru
 	make_search(c, rc, net);
 }
 
+static bool is_same_ip(const struct net_ip *a, const struct net_ip *b)
+{
+	return a->on == b->on && addr_eq(&a->guest, &b->guest) && a->prefix_len == b->prefix_len &&
+	       addr_eq(&a->gateway, &b->gateway) && a->address_source == b->address_source &&
+	       !strcmp(a->interface, b->interface) && addr_eq(&a->map_loopback, &b->map_loopback);
+}
+
+bool netconf_update(const struct conf *c, const struct netinfo *host, const struct resolv_conf *rc,
+		    struct net *net)
+{
+	struct net now;
+
+	netconf_make(c, host, rc, &now);
+	if (is_same_ip(&now.ip4, &net->ip4) && is_same_ip(&now.ip6, &net->ip6))
+		return false;
+	net->ip4 = now.ip4;
+	net->ip6 = now.ip6;
+	netconf_update_dns(c, rc, net);
+	return true;
+}
+
+static bool is_model(const struct conf_ip *c, const struct netinfo_ip *host, bool has_way)
+{
+	return host->interface[0] && (host->has_address || c->address_set) &&
+	       (has_way || c->gateway_set);
+}
+
+bool netconf_hold(const struct conf *c, const struct netinfo *last, struct netinfo *now)
+{
+	bool ip4 = is_model(&c->ip4, &now->ip4, now->ip4.has_gateway);
+	bool ip6 = is_model(&c->ip6, &now->ip6, now->ip6.has_route);
+	bool hold4 = !ip4 && is_model(&c->ip4, &last->ip4, last->ip4.has_gateway);
+	bool hold6 = !ip4 && !ip6 && is_model(&c->ip6, &last->ip6, last->ip6.has_route);
+
+	if (hold4)
+		now->ip4 = last->ip4;
+	if (hold6)
+		now->ip6 = last->ip6;
+	return hold4 || hold6;
+}
+
 void netconf_make(const struct conf *c, const struct netinfo *host,
 		  const struct resolv_conf *rc, struct net *net)
 {

@@ -5,17 +5,21 @@
 #include "base/log.h"
 #include "daemon_priv.h"
 #include "daemon/netconf.h"
-#include "host/netinfo.h"
+#include "host/sock.h"
 #include "wire/ip6.h"
+
+/* The interface to be the model for a family; NULL: that of its default route. */
+static const char *model_interface(const struct conf *c, bool ip6)
+{
+	const char *outbound = ip6 ? c->ip6.outbound_interface : c->ip4.outbound_interface;
+
+	return c->interface ? c->interface : outbound;
+}
 
 static int read_family(const struct conf *c, bool ip6, struct netinfo_ip *host)
 {
-	const char *outbound = ip6 ? c->ip6.outbound_interface : c->ip4.outbound_interface;
-	const char *interface = c->interface ? c->interface : outbound;
-	int rc = netinfo_read(ip6, interface, host);
+	int rc = netinfo_read(ip6, model_interface(c, ip6), host);
 
-	if (rc == -ENODEV)
-		log_error(HOST, "there is no interface '%s'", interface);
 	if (rc == -ENODEV || !rc)
 		return rc;
 	log_warn(HOST, "the host's %s network cannot be read: %s", ip6 ? "IPv6" : "IPv4",
@@ -24,11 +28,16 @@ static int read_family(const struct conf *c, bool ip6, struct netinfo_ip *host)
 	return 0;
 }
 
-static int read_host(const struct conf *c, struct netinfo *host)
+/* The interface that the command line names and that is not there; NULL: none is missing. */
+static const char *read_host(const struct conf *c, struct netinfo *host)
 {
-	int rc = read_family(c, false, &host->ip4);
+	const char *missing = NULL;
 
-	return rc ? rc : read_family(c, true, &host->ip6);
+	if (read_family(c, true, &host->ip6))
+		missing = model_interface(c, true);
+	if (read_family(c, false, &host->ip4))
+		missing = model_interface(c, false);
+	return missing;
 }
 
 /* "192.0.2.1, 192.0.2.2", or "none". */
@@ -93,19 +102,83 @@ static void resolvers_changed(void *ctx, const struct resolv_conf *rc)
 	tell_dns(&d->net);
 }
 
+#define KNOWN_MAX 16
+
+/* What was found out about addresses; flows share few of them. */
+struct known {
+	struct addr addr;
+	bool lost;
+};
+
+static bool is_lost(struct known known[static KNOWN_MAX], unsigned *n, const struct addr *a)
+{
+	for (unsigned i = 0; i < *n; i++)
+		if (addr_eq(&known[i].addr, a))
+			return known[i].lost;
+	if (*n == KNOWN_MAX)
+		*n = 0;
+	known[*n] = (struct known){ *a, !sock_has_addr(a) };
+	return known[(*n)++].lost;
+}
+
+/* Ends the flows whose own end is at an address that the host has lost: they would hang until
+ * they time out. */
+static void end_stranded_flows(struct env *env)
+{
+	struct known known[KNOWN_MAX];
+	struct list *pos, *tmp;
+	unsigned n = 0;
+
+	list_for_each(pos, tmp, &env->flows.all)
+	{
+		struct flow *f = container_of(pos, struct flow, all);
+		const struct addr *own = &f->host.addr;
+
+		if (!addr_is_unspecified(own) && !addr_is_loopback(own) && is_lost(known, &n, own))
+			f->class->close(env, f, FLOW_CLOSED_ADDRESS_GONE);
+	}
+}
+
+static void host_changed(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct netinfo now;
+	bool lost;
+
+	read_host(&d->conf, &now); /* what is not there is not there */
+	lost = netconf_hold(&d->conf, &d->host, &now);
+	if (lost && !d->host_lost)
+		log_info(HOST, "the host has lost its network: the guest keeps its addresses");
+	d->host_lost = lost;
+	d->host = now;
+	if (netconf_update(&d->conf, &d->host, &d->resolvers.last, &d->net)) {
+		log_info(HOST, "the host's network has changed");
+		tell_addresses(&d->net);
+		tell_dns(&d->net);
+		demux_network_changed(&d->env);
+	}
+	end_stranded_flows(&d->env);
+}
+
+/* Watched before they are read: what changes meanwhile is noticed. */
 int part_net_start(struct daemon *d)
 {
-	struct netinfo host;
-	int rc = read_host(&d->conf, &host);
+	const struct conf *c = &d->conf;
+	const char *missing;
 
-	if (rc)
-		return rc;
+	net_watch_init(&d->net_watch, d->loop, &d->env.timers, host_changed, d);
+	missing = read_host(c, &d->host);
+	if (missing) {
+		log_error(HOST, "there is no interface '%s'", missing);
+		net_watch_end(&d->net_watch);
+		return -ENODEV;
+	}
 	resolv_watch_init(&d->resolvers, d->loop, &d->env.timers, RESOLV_CONF_PATH,
 			  resolvers_changed, d);
-	if (netconf_wants_ip6(&d->conf, &host.ip6) && !netconf_mtu_has_ip6(&d->conf))
+	if (netconf_wants_ip6(c, &d->host.ip6) && !netconf_mtu_has_ip6(c))
 		log_warn(HOST, "no IPv6 for the guest: it needs an MTU of %u, not %u", IP6_MTU_MIN,
-			 d->conf.mtu);
-	netconf_make(&d->conf, &host, &d->resolvers.last, &d->net);
+			 c->mtu);
+	netconf_make(c, &d->host, &d->resolvers.last, &d->net);
 	d->env.net = &d->net;
 	tell_addresses(&d->net);
 	tell_dns(&d->net);
@@ -115,4 +188,5 @@ int part_net_start(struct daemon *d)
 void part_net_stop(struct daemon *d)
 {
 	resolv_watch_end(&d->resolvers);
+	net_watch_end(&d->net_watch);
 }

@@ -9,7 +9,7 @@
 static const char *const reasons[] = { "open",	     "finished",    "idle",	  "guest-reset",
 				       "peer-reset", "refused",	    "unreachable", "timed-out",
 				       "guest-left", "by-operator", "host-error", "preempted",
-				       "shutdown" };
+				       "shutdown",   "address-gone" };
 static_assert(sizeof(reasons) / sizeof(reasons[0]) == N_FLOW_CLOSE_REASONS, "a name for each reason");
 
 static const char *const protos[] = { "tcp", "udp", "icmp" };

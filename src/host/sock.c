@@ -124,6 +124,25 @@ int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t p
 	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
 }
 
+bool sock_has_addr(const struct addr *a)
+{
+	struct endpoint e = { *a, 0 };
+	struct sockaddr_storage sa;
+	unsigned len = endpoint_to_sockaddr(&e, (struct sockaddr *)&sa);
+	bool gone;
+	int fd;
+
+	if (!addr_is_ip4(a) && addr_is_link_local(a))
+		return true;
+	fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return true;
+	/* the kernel knows better than a list of addresses: there are local routes as well */
+	gone = bind(fd, (struct sockaddr *)&sa, len) && errno == EADDRNOTAVAIL;
+	close(fd);
+	return !gone;
+}
+
 static void set_ip6(int fd, const struct host_ip *set, const struct host_ip *ip)
 {
 	if (ip->ttl != set->ttl)

@@ -91,6 +91,12 @@ void demux_guest_up(struct env *env)
 	demux_room(env); /* there was none without a link */
 }
 
+void demux_network_changed(struct env *env)
+{
+	if (env->guest.connected)
+		arp_announce(env);
+}
+
 void demux_guest_down(struct env *env)
 {
 	struct list *pos, *tmp;

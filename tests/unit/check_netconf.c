@@ -462,6 +462,94 @@ START_TEST(resolvers_change)
 }
 END_TEST
 
+static struct netinfo last;
+
+/* The host changes to this one; returns whether the guest's network does. */
+static bool change(const char *host_text)
+{
+	struct netinfo now;
+	struct resolv_conf rc;
+
+	resolv_conf_parse(RESOLVERS, strlen(RESOLVERS), &rc);
+	make_host(host_text, &now);
+	netconf_hold(&conf, &last, &now);
+	last = now;
+	return netconf_update(&conf, &now, &rc, &net);
+}
+
+static void begin(const char *args, const char *host_text)
+{
+	make(args, host_text, RESOLVERS);
+	make_host(host_text, &last);
+}
+
+START_TEST(host_changes)
+{
+	struct addr old_dns = addr_ip4(0x0a000203);
+
+	begin("", "- -");
+	ck_assert_str_eq(addresses(), "10.0.2.15/24 10.0.2.2");
+	ck_assert_str_eq(addresses6(), "off");
+	ck_assert(!change("- -"));
+	/* the network comes */
+	ck_assert(change(USUAL));
+	ck_assert_str_eq(addresses(), USUAL);
+	ck_assert(net_is_dns(&net, &old_dns)); /* the guest may still ask it */
+	ck_assert_str_eq(addresses6(), "off");
+	ck_assert(!change(USUAL));
+	ck_assert(change(BOTH));
+	ck_assert_str_eq(addresses6(), "2001:db8::7/64 fe80::1 fe80::1");
+	/* another one */
+	ck_assert(change("192.0.2.9/24 192.0.2.1," USUAL6));
+	ck_assert_str_eq(addresses(), "192.0.2.9/24 192.0.2.1");
+	ck_assert(change(USUAL ",2001:db8:1::7/64 fe80::1"));
+	ck_assert_str_eq(addresses6(), "2001:db8:1::7/64 fe80::1 fe80::1");
+}
+END_TEST
+
+/* Between two networks the guest keeps what it has. */
+START_TEST(host_loses)
+{
+	begin("", BOTH);
+	ck_assert(!change("- -"));
+	ck_assert(!change("192.0.2.7/24 -"));
+	ck_assert(!change("- -"));
+	ck_assert(!change(BOTH));
+	ck_assert(!change("- -,2001:db8::7/64 fe80::1"));
+	/* IPv6 alone is gone: the guest would try it first, and in vain */
+	ck_assert(change(USUAL));
+	ck_assert_str_eq(addresses6(), "off");
+	ck_assert(!change("- -"));
+	ck_assert(change(BOTH));
+	ck_assert(!change("- -"));
+	ck_assert(change("198.51.100.7/24 198.51.100.1"));
+	ck_assert_str_eq(addresses(), "198.51.100.7/24 198.51.100.1");
+	ck_assert_str_eq(addresses6(), "off");
+	begin("", "- -," USUAL6);
+	ck_assert(!change("- -"));
+	ck_assert_str_eq(addresses6(), "2001:db8::7/64 fe80::1 fe80::1");
+}
+END_TEST
+
+/* What the command line fixed does not change. */
+START_TEST(host_changes_under_flags)
+{
+	begin("-a 192.0.2.9/24 -a 2001:db8::9 -g fe80::9", BOTH);
+	ck_assert(change("198.51.100.7/24 198.51.100.1,2001:db8:1::7/64 fe80::2"));
+	ck_assert_str_eq(addresses(), "192.0.2.9/24 198.51.100.1");
+	ck_assert_str_eq(addresses6(), "2001:db8::9/64 fe80::9 fe80::9");
+	ck_assert(!change("198.51.100.8/24 198.51.100.1,2001:db8:1::8/64 fe80::3"));
+	begin("--private --private6", BOTH);
+	ck_assert(!change("- -"));
+	ck_assert(!change("198.51.100.7/24 198.51.100.1,2001:db8:1::7/64 fe80::2"));
+	begin("--private", BOTH);
+	ck_assert(change(USUAL));
+	ck_assert_str_eq(addresses6(), "off");
+	begin("-4 -m 1279", BOTH);
+	ck_assert(!change(USUAL));
+}
+END_TEST
+
 START_TEST(relay_is_bounded)
 {
 	char text[64], newest[ADDR_STR_MAX];
@@ -478,5 +566,5 @@ START_TEST(relay_is_bounded)
 }
 END_TEST
 
-SUITE_MAIN("netconf", addresses_chosen, addresses6_chosen, dns_chosen, mapping, link_of_a_resolver, the_rest, resolvers_change,
+SUITE_MAIN("netconf", addresses_chosen, addresses6_chosen, dns_chosen, mapping, link_of_a_resolver, the_rest, resolvers_change, host_changes, host_loses, host_changes_under_flags,
 	   relay_is_bounded)
