@@ -54,6 +54,7 @@
 	X(dns_queries, "dns.queries", "DNS queries from the guest")                               \
 	X(dns_queries_tcp, "dns.queries-tcp", "DNS queries over TCP")                             \
 	X(dns_static, "dns.static", "DNS queries answered from static names")                     \
+	X(dns_aaaa_filtered, "dns.aaaa-filtered", "DNS queries for IPv6 addresses told of none")  \
 	X(dns_cache_hits, "dns.cache-hits", "DNS queries answered from the cache")                \
 	X(dns_cache_misses, "dns.cache-misses", "DNS queries whose answer was not cached")        \
 	X(dns_joined, "dns.joined", "DNS queries equal to one under way")                         \

@@ -26,6 +26,9 @@ struct conf_dns_record {
 	struct addr addr;
 };
 
+/* When the relay says that a name has no IPv6 address. */
+enum conf_filter { CONF_FILTER_OFF, CONF_FILTER_AUTO, CONF_FILTER_ON }; /* auto: without IPv6 */
+
 /* Seconds, unless said otherwise. */
 struct conf_timeouts {
 	unsigned udp_oneway; /* a UDP flow without an answer; 30 */
@@ -101,6 +104,7 @@ struct conf {
 	bool dns_host_set;
 	struct addr dns_host;
 	bool no_dns_relay, no_dhcp_dns, no_dhcp_search;
+	enum conf_filter dns_filter_aaaa;
 	struct conf_dns_record records[CONF_RECORDS_MAX];
 	unsigned n_records;
 

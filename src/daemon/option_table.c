@@ -303,6 +303,19 @@ static int set_dns_host(struct conf *c, const struct option_row *row, const char
 	return 0;
 }
 
+static int set_dns_filter_aaaa(struct conf *c, const struct option_row *row, const char *value)
+{
+	static const char *const words[] = { "off", "auto", "on" }; /* enum conf_filter */
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(value, words[i])) {
+			c->dns_filter_aaaa = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static int set_dns_record(struct conf *c, const struct option_row *row, const char *value)
 {
 	if (c->n_records == CONF_RECORDS_MAX)
@@ -442,6 +455,9 @@ const struct option_row option_rows[] = {
 	  .set = set_dns_host, .help = "resolver to relay to, rather than those of resolv.conf" },
 	{ "dns-record", .argument = "NAME=ADDRESS", .expects = "a name, '=' and an address",
 	  .set = set_dns_record, .help = "a name that the guest can look up, up to 64 times" },
+	{ "dns-filter-aaaa", .argument = "WHEN", .initial = "off", .set = set_dns_filter_aaaa,
+	  .expects = "auto, on or off",
+	  .help = "tell the guest of no IPv6 addresses: always, or (auto) while it has no IPv6" },
 	{ "no-dns-relay", .help = "DNS is ordinary traffic to postern", FLAG(no_dns_relay) },
 	{ "search", 'S', .argument = "DOMAIN", .expects = "a domain name", .set = set_search,
 	  .help = "search domain, up to six times, or none; if none is named, those of resolv.conf" },

@@ -103,6 +103,19 @@ static bool answer_static(struct env *env, const struct dns_query *q,
 	return true;
 }
 
+/* A resolver that wants signatures would not believe us (RFC 4035 5.4): it gets the truth. */
+static bool filter_aaaa(struct env *env, const struct dns_query *q, const struct dns_client *c)
+{
+	enum conf_filter when = env->conf->dns_filter_aaaa;
+
+	if (q->qtype != DNS_TYPE_AAAA || q->qclass != DNS_CLASS_IN || q->dnssec_ok ||
+	    when == CONF_FILTER_OFF || (when == CONF_FILTER_AUTO && env->net->ip6.on))
+		return false;
+	env->stats.dns_aaaa_filtered++;
+	reply(env, c, q, DNS_NOERROR, NULL, 0);
+	return true;
+}
+
 static bool answer_cached(struct env *env, const struct dns_query *q,
 			  const struct dns_client *c)
 {
@@ -163,7 +176,8 @@ enum drop dns_ask(struct env *env, const uint8_t *msg, size_t len, const struct 
 	follow_servers(env);
 	if (refusal)
 		reply(env, c, &q, (unsigned)refusal, NULL, 0);
-	else if (!answer_static(env, &q, c) && !answer_cached(env, &q, c))
+	else if (!answer_static(env, &q, c) && !filter_aaaa(env, &q, c) &&
+		 !answer_cached(env, &q, c))
 		ask_servers(env, &q, msg, len, c);
 	return refusal == DNS_FORMERR ? DROP_DNS : DROP_NONE;
 }

@@ -267,6 +267,15 @@ def test_private_resolver(lab):
     equal(answers(lab, "www.lab.example"), [SERVER_ADDR], "the answer")
 
 
+def test_filter_aaaa(lab):
+    """With --dns-filter-aaaa=auto, names have no IPv6 address for a guest without IPv6."""
+    lab.name_server()
+    daemon = lab.start("--dns-filter-aaaa=auto")
+    equal(answers(lab, "www.lab.example", "AAAA"), [], "AAAA")
+    equal(answers(lab, "www.lab.example", "A"), [SERVER_ADDR], "A")
+    equal(daemon.stat("dns.aaaa-filtered"), 1, "queries filtered")
+
+
 # The cache.
 
 def test_cache_hit(lab):

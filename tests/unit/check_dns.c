@@ -425,7 +425,67 @@ START_TEST(link_without_room)
 }
 END_TEST
 
-SUITE_MAIN("dns", frame_is_exact, relayed_unchanged, hit_and_miss, negative_answers_are_kept,
+/* Asks for AAAA of a name that only others know; whether they were asked. */
+static bool is_relayed(const char *name)
+{
+	unsigned n = up.n;
+
+	client_ask_type(9, name, DNS_TYPE_AAAA);
+	return up.n == n + 1;
+}
+
+START_TEST(aaaa_filter)
+{
+	size_t len;
+
+	client_start(1);
+	g.net.ip6.on = false;
+	ck_assert(is_relayed("a.example"));
+	g.conf.dns_filter_aaaa = CONF_FILTER_AUTO;
+	assert_nodata("b.example", DNS_TYPE_AAAA);
+	g.net.ip6.on = true;
+	ck_assert(is_relayed("b.example"));
+	g.conf.dns_filter_aaaa = CONF_FILTER_ON;
+	assert_nodata("c.example", DNS_TYPE_AAAA);
+	ck_assert_uint_eq(g.env.stats.dns_aaaa_filtered, 2);
+	ck_assert_uint_eq(up.n, 2);
+	/* the rest goes on as ever */
+	len = client_ask(1, "c.example");
+	fake_dns_answer(&up, 2, &good);
+	client_assert_answer(len, &good);
+	client_ask_type(1, "c.example", DNS_TYPE_ANY);
+	ck_assert_uint_eq(up.n, 4);
+	client_finish();
+}
+END_TEST
+
+/* What is kept is not told either, what the user named is, and who wants signatures is not lied
+ * to. */
+START_TEST(aaaa_filter_and_others)
+{
+	size_t len;
+
+	client_setup(1);
+	g.conf.n_records = 1;
+	strcpy(g.conf.records[0].name, "six.test");
+	g.conf.records[0].addr = addr_of("2001:db8::9");
+	g.env.dns = dns_new(&g.env, &fake_dns_ops, &up);
+	ck_assert(is_relayed("kept.example"));
+	fake_dns_answer(&up, 0, &good);
+	ck_assert(client_answered());
+	g.conf.dns_filter_aaaa = CONF_FILTER_ON;
+	assert_nodata("kept.example", DNS_TYPE_AAAA);
+	assert_address6("six.test", "2001:db8::9");
+	len = dns_make_query(query, 5, "signed.example", DNS_TYPE_AAAA);
+	len = dns_add_opt(query, len, 1232, 0x8000, NULL, 0);
+	client_from_guest(GUEST_PORT, query, len);
+	ck_assert_uint_eq(up.n, 2);
+	ck_assert_uint_eq(g.env.stats.dns_aaaa_filtered, 1);
+	client_finish();
+}
+END_TEST
+
+SUITE_MAIN("dns", aaaa_filter, aaaa_filter_and_others, frame_is_exact, relayed_unchanged, hit_and_miss, negative_answers_are_kept,
 	   not_kept, edns, truncated_for_udp, cache_is_bounded, refused_at_once,
 	   recursion_not_desired_is_relayed, static_names, built_in_names, bad_static_name,
 	   status, link_without_room)

@@ -248,6 +248,19 @@ START_TEST(last_one_wins)
 }
 END_TEST
 
+START_TEST(filter)
+{
+	ck_assert_int_eq(parse_args(0, NULL), OPTIONS_RUN);
+	ck_assert_int_eq(conf.dns_filter_aaaa, CONF_FILTER_OFF);
+	ck_assert_int_eq(PARSE("--dns-filter-aaaa", "on"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.dns_filter_aaaa, CONF_FILTER_ON);
+	ck_assert_int_eq(PARSE("--dns-filter-aaaa=auto"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.dns_filter_aaaa, CONF_FILTER_AUTO);
+	ck_assert_int_eq(PARSE("--dns-filter-aaaa=on", "--dns-filter-aaaa=off"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.dns_filter_aaaa, CONF_FILTER_OFF);
+}
+END_TEST
+
 START_TEST(lists_grow)
 {
 	ck_assert_int_eq(PARSE("-D", "192.0.2.1", "-D", "none", "-D", "192.0.2.2", "-D",
@@ -381,6 +394,8 @@ static const struct {
 	{ "--dns-host", "0.0.0.0" },
 	{ "--dns-host", "::" },
 	{ "--dns-host", "ff02::fb" },
+	{ "--dns-filter-aaaa", "" },
+	{ "--dns-filter-aaaa", "yes" },
 	{ "--dns-record", "name" },
 	{ "--dns-record", "=192.0.2.1" },
 	{ "--dns-record", "name=" },
@@ -528,5 +543,5 @@ START_TEST(help_is_whole)
 END_TEST
 
 SUITE_MAIN("options", defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
-	   as_qemu_calls, short_names, information, last_one_wins, lists_grow, lists_end,
+	   as_qemu_calls, short_names, information, last_one_wins, filter, lists_grow, lists_end,
 	   private_layout, bad_values, long_values, mistakes, combinations, help_is_whole)
