@@ -95,6 +95,7 @@ void demux_network_changed(struct env *env)
 {
 	if (env->guest.connected)
 		arp_announce(env);
+	ndp_announce(env);
 }
 
 void demux_guest_down(struct env *env)

@@ -14,6 +14,10 @@ BIG_BUFFER = 16 << 20
 def start(lab, *args):
     """A running daemon and a guest with an address of its own making, which is returned."""
     lab.add_ip6()
+    return start_with_ip6(lab, *args)
+
+
+def start_with_ip6(lab, *args):
     # a guest that has sent nothing yet is known from its detection of duplicate addresses
     lab.guest.sysctl("ipv6/conf/default/accept_dad", 1)
     lab.start(*args)
@@ -92,8 +96,7 @@ def test_second_address(lab):
     lab.host.ip("addr add 192.0.2.44/24 dev uplink")
     lab.add_ip6()
     lab.host.ip(f"addr add {SECOND_ADDR6}/64 dev uplink nodad")
-    lab.start("-t", "2222:22", "-u", "2222:22")
-    lab.guest.wait_ip6()
+    start_with_ip6(lab, "-t", "2222:22", "-u", "2222:22")
     guest_echo(lab)
     guest_udp_echo(lab)
     for addr in HOST_ADDR6, SECOND_ADDR6:

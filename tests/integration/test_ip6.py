@@ -90,6 +90,32 @@ def test_announced_again(lab):
     lab.guest.wait_ip6()
 
 
+def test_renumbered_host(lab):
+    """When the host's prefix changes, the guest's does, and new connections use it."""
+    first = start(lab)
+    server = TcpServer(lab, lab.server.tcp_listen("::"), echo)
+    lab.router.ip("addr add 2001:db8:d::1/64 dev near nodad")
+    lab.host.ip("addr add 2001:db8:d::2/64 dev uplink nodad",
+                f"addr del {HOST_ADDR6}/64 dev uplink")
+    second = lab.guest.wait_ip6("2001:db8:d:")
+    eventually(lambda: "deprecated" in lab.guest.run("ip", "addr", "show", "to", first), 10,
+               "the old address is deprecated")
+    sock = lab.guest.tcp_connect(SERVER_ADDR6, server.port)
+    sock.sendall(b"hello")
+    equal(receive_all(sock, 5), b"hello", "the echo")
+    equal(sock.getsockname()[0], second, "the guest's source address")
+    equal(server.peers[0][0], "2001:db8:d::2", "the host's source address")
+
+
+def test_ip6_comes_later(lab):
+    """A guest gets IPv6 when the host does, and without a new lease or a new link."""
+    lab.start()
+    equal(lab.guest.addresses6(), [], "the guest's IPv6 addresses")
+    lab.add_ip6()
+    lab.guest.wait_ip6()
+    contains(ping(lab, SERVER_ADDR6), "3 received")
+
+
 # ICMPv6.
 
 def test_ping(lab):

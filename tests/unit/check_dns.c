@@ -278,6 +278,16 @@ static void assert_address(const char *name, uint32_t ip)
 	ck_assert_uint_le(get_be32(answer.payload + answer.payload_len - 10), 5);
 }
 
+static void assert_address6(const char *name, const char *text)
+{
+	struct addr addr = addr_of(text);
+
+	client_ask_type(9, name, DNS_TYPE_AAAA);
+	ck_assert(client_answered());
+	ck_assert_uint_eq(get_be16(answer.payload + 6), 1);
+	ck_assert(!memcmp(answer.payload + answer.payload_len - 16, addr.b, 16));
+}
+
 static void assert_nodata(const char *name, uint16_t type)
 {
 	client_ask_type(9, name, type);
@@ -338,6 +348,7 @@ START_TEST(built_in_names)
 	dns_static_own(&g.net, own);
 	ck_assert_uint_eq(own[0].n, 2);
 	ck_assert(addr_eq(&own[0].addrs[1], &g.net.ip6.map_loopback));
+	assert_address6("host.internal", "fd00::2");
 	ck_assert_uint_eq(own[1].n, 1);
 	assert_nodata("gateway.internal", DNS_TYPE_AAAA);
 	g.net.ip6.on = false;
@@ -485,7 +496,8 @@ START_TEST(aaaa_filter_and_others)
 }
 END_TEST
 
-SUITE_MAIN("dns", aaaa_filter, aaaa_filter_and_others, frame_is_exact, relayed_unchanged, hit_and_miss, negative_answers_are_kept,
+SUITE_MAIN("dns", aaaa_filter, aaaa_filter_and_others, frame_is_exact, relayed_unchanged,
+	   hit_and_miss, negative_answers_are_kept,
 	   not_kept, edns, truncated_for_udp, cache_is_bounded, refused_at_once,
 	   recursion_not_desired_is_relayed, static_names, built_in_names, bad_static_name,
 	   status, link_without_room)
