@@ -57,10 +57,7 @@ static bool reply(struct env *env, const struct request *q, enum dhcp6_reply_kin
 				 .request = &q->msg,
 				 .ia = ia,
 				 .status = status };
-	struct guest_out out = { .src = env->net->ip6.gateway,
-				 .dst = q->pkt->src,
-				 .has_mac = true,
-				 .mac = q->pkt->eth.src };
+	struct guest_out out = { .src = env->net->ip6.gateway, .dst = q->pkt->src };
 	uint8_t buf[DHCP6_REPLY_MAX];
 	unsigned n_left_out;
 	size_t len = dhcp6_reply_encode(&r, buf, &n_left_out);
