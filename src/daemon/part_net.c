@@ -6,7 +6,6 @@
 #include "daemon_priv.h"
 #include "daemon/netconf.h"
 #include "host/sock.h"
-#include "proto/ndp.h"
 #include "wire/ip6.h"
 
 /* The interface to be the model for a family; NULL: that of its default route. */
@@ -101,7 +100,7 @@ static void resolvers_changed(void *ctx, const struct resolv_conf *rc)
 
 	netconf_update_dns(&d->conf, rc, &d->net);
 	tell_dns(&d->net);
-	ndp_announce(&d->env);
+	demux_network_changed(&d->env); /* routers advertise resolvers */
 }
 
 #define KNOWN_MAX 16

@@ -93,8 +93,9 @@ void demux_guest_up(struct env *env)
 
 void demux_network_changed(struct env *env)
 {
-	if (env->guest.connected)
-		arp_announce(env);
+	if (!env->guest.connected)
+		return;
+	arp_announce(env);
 	ndp_announce(env);
 }
 

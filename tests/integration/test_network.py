@@ -4,14 +4,16 @@ import contextlib
 
 import netns
 from lab.checks import check, contains, equal, eventually, within
-from lab.lab import DNS_ADDR, HOST_ADDR, ROUTER_ADDR, SERVER_ADDR
+from lab.lab import (DNS_ADDR, DNS_ADDR6, HOST_ADDR, HOST_ADDR6, PREFIX6, ROUTER_ADDR,
+                     ROUTER_LINK_ADDR6, SERVER_ADDR)
 from lab.servers import TcpServer, echo, receive_all
 
-HOST_ADDR6, OTHER_ADDR = "2001:db8::2", "192.0.2.9"
-ROUTER_LINK_LOCAL, OUR_LINK_LOCAL = "fe80::1", "fe80::9855:9aff:fe55:9a55"
+OTHER_ADDR = "192.0.2.9"
+OUR_LINK_LOCAL = "fe80::9855:9aff:fe55:9a55"
+OTHER_PREFIX6 = "2001:db8:d:"
 
 
-def give_ip6(lab, gateway=f"via {ROUTER_LINK_LOCAL} "):
+def give_ip6(lab, gateway=f"via {ROUTER_LINK_ADDR6} "):
     """Gives the host a global IPv6 address and a default route."""
     lab.host.ip(f"addr add {HOST_ADDR6}/64 dev uplink nodad",
                 f"route add ::/0 {gateway}dev uplink")
@@ -43,11 +45,11 @@ def test_mirrored(lab):
     daemon = lab.daemon().start()
     now = network(daemon)
     equal(now["address"], HOST_ADDR, "the IPv4 address")
-    equal(now["ip6"], {"address": HOST_ADDR6, "prefix_len": 64, "gateway": ROUTER_LINK_LOCAL,
+    equal(now["ip6"], {"address": HOST_ADDR6, "prefix_len": 64, "gateway": ROUTER_LINK_ADDR6,
                        "address_source": "host", "interface": "uplink",
-                       "loopback": ROUTER_LINK_LOCAL}, "IPv6")
-    equal(now["dns"], [DNS_ADDR, ROUTER_LINK_LOCAL], "resolvers")
-    contains(daemon.ctl("status"), f"{HOST_ADDR6}/64 via {ROUTER_LINK_LOCAL} (host uplink)")
+                       "loopback": ROUTER_LINK_ADDR6}, "IPv6")
+    equal(now["dns"], [DNS_ADDR, ROUTER_LINK_ADDR6], "resolvers")
+    contains(daemon.ctl("status"), f"{HOST_ADDR6}/64 via {ROUTER_LINK_ADDR6} (host uplink)")
 
 
 def test_router_without_link_local_address(lab):
@@ -62,7 +64,7 @@ def test_no_ip6(lab):
     daemon = lab.daemon().start()
     check("ip6" not in network(daemon), "IPv6 without a route")
     daemon.stop()
-    lab.host.ip(f"route add ::/0 via {ROUTER_LINK_LOCAL} dev uplink")
+    lab.host.ip(f"route add ::/0 via {ROUTER_LINK_ADDR6} dev uplink")
     daemon = lab.daemon().start("--mtu", "1279")
     check("ip6" not in network(daemon), "IPv6 with an MTU of 1279")
     contains(daemon.log(), "no IPv6 for the guest", "the log")
@@ -163,6 +165,36 @@ def test_ip6_comes_and_goes(lab):
     eventually(lambda: "ip6" in network(daemon), 10, "IPv6 is there")
     lab.host.ip("route del ::/0")
     await_network(daemon, "IPv6 is gone", ip6=None, address=HOST_ADDR)
+
+
+def test_guest_follows(lab):
+    """A guest with addresses of its own making hears of another prefix, and of the end of IPv6."""
+    lab.add_ip6()
+    lab.start()
+    lab.guest.wait_ip6()
+    lab.host.ip(f"addr add {OTHER_PREFIX6}:2/64 dev uplink nodad",
+                f"addr del {HOST_ADDR6}/64 dev uplink")
+    lab.guest.wait_ip6(OTHER_PREFIX6)
+    eventually(lambda: PREFIX6 in lab.guest.run("ip", "-6", "addr", "show", "deprecated"), 10,
+               "the address in the old prefix is deprecated")
+    contains(lab.guest.run("ip", "-6", "route"), "default via")
+    lab.host.ip("route del ::/0")
+    eventually(lambda: "default" not in lab.guest.run("ip", "-6", "route"), 10,
+               "the guest's default route is gone")
+    lab.host.ip(f"route add ::/0 via {ROUTER_LINK_ADDR6} dev uplink")
+    eventually(lambda: "default" in lab.guest.run("ip", "-6", "route"), 10,
+               "the guest's default route is back")
+
+
+def test_resolvers_advertised(lab):
+    """Other resolvers of the host are advertised at once."""
+    lab.add_ip6()
+    daemon = lab.start()
+    lab.guest.wait_ip6()
+    before = daemon.stat("ndp.router-advertisements")
+    lab.host.resolv_conf(f"nameserver {DNS_ADDR6}\n")
+    eventually(lambda: DNS_ADDR6 in network(daemon)["dns"], 10, "the resolver is taken up")
+    eventually(lambda: daemon.stat("ndp.router-advertisements") > before, 5, "it is advertised")
 
 
 def test_flags_stay(lab):
