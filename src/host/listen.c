@@ -2,7 +2,6 @@
 #include "host/listen.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,21 +58,6 @@ void listen_read_ports(struct forward_ports *ports)
 	read_sysctl(SYSCTL "ip_unprivileged_port_start", &ports->unprivileged_first, NULL);
 }
 
-static unsigned bind_addr(const struct forward_rule *rule, bool ip6, uint16_t port,
-			  struct sockaddr *sa)
-{
-	struct endpoint own = { rule->addr, port };
-	unsigned link = 0;
-
-	if (rule->both_families && !ip6)
-		own.addr = addr_ip4(INADDR_ANY);
-	if (!ip6)
-		return endpoint_to_sockaddr(&own, sa);
-	if (addr_is_link_local(&own.addr))
-		link = if_nametoindex(rule->interface);
-	return endpoint_to_sockaddr6(&own, link, sa);
-}
-
 /* Has the socket tell where datagrams were sent to.  For IPv4, what IPv6's option tells is not
  * always an address that answers can come from. */
 static int want_local(int fd, bool ip6)
@@ -88,9 +72,12 @@ static int want_local(int fd, bool ip6)
 static int bind_and_listen(int fd, const struct forward_rule *rule, bool ip6, int type,
 			   uint16_t port)
 {
+	const bool ip4_alone = !ip6 && rule->both_families;
+	struct endpoint own = { ip4_alone ? addr_ip4(INADDR_ANY) : rule->addr, port };
 	struct sockaddr_storage sa;
-	unsigned len = bind_addr(rule, ip6, port, (struct sockaddr *)&sa);
+	unsigned len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
 
+	/* this also says of which link a link-local address is */
 	if (rule->interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, rule->interface,
 					     (socklen_t)strlen(rule->interface)))
 		return -errno;
