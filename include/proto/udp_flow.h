@@ -10,7 +10,7 @@
 #include "proto/udp.h"
 
 #define UDP_BATCH 256 /* datagrams of the guest that go out together */
-#define UDP_RX	  16  /* datagrams read together */
+#define UDP_RX	  64  /* datagrams read together */
 
 /* RFC 4787 calls it a mapping: one of the guest's ports and one peer. */
 struct udp_flow {

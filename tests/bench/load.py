@@ -47,7 +47,7 @@ def exchange(session, seconds, mode):
 
 
 def datagrams(session, seconds, way, size):
-    """Loss and CPU at a fixed rate; then how many arrive of as many as go."""
+    """Loss at a fixed rate; then how many arrive of as many as go, and the CPU for each."""
     def run(*rate):
         answer, cpu = session.ask(
             session.lab.tool("udpload"), "send" if way == "g2h" else "receive", SERVER_ADDR,
@@ -56,11 +56,11 @@ def datagrams(session, seconds, way, size):
             raise Failed("udpload: not a datagram arrived")
         return answer, cpu
 
-    paced, cpu = run(terms.UDP_RATES[size])
-    flood, _ = run()
+    paced, _ = run(terms.UDP_RATES[size])
+    flood, cpu = run()
     return {"per_s": flood["per_s"],
             "loss_percent": (1 - paced["received"] / paced["sent"]) * 100,
-            "cpu_us": each(cpu, paced["received"] / 1e6)}
+            "cpu_us": each(cpu, flood["received"] / 1e6)}
 
 
 def run(test, session, seconds):

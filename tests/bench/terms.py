@@ -57,7 +57,7 @@ STREAM = ("gbps", "cpu_s_per_gb")
 EXCHANGE = ("per_s", "p50_us", "p99_us", "cpu_us")
 DATAGRAM = ("per_s", "loss_percent", "cpu_us")
 
-# Datagrams per second at which loss and CPU are measured, by size; the 60,000 bytes are 1 Gbit/s.
+# Datagrams per second at which loss is measured, by size; the 60,000 bytes are 1 Gbit/s.
 UDP_RATES = {64: 20000, 1400: 20000, 60000: 2000}
 
 
