@@ -70,6 +70,25 @@ START_TEST(each_state_ends)
 }
 END_TEST
 
+/* A guest that asks again does not prolong an attempt to connect. */
+START_TEST(connect_ends_whatever_the_guest_sends)
+{
+	begin(TCP_CONNECTING);
+	for (int i = 0; i < 9; i++) {
+		advance_ms(1000);
+		hand_send(TCP_SYN, hand.irs, 0, 0);
+		hand_batch();
+		hand_expect_nothing();
+	}
+	advance_ms(999);
+	hand_expect_nothing();
+	advance_ms(1);
+	hand_expect(R | A, 0, hand.irs + 1, 0);
+	ck_assert_int_eq(last_reason(), FLOW_CLOSED_TIMED_OUT);
+	hand_end();
+}
+END_TEST
+
 /* A deadline that passed is set once more, no busy waiting. */
 START_TEST(timers_fire_seldom)
 {
@@ -420,7 +439,8 @@ START_TEST(end_with_an_ack_that_waits)
 }
 END_TEST
 
-SUITE_MAIN("tcp_timers", each_state_ends, timers_fire_seldom, traffic_keeps_alive,
+SUITE_MAIN("tcp_timers", each_state_ends, connect_ends_whatever_the_guest_sends,
+	   timers_fire_seldom, traffic_keeps_alive,
 	   silent_guest_is_asked, answer_to_a_keepalive, keepalive_without_room,
 	   no_keepalive_while_data_is_in_flight, slow_host_keeps_alive, time_wait_begins_again,
 	   time_wait_undelivered, syn_again, ack_rides_on_the_answer, ack_rides_on_the_fin,

@@ -279,6 +279,7 @@ enum drop tcp_from_guest(struct env *env, const struct pkt *p)
 	struct tcp *t = env->tcp;
 	struct flow_key key = { .guest = p->src, .peer = p->dst, .guest_port = p->tcp.sport,
 				.peer_port = p->tcp.dport, .proto = FLOW_TCP };
+	struct tcp_conn *c;
 	struct flow *f;
 
 	env->stats.tcp_segments_in++;
@@ -291,10 +292,12 @@ enum drop tcp_from_guest(struct env *env, const struct pkt *p)
 		tcp_reset_stray(env, p);
 		return DROP_NONE;
 	}
-	f->used_ns = env->now_ns;
+	c = (struct tcp_conn *)f;
+	if (c->state != TCP_CONNECTING) /* a SYN sent again is no sign of the peer */
+		f->used_ns = env->now_ns;
 	f->packets_out++;
 	f->bytes_out += p->payload_len;
-	return tcp_input(env, (struct tcp_conn *)f, p);
+	return tcp_input(env, c, p);
 }
 
 /* What a batch brought for one connection is done with it. */
