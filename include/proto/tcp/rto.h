@@ -8,6 +8,7 @@
 #include "base/timerq.h"
 
 #define TCP_RTO_INITIAL_NS NS_PER_SEC /* RFC 6298 2.1 */
+#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_SEC) /* 5.7: a SYN was sent again, the way may be slow */
 /* RFC 6298 2.4 asks for 1 s and allows less; the guest is a memory copy away, and its own
  * stack's least delay for an ACK is 40 ms. */
 #define TCP_RTO_MIN_NS	   (200 * NS_PER_MS)

@@ -113,7 +113,7 @@ static void established(struct env *env, struct tcp_conn *c, const struct tcp_hd
 {
 	c->snd_una = h->ack;
 	c->rtx_deadline_ns = TIMERQ_NEVER;
-	c->rto = TCP_RTO_INIT;
+	c->rto = (struct tcp_rto){ .rto_ns = c->rto.backoff ? TCP_RTO_AFTER_SYN_NS : TCP_RTO_INITIAL_NS };
 	tcp_set_state(env, c, TCP_ESTABLISHED);
 	tcp_touch(env, c);
 }
