@@ -180,6 +180,17 @@ START_TEST(not_duplicates)
 	begin();
 	host_writes(10 * MSS);
 	hand_forget();
+	for (int i = 1; i <= 5; i++) { /* two for each of several ACKs */
+		for (int n = 0; n < 3; n++)
+			ack((uint32_t)i * MSS, HAND_WINDOW, 0, 0);
+		hand_expect_nothing();
+	}
+	ck_assert_uint_eq(hand.g.env.stats.tcp_retransmits, 0);
+	hand_end();
+
+	begin();
+	host_writes(10 * MSS);
+	hand_forget();
 	for (int i = 0; i < 10; i++) /* a window that moves */
 		ack(0, 30000 + i * 1280, 0, 0);
 	for (int i = 0; i < 10; i++) { /* data */
@@ -262,6 +273,22 @@ START_TEST(timeout)
 	ack(10 * MSS, HAND_WINDOW, 0, 0);
 	hand_expect_nothing();
 	ck_assert_uint_eq(hand.g.env.stats.tcp_timeouts, 2);
+	hand_end();
+}
+END_TEST
+
+/* After a timeout a guest may have dropped what it had told of (RFC 2018 8). */
+START_TEST(timeout_after_selective)
+{
+	begin();
+	host_writes(4 * MSS);
+	hand_forget();
+	ack(0, HAND_WINDOW, MSS, 3 * MSS);
+	hand_expect_nothing();
+	advance(1000);
+	expect_data(0, MSS, true);
+	expect_data(MSS, MSS, true);
+	hand_expect_nothing();
 	hand_end();
 }
 END_TEST
@@ -563,7 +590,7 @@ END_TEST
 
 SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window,
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
-	   selective_with_progress, timeout, round_trips_are_timed, guest_delays_its_acks,
+	   selective_with_progress, timeout, timeout_after_selective, round_trips_are_timed, guest_delays_its_acks,
 	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,
 	   window_taken_back, window_taken_back_in_part, fin_waits_for_the_window,
 	   ends_are_noticed, host_loses_what_it_had, host_breaks_behind_a_full_window,

@@ -266,6 +266,49 @@ START_TEST(segment_across_the_edge)
 }
 END_TEST
 
+/* The FIN of a segment that the window cuts stands behind what was cut off. */
+START_TEST(fin_across_the_edge)
+{
+	uint32_t edge;
+
+	begin();
+	edge = hand_conn()->rcv_adv - hand.seq;
+	hand.h.room = 0;
+	data(0, 60000);
+	hand_send(A | F, hand.seq + 60000, hand.ack, edge - 60000 + 1);
+	ck_assert(!hand_conn()->fin_seen);
+	hand_batch();
+	ck_assert_uint_eq(hand_conn()->state, TCP_ESTABLISHED);
+	fake_host_read(&hand.g.env, &hand.h, SIZE_MAX);
+	hand_send(A | F, hand.seq + edge, hand.ack, 1);
+	hand_batch();
+	ck_assert_uint_eq(hand.h.n_taken, edge + 1);
+	ck_assert(hand.h.shut);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
+/* What one connection was promised is free for others when it ends. */
+START_TEST(promise_ends_with_the_connection)
+{
+	begin();
+	for (uint32_t at = 0; at < 200000; at += 50000) {
+		data(at, 50000);
+		hand_batch();
+	}
+	ck_assert_uint_gt(hand.g.env.tcp->promised, 100000);
+	ck_assert_uint_eq(hand.g.env.tcp->n_active, 1);
+	data(200000, 10); /* it ends in the middle of a batch */
+	ck_assert_int_eq(hand.g.env.tcp->n_touched, 1);
+	tcp_abort(&hand.g.env, hand_conn(), FLOW_CLOSED_BY_OPERATOR);
+	ck_assert_uint_eq(hand.g.env.tcp->promised, 0);
+	ck_assert_int_eq(hand.g.env.tcp->n_touched, 0);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
 /* Stacks of the BSD family send a FIN that has no room in the window. */
 START_TEST(fin_at_a_closed_window)
 {
@@ -464,6 +507,7 @@ END_TEST
 
 SUITE_MAIN("tcp_to_host", one_ack_a_batch, out_of_order, no_sack_unless_permitted, overlaps,
 	   order_of_pieces_and_queue, host_takes_parts, blocked_host_is_asked, window_closes_and_opens,
-	   segment_across_the_edge, fin_at_a_closed_window, fin_with_data, fin_behind_a_hole,
+	   segment_across_the_edge, fin_across_the_edge, promise_ends_with_the_connection,
+	   fin_at_a_closed_window, fin_with_data, fin_behind_a_hole,
 	   fin_waits_for_a_slow_host, data_behind_the_fin, two_fins, host_breaks_while_sending,
 	   reset_behind_an_end, memory_runs_out)
