@@ -278,8 +278,11 @@ static void take_ack(struct model_guest *m, const struct pkt *p)
 		if (++m->dupacks == 3 && !m->recovering)
 			recover(m);
 	}
-	if (m->wnd && !before)
+	if (m->wnd && !before) {
 		m->backoff = 0;
+		if (!in_flight(m)) /* the time of a probe is not that of what leaves now */
+			m->rtx_due_ns = 0;
+	}
 }
 
 /* The relay's payload must be the stream. */
