@@ -47,7 +47,7 @@ static void to_guest_holds(const struct tcp_conn *c, const struct fake_host *h)
 		must(h->n_written == sent || c->snd_wnd < in_flight + c->mss);
 		return;
 	}
-	must(!c->snd_wnd && c->rtx_deadline_ns != TIMERQ_NEVER);
+	must((!c->snd_wnd || c->held_back) && c->rtx_deadline_ns != TIMERQ_NEVER);
 }
 
 static void to_host_holds(const struct tcp_conn *c, const struct fake_host *h)

@@ -110,6 +110,34 @@ START_TEST(small_window)
 }
 END_TEST
 
+/* A guest that tells of little room with nothing in flight gets that little after a while. */
+START_TEST(silly_window)
+{
+	begin();
+	host_writes(MSS);
+	advance(1);
+	ack(MSS, 0, 0, 0);
+	host_writes(10 * MSS);
+	hand_forget();
+	ack(MSS, 128, 0, 0);
+	advance(199);
+	hand_expect_nothing();
+	advance(1);
+	expect_data(MSS, 128, true);
+	ack(MSS + 128, 128, 0, 0);
+	hand_expect_nothing();
+	ack(MSS + 128, HAND_WINDOW, 0, 0); /* at once */
+	expect_segments(MSS + 128, 11 * MSS);
+	advance(199);
+	hand_expect_nothing();
+	ack(11 * MSS, 128, 0, 0);
+	host_writes(128); /* all there is */
+	expect_data(11 * MSS, 128, true);
+	ck_assert_uint_eq(hand.g.env.stats.tcp_timeouts, 0);
+	hand_end();
+}
+END_TEST
+
 START_TEST(window_of_older_segments)
 {
 	begin();
@@ -588,7 +616,7 @@ START_TEST(host_breaks_for_sending_behind_a_full_window)
 }
 END_TEST
 
-SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window,
+SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window, silly_window,
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
 	   selective_with_progress, timeout, timeout_after_selective, round_trips_are_timed, guest_delays_its_acks,
 	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,

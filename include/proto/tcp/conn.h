@@ -68,6 +68,8 @@ struct tcp_conn {
 	bool go_back : 1;	/* recovery from a timeout: everything in flight counts as lost */
 	bool recovering : 1;	/* until `recover` is acknowledged */
 	bool rtt_timed : 1;	/* rtt_seq is being timed */
+	bool held_back : 1;	/* the guest's window is silly, more waits than it takes */
+	bool override : 1;	/* ... and has been for long enough */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t dupacks;
 	uint8_t turns_owed;  /* exchanges of one small segment each way before an ACK may wait */
@@ -252,7 +254,7 @@ bool tcp_rtx_continue(struct env *env, struct tcp_conn *c);
 /* The retransmission timer ran out with data, FIN or a closed window outstanding; false when the
  * connection is gone. */
 bool tcp_rtx_timeout(struct env *env, struct tcp_conn *c);
-/* Arms retransmission, window probe or nothing, from the state of the send side. */
+/* Arms retransmission, window probe, override of a silly window or nothing, from the state of the send side. */
 void tcp_rtx_arm(struct env *env, struct tcp_conn *c);
 
 /* timer.c */

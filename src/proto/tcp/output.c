@@ -196,6 +196,11 @@ static void send_fin(struct env *env, struct tcp_conn *c)
 	tcp_set_state(env, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
 }
 
+static bool silly(const struct tcp_conn *c, uint32_t len)
+{
+	return len < c->mss && len < c->snd_wnd_max / 2;
+}
+
 /* How much of the guest's window may be filled now.  RFC 9293 3.8.6.2.1: no silly segments
  * while an ACK is to come that will open the window further. */
 static uint32_t usable_window(const struct tcp_conn *c)
@@ -205,9 +210,23 @@ static uint32_t usable_window(const struct tcp_conn *c)
 	if (seq_le(right, c->snd_nxt))
 		return 0;
 	usable = right - c->snd_nxt;
-	if (usable < c->mss && usable < c->snd_wnd_max / 2 && c->snd_una != c->snd_nxt)
-		return 0;
-	return usable;
+	return silly(c, usable) && c->snd_una != c->snd_nxt ? 0 : usable;
+}
+
+/* With nothing in flight, a silly segment that would be one of many waits for a larger window,
+ * but not for ever (the override timeout of RFC 9293 3.8.6.2.1); one that is all there is leaves. */
+static bool hold_back(struct tcp_conn *c, uint32_t usable)
+{
+	static uint8_t unused[UINT16_MAX];
+	struct iovec iov = { unused, usable + 1 };
+
+	bool before = c->held_back;
+
+	c->held_back = silly(c, usable) && !c->override &&
+		       c->host_ops->peek(c->host, &iov, 1, c->n_acked) > (ssize_t)usable;
+	if (before && !c->held_back)
+		c->rtx_deadline_ns = TIMERQ_NEVER; /* which was that of the override */
+	return c->held_back;
 }
 
 /* False when the connection is gone. */
@@ -218,6 +237,9 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 	while (c->host_readable && (window = usable_window(c))) {
 		bool drained;
 		ssize_t n;
+
+		if (c->snd_una == c->snd_nxt && hold_back(c, window))
+			break;
 
 		if (!budget) {
 			if (!list_linked(&c->turn))
@@ -236,6 +258,7 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 		if (!n)
 			c->host_eof = true;
 		if (n > 0) {
+			c->override = false;
 			if (!c->rtt_timed) {
 				c->rtt_timed = true;
 				c->rtt_seq = c->snd_nxt;

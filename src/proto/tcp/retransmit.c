@@ -65,6 +65,10 @@ void tcp_rtx_reopened(struct env *env, struct tcp_conn *c)
 
 bool tcp_rtx_timeout(struct env *env, struct tcp_conn *c)
 {
+	if (c->snd_una == c->snd_nxt && c->held_back) {
+		c->override = true;
+		return tcp_output(env, c);
+	}
 	if (c->snd_una == c->snd_nxt) { /* the guest's window is closed */
 		if (tcp_send_control(env, c, c->snd_una - 1, TCP_ACK))
 			env->stats.tcp_zero_window_probes++;
@@ -149,7 +153,7 @@ bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
 /* Data waits, nothing is in flight whose ACK could open the guest's window. */
 static bool probing(const struct tcp_conn *c)
 {
-	return tcp_sends(c) && c->host_readable && !c->snd_wnd;
+	return tcp_sends(c) && c->host_readable && (!c->snd_wnd || c->held_back);
 }
 
 void tcp_rtx_arm(struct env *env, struct tcp_conn *c)
