@@ -281,6 +281,24 @@ START_TEST(time_wait_undelivered)
 }
 END_TEST
 
+/* TIME-WAIT is as short where the host side was slow, once that has all. */
+START_TEST(time_wait_delivered_late)
+{
+	begin(TCP_FIN_WAIT_2);
+	hand.h.room = 0;
+	hand_send(A | F, hand.seq, hand.ack, 10);
+	hand_batch();
+	hand_forget();
+	advance_ms(10000);
+	fake_host_read(&hand.g.env, &hand.h, 10);
+	advance_ms(999);
+	ck_assert_ptr_nonnull(hand_conn());
+	advance_ms(1);
+	ck_assert_ptr_null(hand_conn());
+	hand_end();
+}
+END_TEST
+
 START_TEST(syn_again)
 {
 	static const unsigned at[] = { 1, 3, 7, 15, 31 };
@@ -443,6 +461,6 @@ SUITE_MAIN("tcp_timers", each_state_ends, connect_ends_whatever_the_guest_sends,
 	   timers_fire_seldom, traffic_keeps_alive,
 	   silent_guest_is_asked, answer_to_a_keepalive, keepalive_without_room,
 	   no_keepalive_while_data_is_in_flight, slow_host_keeps_alive, time_wait_begins_again,
-	   time_wait_undelivered, syn_again, ack_rides_on_the_answer, ack_rides_on_the_fin,
+	   time_wait_undelivered, time_wait_delivered_late, syn_again, ack_rides_on_the_answer, ack_rides_on_the_fin,
 	   ack_does_not_wait,
 	   end_with_an_ack_that_waits)

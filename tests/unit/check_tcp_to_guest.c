@@ -483,6 +483,30 @@ START_TEST(window_taken_back)
 }
 END_TEST
 
+START_TEST(window_taken_back_and_given_at_once)
+{
+	begin();
+	host_writes(5 * MSS);
+	hand_forget();
+	ack(MSS, 0, 0, 0);
+	ack(MSS, HAND_WINDOW, 0, 0);
+	expect_data(MSS, MSS, true);
+	expect_data(2 * MSS, MSS, true);
+	hand_expect_nothing();
+	hand_end();
+}
+END_TEST
+
+START_TEST(closed_window_with_nothing_to_send)
+{
+	begin();
+	ack(0, 0, 0, 0);
+	advance(600000);
+	hand_expect_nothing();
+	hand_end();
+}
+END_TEST
+
 /* A window that came back smaller than what was dropped: no more than it takes is sent again.
  */
 START_TEST(window_taken_back_in_part)
@@ -620,6 +644,7 @@ SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window, silly_wi
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
 	   selective_with_progress, timeout, timeout_after_selective, round_trips_are_timed, guest_delays_its_acks,
 	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,
-	   window_taken_back, window_taken_back_in_part, fin_waits_for_the_window,
+	   window_taken_back, window_taken_back_and_given_at_once,
+	   closed_window_with_nothing_to_send, window_taken_back_in_part, fin_waits_for_the_window,
 	   ends_are_noticed, host_loses_what_it_had, host_breaks_behind_a_full_window,
 	   host_breaks_for_sending_behind_a_full_window)

@@ -55,6 +55,33 @@ START_TEST(one_ack_a_batch)
 }
 END_TEST
 
+/* A batch that fills what is kept for one is cut in two. */
+START_TEST(batches_have_an_end)
+{
+	struct tcp *t;
+
+	begin();
+	t = hand.g.env.tcp;
+	t->n_pieces = TCP_PIECES_MAX - 1;
+	data(0, 10);
+	ck_assert_uint_eq(hand.h.n_taken, 0);
+	data(10, 10);
+	ck_assert_uint_eq(hand.h.n_taken, 10);
+	hand_batch();
+	ck_assert_uint_eq(hand.h.n_taken, 20);
+	t->n_touched = TCP_TOUCHED_MAX - 1;
+	data(20, 10);
+	ck_assert_uint_eq(hand.h.n_taken, 20);
+	data(30, 10);
+	ck_assert_uint_eq(hand.h.n_taken, 30);
+	t->n_touched -= TCP_TOUCHED_MAX - 1;
+	hand_batch();
+	ck_assert_uint_eq(hand.h.n_taken, 40);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
 START_TEST(out_of_order)
 {
 	struct pkt p;
@@ -505,7 +532,7 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
-SUITE_MAIN("tcp_to_host", one_ack_a_batch, out_of_order, no_sack_unless_permitted, overlaps,
+SUITE_MAIN("tcp_to_host", one_ack_a_batch, batches_have_an_end, out_of_order, no_sack_unless_permitted, overlaps,
 	   order_of_pieces_and_queue, host_takes_parts, blocked_host_is_asked, window_closes_and_opens,
 	   segment_across_the_edge, fin_across_the_edge, promise_ends_with_the_connection,
 	   fin_at_a_closed_window, fin_with_data, fin_behind_a_hole,
