@@ -41,6 +41,10 @@ struct conf_timeouts {
 	unsigned tcp_idle;   /* an established connection whose guest is silent; 7200 */
 	unsigned tcp_closing; /* half-closed connections likewise; 7200 */
 	unsigned tcp_last_ack; /* our FIN unacknowledged after the guest's came; 60 */
+	/* TIME-WAIT: long enough to answer a guest that did not see our last ACK; its link is a memory
+	 * copy away, so no older segment is on the way, while RFC 9293 3.4.2 counts on two minutes
+	 * of those; 1 */
+	unsigned tcp_time_wait;
 	unsigned dhcp_lease; /* 86400 */
 };
 

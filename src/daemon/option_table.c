@@ -516,6 +516,8 @@ const struct option_row option_rows[] = {
 	  .help = "end of a half-closed connection when the guest is silent" },
 	{ "tcp-last-ack-timeout", SECONDS(tcp_last_ack, "60"),
 	  .help = "end of a connection that waits for its last ACK" },
+	{ "tcp-time-wait-timeout", SECONDS(tcp_time_wait, "1"),
+	  .help = "how long the end of a connection is remembered" },
 	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols" },
 	{ "max-fragments", LIMIT(fragments, "64", 4096),
 	  .help = "datagrams of the guest under reassembly" },

@@ -80,7 +80,7 @@ void fake_guest_init(struct fake_guest *g)
 		.mtu = 1500,
 		.tell_mtu = true,
 	};
-	g->conf.timeouts = (struct conf_timeouts){ 30, 120, 60, 30, 2, 0, 60, 7200, 7200, 60, 86400 };
+	g->conf.timeouts = (struct conf_timeouts){ 30, 120, 60, 30, 2, 0, 60, 7200, 7200, 60, 1, 86400 };
 	g->conf.limits = (struct conf_limits){ 65536, 4096, 1024, 64, 64 };
 	g->env = (struct env){ .now_ns = 1000 * NS_PER_SEC,
 			       .conf = &g->conf,

@@ -119,6 +119,7 @@ START_TEST(timeouts_and_limits)
 						.tcp_idle = 7200,
 						.tcp_closing = 7200,
 						.tcp_last_ack = 60,
+						.tcp_time_wait = 1,
 						.dhcp_lease = 86400 };
 	const struct conf_limits limits = { .flows = 65536,
 					    .dns_cache = 4096,

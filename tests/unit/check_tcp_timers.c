@@ -258,6 +258,21 @@ START_TEST(time_wait_begins_again)
 }
 END_TEST
 
+START_TEST(time_wait_as_configured)
+{
+	begin(TCP_FIN_WAIT_2);
+	hand.g.conf.timeouts.tcp_time_wait = 5;
+	hand_send(A | F, hand.seq, hand.ack, 0);
+	hand_batch();
+	hand_expect(A, hand.ack, hand.seq + 1, 0);
+	advance_ms(4999);
+	ck_assert_ptr_nonnull(hand_conn());
+	advance_ms(1);
+	ck_assert_ptr_null(hand_conn());
+	hand_end();
+}
+END_TEST
+
 /* Both sides have ended, the host side takes nothing: its peer must not believe that it has
  * all. */
 START_TEST(time_wait_undelivered)
@@ -461,6 +476,7 @@ SUITE_MAIN("tcp_timers", each_state_ends, connect_ends_whatever_the_guest_sends,
 	   timers_fire_seldom, traffic_keeps_alive,
 	   silent_guest_is_asked, answer_to_a_keepalive, keepalive_without_room,
 	   no_keepalive_while_data_is_in_flight, slow_host_keeps_alive, time_wait_begins_again,
+	   time_wait_as_configured,
 	   time_wait_undelivered, time_wait_delivered_late, syn_again, ack_rides_on_the_answer, ack_rides_on_the_fin,
 	   ack_does_not_wait,
 	   end_with_an_ack_that_waits)

@@ -4,10 +4,6 @@
 #include "base/log.h"
 #include "proto/tcp/conn.h"
 
-/* Long enough to answer a guest that did not see our last ACK; its link is a memory copy away,
- * so no older segment is on the way (RFC 9293 3.4.2 counts on two minutes of those). */
-#define TIME_WAIT_NS NS_PER_SEC
-
 static const char *const names[] = { "CONNECTING", "SYN-SENT",	 "SYN-RECEIVED", "ESTABLISHED",
 				     "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",	 "CLOSING",
 				     "LAST-ACK",   "TIME-WAIT" };
@@ -56,7 +52,7 @@ static uint64_t state_timeout_ns(const struct conf_timeouts *t, const struct tcp
 	case TCP_LAST_ACK:
 		return t->tcp_last_ack * NS_PER_SEC;
 	case TCP_TIME_WAIT:
-		return TIME_WAIT_NS;
+		return t->tcp_time_wait * NS_PER_SEC;
 	case N_TCP_STATES:
 		break;
 	}
