@@ -31,6 +31,17 @@ int sock_set(int fd, int level, int option, int value);
 /* Makes room for bursts of datagrams, as far as the host allows. */
 void sock_set_udp_buffer(int fd);
 
+/* The interface that what the guest sends to several leaves through, of one family; 0: which
+ * one the host's routes say. */
+unsigned sock_interface(const struct net_ip *ip);
+
+/* Has the socket send to groups and broadcast addresses through that interface, and get none of
+ * the groups that others of this host have joined. */
+void sock_set_group(int fd, bool ip6, unsigned interface);
+
+/* Has outbound traffic leave through the interface that it is to; 0 or -errno. */
+int sock_bind_device(int fd, const struct net_ip *ip);
+
 /* Binds to `port` (0: any) at the address and the interface that outbound traffic is to leave
  * from. These do not concern peers on the loopback interface.  0 or -errno. */
 int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port);
@@ -39,8 +50,8 @@ int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t p
  * host's default), and is brought up to date. */
 void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip);
 
-/* Writes `e` as a socket address, as endpoint_to_sockaddr(); a link-local one is of the link that traffic
- * of the guest leaves through. */
+/* Writes `e` as a socket address, as endpoint_to_sockaddr(); a link-local one, host or group, is of the
+ * link that traffic of the guest leaves through. */
 unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa);
 
 /* The same where a link-local address is of the link of `interface`, if that is not "". */

@@ -90,4 +90,12 @@ struct addr net_to_guest(const struct net *net, const struct addr *src);
 /* Whether `a` is the limited broadcast address or the subnet's; IPv6 has none. */
 bool net_is_broadcast(const struct net *net, const struct addr *a);
 
+/* Whether datagrams to `a` are for several: a multicast group or a broadcast address. */
+bool net_is_group(const struct net *net, const struct addr *a);
+
+/* Whether a group is the business of the guest's own link: those by which hosts and routers know
+ * each other (IANA's 224.0.0.1, .2 and .22, RFC 4291 2.7.1, RFC 3810, RFC 9915), the scopes below
+ * a link's, and the broadcast address of a network that nobody else is in. */
+bool net_stays_on_link(const struct net *net, const struct addr *group);
+
 #endif

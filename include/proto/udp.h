@@ -3,7 +3,9 @@
  * UDP has no connections; a flow is what a NAT makes of it (RFC 4787): the datagrams between
  * one port of the guest and one of a peer, until there are none for a while.  Each flow that
  * the guest opens has a host socket of its own, connected, so that only its peer can answer.
- * Flows of a forward's clients share the socket of the forward.
+ * Flows of a forward's clients share the socket of the forward.  What the guest sends to a
+ * multicast or broadcast address leaves through a socket that anybody can answer to; the guest
+ * gets the answers with the address of who sent them.
  *
  * The guest's source port is kept where the host allows it.  TTL, TOS and DF of its packets
  * reach the network; ICMP errors that come back reach the guest.
@@ -22,8 +24,7 @@ struct udp *udp_new(struct env *env, const struct udp_host_ops *ops, void *host)
 /* All flows must have been closed. */
 void udp_free(struct udp *u);
 
-/* The payload stays in the frame until udp_batch_end().  Broadcasts and multicasts are dropped.
- */
+/* The payload stays in the frame until udp_batch_end(). */
 enum drop udp_from_guest(struct env *env, const struct pkt *p);
 
 /* Sends what the batch brought. */

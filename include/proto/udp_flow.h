@@ -3,11 +3,13 @@
  *	proto/udp.c          flows' life, the host's datagrams to the guest
  *	proto/udp_send.c     the guest's datagrams to the host
  *	proto/udp_client.c   clients of forwards
+ *	proto/udp_echo.c     knows our own datagrams to groups again
  */
 #ifndef PROTO_UDP_FLOW_H
 #define PROTO_UDP_FLOW_H
 
 #include "proto/udp.h"
+#include "proto/udp_echo.h"
 
 #define UDP_BATCH 256 /* datagrams of the guest that go out together */
 #define UDP_RX	  64  /* datagrams read together */
@@ -23,6 +25,7 @@ struct udp_flow {
 	struct list paused;    /* not read until the link has room */
 	bool keeps_port;
 	uint32_t label; /* IPv6 flow label of what goes to the guest */
+	bool group; /* the peer is a group or a broadcast address: anybody may answer */
 	const struct conf_timeouts *timeouts;
 
 	/* the guest's datagrams */
@@ -57,6 +60,8 @@ struct udp {
 		struct addr guest;
 		size_t n; /* flows that keep their port */
 	} keepers[2];	  /* of IPv6, of IPv4 */
+
+	struct udp_echoes echoes; /* of what went to groups */
 
 	bool full; /* the link has no room; sockets that turn readable are paused */
 	struct list paused, waiting;

@@ -31,6 +31,9 @@ struct udp_datagram {
 	struct iovec payload; /* before recv(): where it may go */
 	size_t segment;	      /* of each datagram but the last, which may be shorter */
 	uint8_t ttl, tos;     /* 0: not known */
+	/* of sockets for groups alone */
+	struct endpoint from;
+	bool to_all; /* sent to a broadcast address */
 };
 
 struct udp_host_ops {
@@ -38,6 +41,11 @@ struct udp_host_ops {
 	 * 0) from one that the host picks.  NULL and *err (an errno) on failure. */
 	void *(*open)(void *host, struct udp_flow *f, const struct endpoint *peer,
 		      uint16_t port, int *err);
+	/* A socket that sends to `group`, a multicast or broadcast address, and gets what anybody
+	 * sends to its port; else as open().  Where a service of the host has the port, that
+	 * keeps what is sent to it, and our socket only sends. */
+	void *(*open_group)(void *host, struct udp_flow *f, const struct endpoint *group,
+			    uint16_t port, int *err);
 	void (*close)(void *sock);
 	/* Our end. */
 	void (*local)(void *sock, struct endpoint *e);

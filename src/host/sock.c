@@ -79,6 +79,38 @@ void sock_set_udp_buffer(int fd)
 		sock_set(fd, SOL_SOCKET, SO_RCVBUF, UDP_RECEIVE_BUFFER);
 }
 
+unsigned sock_interface(const struct net_ip *ip)
+{
+	return if_nametoindex(ip->outbound_interface[0] ? ip->outbound_interface : ip->interface);
+}
+
+void sock_set_group(int fd, bool ip6, unsigned interface)
+{
+	struct ip_mreqn group = { .imr_ifindex = (int)interface };
+
+	sock_set(fd, SOL_SOCKET, SO_BROADCAST, 1);
+	if (ip6) {
+		sock_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		sock_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+		sock_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)interface);
+		return;
+	}
+	sock_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+	sock_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	if (!interface)
+		return;
+	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof(group));
+	sock_set(fd, IPPROTO_IP, IP_UNICAST_IF, (int)htonl(interface)); /* of broadcasts */
+}
+
+/* Whether an address means something else on each link (RFC 4007 6). */
+static bool needs_scope(const struct addr *a)
+{
+	if (addr_is_ip4(a))
+		return false;
+	return addr_is_link_local(a) || (addr_is_multicast(a) && (a->b[1] & 0xf) <= 2);
+}
+
 unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa)
 {
 	return sock_peer_on(net, e, "", sa);
@@ -94,12 +126,21 @@ unsigned sock_peer_on(const struct net *net, const struct endpoint *e, const cha
 		interface = net->ip6.outbound_interface;
 	if (!interface[0])
 		interface = net->ip6.interface;
-	if (addr_is_ip4(&e->addr) || !addr_is_link_local(&e->addr) || !interface[0])
+	if (!needs_scope(&e->addr) || !interface[0])
 		return len;
 	memcpy(&in6, sa, sizeof(in6));
 	in6.sin6_scope_id = if_nametoindex(interface);
 	memcpy(sa, &in6, sizeof(in6));
 	return len;
+}
+
+int sock_bind_device(int fd, const struct net_ip *ip)
+{
+	if (ip->outbound_interface[0] &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ip->outbound_interface,
+		       (socklen_t)strlen(ip->outbound_interface)))
+		return -errno;
+	return 0;
 }
 
 int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port)
@@ -109,11 +150,10 @@ int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t p
 	struct endpoint own = { ip4 ? addr_ip4(0) : ADDR_ANY6, port };
 	struct sockaddr_storage sa;
 	unsigned len;
+	int rc = loopback ? 0 : sock_bind_device(fd, ip);
 
-	if (!loopback && ip->outbound_interface[0] &&
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ip->outbound_interface,
-		       (socklen_t)strlen(ip->outbound_interface)))
-		return -errno;
+	if (rc)
+		return rc;
 	if (!loopback && ip->outbound_set)
 		own.addr = ip->outbound;
 	if (!port && addr_is_unspecified(&own.addr))

@@ -1,4 +1,4 @@
-/* host/udp_sock.c: one connected socket a UDP flow.
+/* host/udp_sock.c: one socket a UDP flow, connected unless its peer is a group.
  *
  * Watched level-triggered: with edges, every datagram that leaves would wake us up to say that
  * the socket is writable.
@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "host/sock.h"
+#include "host/udp_group.h"
 
 #define BATCH 64
 /* Datagrams that leave as one, for the kernel or the device to cut apart (UDP_SEGMENT). */
@@ -28,12 +29,12 @@ struct udp_sock {
 	struct host_ip ip; /* as set; ttl 0: the host's default */
 	size_t segment_max; /* longer datagrams leave one by one */
 	int fd;
+	bool group; /* the peer is one: not connected */
 };
 
-/* Room for TTL, TOS and the length of segments. */
 union control {
 	struct cmsghdr align;
-	char bytes[3 * CMSG_SPACE(sizeof(int))];
+	char bytes[UDP_CONTROL_MAX];
 };
 
 static void ready(struct watch *w, unsigned events)
@@ -55,13 +56,7 @@ static void set_options(const struct udp_sock *s)
 	int fd = s->fd;
 
 	sock_set_errors(fd, is_ip6(s));
-	if (is_ip6(s)) {
-		sock_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
-		sock_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	} else {
-		sock_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
-		sock_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-	}
+	udp_group_want_ip(fd, is_ip6(s));
 	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* SO_SNDBUF stays as it is: a larger one would only overflow the device's queue, while
@@ -103,21 +98,27 @@ static int try_open(struct udp_sock *s, const struct net *net, uint16_t port)
 	return rc;
 }
 
-static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *peer,
-		      uint16_t port, int *err)
+static int try_open_group(struct udp_sock *s, const struct net *net, uint16_t port)
 {
-	struct udp_socks *socks = host;
+	s->fd = udp_group_open(s->env, &s->peer, port, &s->local);
+	return s->fd < 0 ? s->fd : 0;
+}
+
+static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint16_t port, int *err)
+{
+	int (*try)(struct udp_sock *s, const struct net *net, uint16_t port) =
+		new->group ? try_open_group : try_open;
 	struct udp_sock *s = calloc(1, sizeof(*s));
 	int rc = -ENOMEM;
 
 	if (s) {
-		*s = (struct udp_sock){ .env = socks->env, .flow = f, .peer = *peer };
+		*s = *new;
+		s->env = socks->env;
 		s->ip.dont_fragment = true; /* the kernel's default */
-		s->segment_max = SIZE_MAX;
-		rc = try_open(s, socks->env->net, port);
+		rc = try(s, socks->env->net, port);
 		/* taken, or below 1024: better from another port than not at all */
 		if (port && (rc == -EADDRINUSE || rc == -EACCES))
-			rc = try_open(s, socks->env->net, 0);
+			rc = try(s, socks->env->net, 0);
 	}
 	if (rc) {
 		free(s);
@@ -126,6 +127,22 @@ static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *pee
 	}
 	watch_init(&s->watch, socks->loop, s->fd, ready);
 	return s;
+}
+
+static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *peer,
+		      uint16_t port, int *err)
+{
+	struct udp_sock s = { .flow = f, .peer = *peer, .segment_max = SIZE_MAX };
+
+	return open_sock(host, &s, port, err);
+}
+
+static void *udp_open_group(void *host, struct udp_flow *f, const struct endpoint *group,
+			    uint16_t port, int *err)
+{
+	struct udp_sock s = { .flow = f, .peer = *group, .group = true };
+
+	return open_sock(host, &s, port, err);
 }
 
 static void udp_close(void *sock)
@@ -146,6 +163,9 @@ static void udp_set_ip(void *sock, const struct host_ip *ip)
 {
 	struct udp_sock *s = sock;
 
+	if (s->group && ip->ttl != s->ip.ttl)
+		sock_set(s->fd, is_ip6(s) ? IPPROTO_IPV6 : IPPROTO_IP,
+			 is_ip6(s) ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ip->ttl);
 	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
 }
 
@@ -184,13 +204,18 @@ static int send_trains(struct udp_sock *s, const struct iovec *d, int n)
 {
 	union control control[BATCH];
 	struct mmsghdr m[BATCH];
+	struct sockaddr_storage to;
+	unsigned to_len = s->group ? sock_peer(s->env->net, &s->peer, (struct sockaddr *)&to) : 0;
 	int n_messages = 0, sent;
 
 	for (int i = 0; i < n && n_messages < BATCH; n_messages++) {
 		struct msghdr *h = &m[n_messages].msg_hdr;
 		int len = train_len(s, d + i, n - i);
 
-		*h = (struct msghdr){ .msg_iov = (struct iovec *)&d[i], .msg_iovlen = (size_t)len };
+		*h = (struct msghdr){ .msg_name = s->group ? &to : NULL,
+				      .msg_namelen = to_len,
+				      .msg_iov = (struct iovec *)&d[i],
+				      .msg_iovlen = (size_t)len };
 		if (len > 1)
 			set_segment(h, &control[n_messages], d[i].iov_len);
 		i += len;
@@ -218,36 +243,13 @@ static int udp_send(void *sock, const struct iovec *datagrams, int n)
 	return rc;
 }
 
-/* Whether the datagram came from the peer: before the socket was connected it could get others.
- */
-static bool from_peer(const struct udp_sock *s, const struct sockaddr_storage *sa)
+/* Whether the datagram came from one who may answer: before the socket was connected it could get
+ * others. */
+static bool take_sender(const struct udp_sock *s, const struct sockaddr_storage *sa,
+			struct endpoint *from)
 {
-	struct endpoint e;
-
-	return !endpoint_from_sockaddr(&e, (const struct sockaddr *)sa) &&
-	       endpoint_eq(&e, &s->peer);
-}
-
-static void take_control(struct msghdr *m, struct udp_datagram *d)
-{
-	d->ttl = d->tos = 0;
-	d->segment = d->payload.iov_len;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		bool ip4 = c->cmsg_level == IPPROTO_IP, ip6 = c->cmsg_level == IPPROTO_IPV6;
-		int value;
-
-		if (ip4 && c->cmsg_type == IP_TOS)
-			d->tos = *CMSG_DATA(c); /* the only one of one byte */
-		if (c->cmsg_len < CMSG_LEN(sizeof(value)))
-			continue;
-		memcpy(&value, CMSG_DATA(c), sizeof(value));
-		if ((ip4 && c->cmsg_type == IP_TTL) || (ip6 && c->cmsg_type == IPV6_HOPLIMIT))
-			d->ttl = (uint8_t)value;
-		else if (ip6 && c->cmsg_type == IPV6_TCLASS)
-			d->tos = (uint8_t)value;
-		else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO && value > 0)
-			d->segment = (size_t)value;
-	}
+	return !endpoint_from_sockaddr(from, (const struct sockaddr *)sa) &&
+	       (s->group || endpoint_eq(from, &s->peer));
 }
 
 static int udp_recv(void *sock, struct udp_datagram *datagrams, int n)
@@ -273,10 +275,10 @@ static int udp_recv(void *sock, struct udp_datagram *datagrams, int n)
 	for (int i = 0; i < got; i++) {
 		struct udp_datagram *d = &datagrams[kept];
 
-		if (!from_peer(s, &from[i]))
+		if (!take_sender(s, &from[i], &d->from))
 			continue;
 		d->payload = (struct iovec){ datagrams[i].payload.iov_base, m[i].msg_len };
-		take_control(&m[i].msg_hdr, d);
+		udp_group_take(&m[i].msg_hdr, d);
 		kept++;
 	}
 	return kept;
@@ -294,5 +296,5 @@ static void udp_watch(void *sock, unsigned events)
 			  (events & UDP_HOST_WRITE ? LOOP_WRITE : 0u));
 }
 
-const struct udp_host_ops udp_sock_ops = { udp_open, udp_close, udp_local, udp_set_ip,
-					   udp_send, udp_recv,	udp_error, udp_watch };
+const struct udp_host_ops udp_sock_ops = { udp_open,   udp_open_group, udp_close, udp_local, udp_set_ip,
+					   udp_send,   udp_recv,	udp_error, udp_watch };

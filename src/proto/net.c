@@ -3,6 +3,10 @@
 
 #define IP4_BROADCAST 0xffffffffu
 #define IP4_LOOPBACK  0x7f000001u
+#define IP4_ALL_HOSTS	0xe0000001u
+#define IP4_ALL_ROUTERS 0xe0000002u
+#define IP4_IGMP	0xe0000016u
+#define SCOPE_LINK	2 /* of an IPv6 group, in the lower half of its second byte (RFC 4291 2.7) */
 
 bool net_is_dns(const struct net *net, const struct addr *a)
 {
@@ -51,4 +55,36 @@ bool net_is_broadcast(const struct net *net, const struct addr *a)
 	if (ip == IP4_BROADCAST)
 		return true;
 	return net->ip4.prefix_len < 31 && ip == (addr_get_ip4(&net->ip4.guest) | ~mask);
+}
+
+bool net_is_group(const struct net *net, const struct addr *a)
+{
+	return addr_is_multicast(a) || net_is_broadcast(net, a);
+}
+
+static bool is_link_group6(const struct addr *group)
+{
+	/* all nodes, all routers, MLDv2 routers, DHCPv6 servers, and a node's neighbors */
+	static const uint32_t ids[] = { 0x1, 0x2, 0x16, 0x10002 };
+	static const uint8_t solicited[13] = { 0xff, 2, [11] = 1, 0xff };
+	static const uint8_t well_known[12] = { 0xff, 2 };
+	uint32_t id = addr_get_ip4(group); /* the last four bytes */
+
+	if ((group->b[1] & 0xf) < SCOPE_LINK || !memcmp(group->b, solicited, sizeof(solicited)))
+		return true;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (id == ids[i] && !memcmp(group->b, well_known, sizeof(well_known)))
+			return true;
+	return false;
+}
+
+bool net_stays_on_link(const struct net *net, const struct addr *group)
+{
+	uint32_t ip = addr_get_ip4(group);
+
+	if (!addr_is_ip4(group))
+		return is_link_group6(group);
+	if (addr_is_multicast(group))
+		return ip == IP4_ALL_HOSTS || ip == IP4_ALL_ROUTERS || ip == IP4_IGMP;
+	return ip != IP4_BROADCAST && net->ip4.address_source != NET_FROM_HOST;
 }

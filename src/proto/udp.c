@@ -10,12 +10,14 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proto/dhcp4.h"
 #include "proto/guest.h"
 #include "proto/host_error.h"
 #include "proto/icmp.h"
 #include "proto/preempt.h"
 #include "proto/udp_flow.h"
 
+#define IP4_BROADCAST 0xffffffffu
 #define RX_ROUNDS 4 /* reads of a socket in a wake-up, so that others get their turn */
 /* not a multiple of the page size: the starts of the buffers spread over the cache */
 #define RX_STRIDE (65536 + 64)
@@ -37,6 +39,7 @@ struct udp *udp_new(struct env *env, const struct udp_host_ops *ops, void *host)
 	list_init(&u->dirty);
 	list_init(&u->paused);
 	list_init(&u->waiting);
+	udp_echo_init(&u->echoes);
 	return u;
 }
 
@@ -230,6 +233,11 @@ static bool make_room(struct env *env, const struct udp_flow *self)
 	       icmp_preempt(env);
 }
 
+static void *try_socket(struct udp *u, struct udp_flow *f, uint16_t port, int *err)
+{
+	return (f->group ? u->ops->open_group : u->ops->open)(u->host, f, &f->flow.peer, port, err);
+}
+
 static int open_socket(struct env *env, struct udp_flow *f)
 {
 	struct udp *u = env->udp;
@@ -237,10 +245,10 @@ static int open_socket(struct env *env, struct udp_flow *f)
 	uint16_t port = keep ? f->flow.key.guest_port : 0;
 	int err = 0;
 
-	f->sock = u->ops->open(u->host, f, &f->flow.peer, port, &err);
+	f->sock = try_socket(u, f, port, &err);
 	/* other flows hold descriptors that this one needs more */
 	if (!f->sock && (err == EMFILE || err == ENFILE) && make_room(env, f))
-		f->sock = u->ops->open(u->host, f, &f->flow.peer, port, &err);
+		f->sock = try_socket(u, f, port, &err);
 	if (!f->sock)
 		return -err;
 	u->ops->local(f->sock, &f->flow.host);
@@ -252,13 +260,15 @@ static int open_socket(struct env *env, struct udp_flow *f)
 	return 0;
 }
 
-/* Nothing is sent for this packet: the guest shall know why. */
+/* Nothing is sent for this packet: the guest shall know why, unless it was for a group. */
 static enum drop refuse(struct env *env, const struct pkt *p, int error)
 {
 	struct host_error e = host_error_from_errno(env->net, &p->src, error);
 
-	guest_send_icmp_error(env, p, &e.from, &e.icmp);
-	env->stats.udp_errors++;
+	if (!net_is_group(env->net, &p->dst)) {
+		guest_send_icmp_error(env, p, &e.from, &e.icmp);
+		env->stats.udp_errors++;
+	}
 	return error == ENOMEM	 ? DROP_MEMORY
 	       : error == ENOSPC ? DROP_FLOW_LIMIT
 				 : DROP_HOST_SOCKET;
@@ -272,6 +282,7 @@ static struct udp_flow *open_flow(struct env *env, const struct flow_key *key, i
 
 	if (!f)
 		return NULL;
+	f->group = net_is_group(env->net, &key->peer);
 	f->flow.peer = (struct endpoint){ net_to_host(env->net, &key->peer), key->peer_port };
 	*err = -open_socket(env, f);
 	if (!*err)
@@ -280,6 +291,14 @@ static struct udp_flow *open_flow(struct env *env, const struct flow_key *key, i
 		    endpoint_print(&f->flow.peer, text), strerror(*err));
 	udp_flow_close(env, f, FLOW_CLOSED_HOST_ERROR);
 	return NULL;
+}
+
+/* What nobody beyond the guest's link shall hear; a network's DHCP is one of its own. */
+static bool stays_on_link(const struct net *net, const struct pkt *p)
+{
+	return net_is_group(net, &p->dst) &&
+	       (net_stays_on_link(net, &p->dst) ||
+		(p->udp.dport == DHCP4_SERVER_PORT && addr_is_ip4(&p->dst)));
 }
 
 enum drop udp_from_guest(struct env *env, const struct pkt *p)
@@ -297,7 +316,7 @@ enum drop udp_from_guest(struct env *env, const struct pkt *p)
 		return DROP_UDP_PORT;
 	if (addr_is_unspecified(&p->src))
 		return DROP_IP_SOURCE;
-	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
+	if (stays_on_link(env->net, p))
 		return DROP_IP_DESTINATION;
 	flow = flow_table_lookup(&env->flows, &key);
 	f = flow ? udp_flow_of(flow) : open_flow(env, &key, &err);
@@ -336,14 +355,23 @@ int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram 
 		 const void *data, size_t len)
 {
 	const struct flow_key *key = &f->flow.key;
+	uint16_t sport = f->group ? d->from.port : key->peer_port;
 	struct guest_out out = { .src = key->peer,
 				 .dst = key->guest,
 				 .ttl = d->ttl,
 				 .tos = d->tos,
 				 .flow_label = f->label,
 				 .bulk = true };
-	int rc = guest_send_udp(env, &out, key->peer_port, key->guest_port, data, len);
+	int rc;
 
+	if (f->group)
+		out.src = net_to_guest(env->net, &d->from.addr);
+	if (f->group && d->to_all) {
+		out.dst = addr_ip4(IP4_BROADCAST);
+		out.has_mac = true;
+		out.mac = MAC_BROADCAST;
+	}
+	rc = guest_send_udp(env, &out, sport, key->guest_port, data, len);
 	env->udp->full = rc == -ENOBUFS;
 	if (!rc)
 		udp_flow_in(env, f, len);
@@ -385,6 +413,18 @@ static void pause_flow(struct env *env, struct udp_flow *f)
 	udp_flow_watch(env, f);
 }
 
+/* Whether a datagram is for the guest.  What went to all reaches every socket at its port: the
+ * guest gets it as answer to what it asked, and not its own. */
+static bool is_wanted(struct env *env, const struct udp_flow *f, const struct udp_datagram *d,
+		      const void *data, size_t len)
+{
+	if (!f->group || !d->to_all)
+		return true;
+	return d->from.port == f->flow.peer.port &&
+	       !udp_echo_came(&env->udp->echoes, env->now_ns, &d->from, f->flow.host.port, data,
+			      len);
+}
+
 /* Hands on what is in the buffer, as far as the link has room. */
 static void deliver(struct env *env)
 {
@@ -394,9 +434,10 @@ static void deliver(struct env *env)
 		const struct udp_datagram *d = &u->rx_got[u->rx_next];
 		size_t left = d->payload.iov_len - u->rx_offset;
 		size_t len = left < d->segment ? left : d->segment;
+		const uint8_t *data = (uint8_t *)d->payload.iov_base + u->rx_offset;
 
-		if (udp_to_guest(env, u->rx_flow, d, (uint8_t *)d->payload.iov_base + u->rx_offset,
-				 len) == -ENOBUFS)
+		if (is_wanted(env, u->rx_flow, d, data, len) &&
+		    udp_to_guest(env, u->rx_flow, d, data, len) == -ENOBUFS)
 			return;
 		u->rx_offset += len;
 		if (u->rx_offset == d->payload.iov_len) {

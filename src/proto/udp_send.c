@@ -36,7 +36,7 @@ static void set_ip(struct env *env, struct udp_flow *f, const struct host_ip *ip
 }
 
 /* The first of `n` datagrams cannot be sent: the guest shall know, unless it is for lack of
- * room, which passes. */
+ * room, which passes, or was for a group (RFC 1122 3.2.2). */
 static void refuse(struct env *env, struct udp_flow *f, int error, const struct iovec *d)
 {
 	uint8_t l4[UDP_HEADER_LEN + HOST_ERROR_QUOTE_MAX];
@@ -51,7 +51,7 @@ static void refuse(struct env *env, struct udp_flow *f, int error, const struct 
 				       .l4 = l4 };
 
 	env_drop(env, DROP_HOST_SEND);
-	if (error == ENOBUFS || error == ENOMEM || error == EMSGSIZE || f->via)
+	if (error == ENOBUFS || error == ENOMEM || error == EMSGSIZE || f->via || f->group)
 		return;
 	udp_encode(&w, &(struct udp_hdr){ .sport = f->flow.key.guest_port,
 					  .dport = f->flow.key.peer_port,
@@ -66,9 +66,16 @@ static void refuse(struct env *env, struct udp_flow *f, int error, const struct 
 
 static int send_some(struct env *env, struct udp_flow *f, const struct iovec *d, int n)
 {
+	struct udp *u = env->udp;
+	int sent;
+
 	if (f->via)
 		return f->via->ops->send(f->via, &f->client, d, n);
-	return env->udp->ops->send(f->sock, d, n);
+	sent = u->ops->send(f->sock, d, n);
+	for (int i = 0; f->group && i < sent; i++)
+		udp_echo_sent(&u->echoes, env->now_ns, &f->flow.host, f->flow.peer.port,
+			      d[i].iov_base, d[i].iov_len);
+	return sent;
 }
 
 /* How many of the datagrams are done with, sent or refused; the others find no room now. */

@@ -38,8 +38,9 @@ static void guest_sends(struct rd *r, struct packet *p)
 {
 	uint8_t ports = rd_u8(r), ttl = rd_u8(r);
 	size_t len = rd_u8(r) * 5u;
+	uint32_t dst = ttl == 255 ? 0xe00000fb : ttl == 254 ? 0xffffffff : ports & 1 ? 0x0a000202 : 0;
 
-	packet_udp(p, &(struct packet_ip){ .dst = ports & 1 ? 0x0a000202 : 0, .ttl = ttl },
+	packet_udp(p, &(struct packet_ip){ .dst = dst, .ttl = ttl },
 		   ports >> 4, (ports >> 1) & 3, NULL, len);
 	udp_from_guest(&g.env, &p->pkt);
 }
@@ -94,8 +95,11 @@ static void step(struct rd *r, struct packet *p)
 		udp_batch_end(&g.env);
 		break;
 	case 2:
-		if (s)
+		if (s) {
+			s->from = (struct endpoint){ addr_ip4(0xcb007109 + n / 128), n % 4 };
+			s->to_all = n & 1;
 			fake_udp_put(s, reply, n * 10u);
+		}
 		break;
 	case 3:
 		if (s)

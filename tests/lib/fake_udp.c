@@ -27,6 +27,16 @@ static void *sock_open(void *host, struct udp_flow *flow, const struct endpoint 
 	return s;
 }
 
+static void *sock_open_group(void *host, struct udp_flow *flow, const struct endpoint *group,
+			     uint16_t port, int *err)
+{
+	struct fake_udp_sock *s = sock_open(host, flow, group, port, err);
+
+	if (s)
+		s->group = true;
+	return s;
+}
+
 static void sock_close(void *sock)
 {
 	struct fake_udp_sock *s = sock;
@@ -103,6 +113,8 @@ static int sock_recv(void *sock, struct udp_datagram *d, int n)
 		d[got].segment = s->segment ? s->segment : r->len;
 		d[got].ttl = s->reply_ttl;
 		d[got].tos = s->reply_tos;
+		d[got].from = s->from;
+		d[got].to_all = s->to_all;
 	}
 	return got ? got : -EAGAIN;
 }
@@ -126,7 +138,7 @@ static void watch(void *sock, unsigned events)
 	s->watched = events;
 }
 
-const struct udp_host_ops fake_udp_ops = { sock_open, sock_close, local,      set_ip,
+const struct udp_host_ops fake_udp_ops = { sock_open, sock_open_group, sock_close, local, set_ip,
 					   sock_send, sock_recv,  sock_error, watch };
 
 void fake_udp_init(struct fake_udp *f)

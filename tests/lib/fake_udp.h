@@ -16,7 +16,7 @@ struct fake_datagram {
 };
 
 struct fake_udp_sock {
-	bool open;
+	bool open, group;
 	struct fake_udp *of;
 	struct udp_flow *flow;
 	struct endpoint peer;
@@ -33,6 +33,8 @@ struct fake_udp_sock {
 	int recv_error_once;
 	size_t segment; /* of what recv() yields; 0: one datagram each */
 	uint8_t reply_ttl, reply_tos;
+	struct endpoint from; /* of a group's socket: who answers */
+	bool to_all;	      /* ... to a broadcast address */
 	int room; /* datagrams that send() still takes; -1: no limit */
 };
 

@@ -1,0 +1,201 @@
+/* host/udp_group.c: UDP sockets that talk with several.
+ *
+ * Of all sockets of this host that share a port, one gets what is sent to just this host; who
+ * binds last, as it happens.  So a port is first asked for without sharing it.
+ */
+#include "host/udp_group.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/sock.h"
+
+static int bind_at(int fd, const struct net *net, const struct addr *a, uint16_t port)
+{
+	struct sockaddr_storage sa;
+	unsigned len = sock_peer(net, &(struct endpoint){ *a, port }, (struct sockaddr *)&sa);
+
+	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
+}
+
+/* Whether a flow of the guest has the port, which is why somebody has it. */
+static bool is_ours(const struct env *env, uint16_t port)
+{
+	for (const struct list *l = env->flows.all.next; l != &env->flows.all; l = l->next) {
+		const struct flow *f = container_of(l, struct flow, all);
+
+		if (f->key.proto == FLOW_UDP && f->host.port == port)
+			return true;
+	}
+	return false;
+}
+
+static int bind_port(int fd, const struct env *env, const struct endpoint *group, uint16_t port)
+{
+	const struct net_ip *ip = net_ip(env->net, &group->addr);
+	struct addr own = addr_is_ip4(&group->addr) ? addr_ip4(INADDR_ANY) : ADDR_ANY6;
+	int rc = sock_bind_device(fd, ip);
+
+	if (rc)
+		return rc;
+	if (ip->outbound_set)
+		own = ip->outbound;
+	rc = bind_at(fd, env->net, &own, port);
+	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (rc != -EADDRINUSE || !port)
+		return rc;
+	/* bound to the group's own address, it takes nothing from anybody */
+	return bind_at(fd, env->net, is_ours(env, port) ? &own : &group->addr, port);
+}
+
+static int open_socket(const struct net *net, const struct addr *group)
+{
+	bool ip6 = !addr_is_ip4(group);
+	int fd = sock_open(ip6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+
+	if (fd >= 0)
+		sock_set_group(fd, ip6, sock_interface(net_ip(net, group)));
+	return fd;
+}
+
+/* Which address datagrams to the group come from; -errno when none could be sent. */
+static int find_source(const struct net *net, const struct endpoint *group, struct addr *source)
+{
+	struct sockaddr_storage sa;
+	struct endpoint local;
+	int fd = open_socket(net, &group->addr), rc;
+	unsigned len;
+
+	if (fd < 0)
+		return fd;
+	rc = sock_bind(fd, net, &group->addr, 0);
+	len = sock_peer(net, group, (struct sockaddr *)&sa);
+	if (!rc && connect(fd, (struct sockaddr *)&sa, len))
+		rc = -errno;
+	sock_local(fd, &local);
+	close(fd);
+	*source = local.addr;
+	return rc;
+}
+
+int udp_group_open(const struct env *env, const struct endpoint *group, uint16_t port,
+		   struct endpoint *local)
+{
+	struct addr source;
+	int rc = find_source(env->net, group, &source), fd;
+
+	if (rc)
+		return rc;
+	fd = open_socket(env->net, &group->addr);
+	if (fd < 0)
+		return fd;
+	udp_group_want_ip(fd, !addr_is_ip4(&group->addr));
+	sock_set_udp_buffer(fd);
+	rc = bind_port(fd, env, group, port);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	sock_local(fd, local);
+	local->addr = source;
+	return fd;
+}
+
+static int join(int fd, const struct addr *group, unsigned interface)
+{
+	struct ip_mreqn join4 = { .imr_ifindex = (int)interface };
+	struct ipv6_mreq join6 = { .ipv6mr_interface = interface };
+	int rc;
+
+	if (addr_is_ip4(group)) {
+		join4.imr_multiaddr.s_addr = htonl(addr_get_ip4(group));
+		rc = setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join4, sizeof(join4));
+	} else {
+		memcpy(&join6.ipv6mr_multiaddr, group->b, 16);
+		rc = setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &join6, sizeof(join6));
+	}
+	return rc ? -errno : 0;
+}
+
+int udp_group_join(const struct env *env, const struct endpoint *group)
+{
+	const struct net_ip *ip = net_ip(env->net, &group->addr);
+	int fd = open_socket(env->net, &group->addr), rc;
+
+	if (fd < 0)
+		return fd;
+	udp_group_want_ip(fd, !addr_is_ip4(&group->addr));
+	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	rc = bind_at(fd, env->net, &group->addr, group->port);
+	if (!rc)
+		rc = join(fd, &group->addr, sock_interface(ip));
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+void udp_group_want_ip(int fd, bool ip6)
+{
+	if (ip6) {
+		sock_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+		sock_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	} else {
+		sock_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
+		sock_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	}
+}
+
+static void take_ip4(const struct cmsghdr *c, struct udp_datagram *d)
+{
+	struct in_pktinfo info;
+	int ttl;
+
+	if (c->cmsg_type == IP_TOS) {
+		d->tos = *CMSG_DATA(c);
+	} else if (c->cmsg_type == IP_TTL && c->cmsg_len >= CMSG_LEN(sizeof(ttl))) {
+		memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
+		d->ttl = (uint8_t)ttl;
+	} else if (c->cmsg_type == IP_PKTINFO && c->cmsg_len >= CMSG_LEN(sizeof(info))) {
+		/* for one host, its destination is also the address to answer from */
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		d->to_all = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+	}
+}
+
+static void take_ip6(const struct cmsghdr *c, struct udp_datagram *d)
+{
+	int value;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(value)))
+		return;
+	memcpy(&value, CMSG_DATA(c), sizeof(value));
+	if (c->cmsg_type == IPV6_HOPLIMIT)
+		d->ttl = (uint8_t)value;
+	else if (c->cmsg_type == IPV6_TCLASS)
+		d->tos = (uint8_t)value;
+}
+
+void udp_group_take(struct msghdr *m, struct udp_datagram *d)
+{
+	int segment;
+
+	d->ttl = d->tos = 0;
+	d->to_all = false;
+	d->segment = d->payload.iov_len;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP)
+			take_ip4(c, d);
+		else if (c->cmsg_level == IPPROTO_IPV6)
+			take_ip6(c, d);
+		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO ||
+		    c->cmsg_len < CMSG_LEN(sizeof(segment)))
+			continue;
+		memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+		if (segment > 0)
+			d->segment = (size_t)segment;
+	}
+}

@@ -1,0 +1,125 @@
+"""Multicast and broadcast: what leaves, who may answer, and what the guest is told of groups."""
+
+import socket
+import struct
+
+from lab.checks import equal
+from lab.lab import HOST_ADDR, ROUTER_ADDR
+
+MDNS, MDNS_PORT = "224.0.0.251", 5353
+
+
+def listen(node, interface, group, port):
+    """A socket on a node that has joined a group and shares its port."""
+    ip6 = ":" in group
+    sock = node.socket(socket.SOCK_DGRAM, family=socket.AF_INET6 if ip6 else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+    with node.space.entered():
+        index = socket.if_nametoindex(interface)
+    packed = socket.inet_pton(sock.family, group)
+    if ip6:
+        sock.bind(("::", port))
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, packed + struct.pack("@I", index))
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+    else:
+        sock.bind(("", port))
+        sock.setsockopt(socket.SOL_IP, socket.IP_ADD_MEMBERSHIP, packed + struct.pack("@4si", bytes(4), index))
+        sock.setsockopt(socket.SOL_IP, socket.IP_MULTICAST_IF, struct.pack("@4s4si", bytes(4), bytes(4), index))
+    return sock
+
+
+def to_group(lab, group):
+    """Where the guest sends to reach the group."""
+    if ":" not in group:
+        return group, MDNS_PORT
+    with lab.guest.space.entered():
+        return group, MDNS_PORT, 0, socket.if_nametoindex("eth0")
+
+
+def nothing_comes(sock, seconds=0.5):
+    sock.settimeout(seconds)
+    try:
+        data = sock.recv(1000)
+    except TimeoutError:
+        return
+    raise AssertionError(f"{data} came")
+
+
+def one_shot(lab, group, responder_addr):
+    """The guest asks a group from any port; who answers is seen as who it is."""
+    responder = listen(lab.router, "near", group, MDNS_PORT)
+    sock = lab.guest.udp_socket("::" if ":" in group else "0.0.0.0")
+    sock.sendto(b"who?", to_group(lab, group))
+    data, client = responder.recvfrom(100)
+    equal(data, b"who?", "the question")
+    equal(client[1], sock.getsockname()[1], "the source port")
+    responder.sendto(b"I", client)
+    data, sender = sock.recvfrom(100)
+    equal((data, sender[0].split("%")[0], sender[1]), (b"I", responder_addr, MDNS_PORT), "the answer")
+    return client[0].split("%")[0]
+
+
+def test_one_shot_question(lab):
+    """A question to 224.0.0.251 from any port is answered, by whom is seen."""
+    lab.start()
+    equal(one_shot(lab, MDNS, ROUTER_ADDR), HOST_ADDR, "who asks")
+
+
+def test_one_shot_question_private(lab):
+    """So it is in a network of the guest's own."""
+    lab.start("--private")
+    equal(one_shot(lab, MDNS, ROUTER_ADDR), HOST_ADDR, "who asks")
+
+
+def test_ttl(lab):
+    """The TTL that the guest gave is that on the host's network."""
+    lab.start()
+    responder = listen(lab.router, "near", "239.1.2.3", MDNS_PORT)
+    responder.setsockopt(socket.SOL_IP, 12, 1)  # IP_RECVTTL
+    sock = lab.guest.udp_socket()
+    for ttl in 1, 7, 255:
+        sock.setsockopt(socket.SOL_IP, socket.IP_MULTICAST_TTL, ttl)
+        sock.sendto(b"x", ("239.1.2.3", MDNS_PORT))
+        _, control, _, _ = responder.recvmsg(100, 100)
+        equal(struct.unpack("@i", control[0][2])[0], ttl, "the TTL")
+
+
+def test_broadcast(lab):
+    """Broadcasts reach the host's network, and their answers the guest."""
+    lab.start()
+    server = lab.router.udp_socket(port=7000)
+    sock = lab.guest.udp_socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    for addr in "255.255.255.255", "192.0.2.255":
+        sock.sendto(b"anybody?", (addr, 7000))
+        data, client = server.recvfrom(100)
+        equal((data, client[0]), (b"anybody?", HOST_ADDR), "the question")
+        server.sendto(b"I", client)
+        equal(sock.recvfrom(100), (b"I", (ROUTER_ADDR, 7000)), "the answer")
+
+
+def test_broadcast_answered_by_broadcast(lab):
+    """An answer to all reaches the guest as such; its own question does not."""
+    lab.start()
+    server = lab.router.udp_socket(port=7000)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    sock = lab.guest.udp_socket(port=7000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    sock.sendto(b"anybody?", ("255.255.255.255", 7000))
+    equal(sock.recv(100), b"anybody?", "the guest's own loop")
+    equal(server.recv(100), b"anybody?", "the question")
+    server.sendto(b"I", ("192.0.2.255", 7000))
+    equal(sock.recvfrom(100), (b"I", (ROUTER_ADDR, 7000)), "the answer")
+    nothing_comes(sock)
+
+
+def test_service_of_the_host(lab):
+    """The guest's question reaches a responder on the host, which keeps what is sent to it."""
+    lab.start()
+    responder = listen(lab.host, "uplink", MDNS, MDNS_PORT)
+    sock = lab.guest.udp_socket(port=MDNS_PORT)
+    sock.sendto(b"who?", (MDNS, MDNS_PORT))
+    equal(responder.recvfrom(100), (b"who?", (HOST_ADDR, MDNS_PORT)), "the question")
+    lab.router.udp_socket().sendto(b"yours", (HOST_ADDR, MDNS_PORT))
+    equal(responder.recv(100), b"yours", "what is sent to the host")
