@@ -9,7 +9,7 @@
 #define IP4_LEN_MAX    65535
 #define IP4_TTL_DEFAULT 64
 
-enum ip_proto { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17, IP_ICMP6 = 58 };
+enum ip_proto { IP_ICMP = 1, IP_IGMP = 2, IP_TCP = 6, IP_UDP = 17, IP_ICMP6 = 58 };
 
 struct ip4_hdr {
 	uint8_t header_len; /* bytes, with options */
