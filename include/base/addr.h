@@ -89,6 +89,12 @@ static inline bool mac_eq(const struct mac *a, const struct mac *b)
 	return !memcmp(a->b, b->b, MAC_LEN);
 }
 
+/* Where Ethernet frames to an IPv4 multicast address go (RFC 1112 6.4). */
+static inline struct mac mac_of_multicast4(const struct addr *a)
+{
+	return (struct mac){ { 0x01, 0x00, 0x5e, a->b[13] & 0x7f, a->b[14], a->b[15] } };
+}
+
 /* Where Ethernet frames to an IPv6 multicast address go (RFC 2464 7). */
 static inline struct mac mac_of_multicast6(const struct addr *a)
 {

@@ -23,6 +23,9 @@ int value_address_prefix(const char *text, struct addr *a, uint8_t *prefix_len, 
 /* "255.255.255.0", or "24". */
 int value_netmask(const char *text, uint8_t *prefix_len);
 
+/* "224.0.0.251:5353", "[ff02::fb]:5353", in `len` bytes: a multicast group and a port. */
+int value_group(const char *text, size_t len, struct endpoint *group);
+
 /* "NAME=ADDRESS", of either family. */
 int value_dns_record(const char *text, struct conf_dns_record *record);
 

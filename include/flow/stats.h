@@ -79,6 +79,11 @@
 	X(udp_paused, "udp.paused", "times that a full link kept a UDP socket from being read")   \
 	X(udp_preempted, "udp.preempted", "UDP flows ended early to make room")                   \
 	X(udp_errors, "udp.errors-out", "ICMP errors about UDP to the guest")                     \
+	X(multicast_reports, "multicast.reports", "IGMP and MLD reports from the guest")          \
+	X(multicast_refused, "multicast.groups-refused",                                          \
+	  "groups, or ports of groups, not joined: too many, or the host does not allow it")      \
+	X(multicast_queries, "multicast.queries", "IGMP and MLD queries to the guest")            \
+	X(multicast_datagrams, "multicast.datagrams", "UDP datagrams of groups to the guest")     \
 	X(forward_clients, "forward.clients", "TCP clients of forwards")                          \
 	X(forward_refused, "forward.refused", "TCP clients of forwards reset at once")            \
 	X(forward_pauses, "forward.pauses", "times that clients had to wait for descriptors")     \

@@ -20,6 +20,7 @@
 #define CONF_INTERFACE_MAX 16 /* an interface's name, likewise (IFNAMSIZ) */
 #define CONF_MTU_MIN	68 /* RFC 791 3.2 */
 #define CONF_RECORDS_MAX 64
+#define CONF_MULTICAST_MAX 32
 
 struct conf_dns_record {
 	char name[CONF_NAME_MAX];
@@ -124,6 +125,11 @@ struct conf {
 	/* forwards: the option texts, in order; proto/forward reads them */
 	const char **tcp_forwards, **udp_forwards;
 	unsigned n_tcp_forwards, n_udp_forwards;
+
+	/* multicast: follow the guest's groups; where to listen when it is in one */
+	bool multicast, multicast_usual;
+	struct endpoint multicast_at[CONF_MULTICAST_MAX];
+	unsigned n_multicast_at;
 
 	struct conf_timeouts timeouts;
 	struct conf_limits limits;

@@ -50,6 +50,7 @@ struct dhcp6;
 struct dns;
 struct forwards;
 struct icmp;
+struct multicast;
 struct ndp;
 struct reassembly;
 struct tcp;
@@ -72,6 +73,7 @@ struct env {
 	struct tcp *tcp;
 	struct udp *udp;
 	struct icmp *icmp;
+	struct multicast *multicast; /* NULL without --multicast */
 	struct dns *dns;
 	struct ndp *ndp;
 	struct dhcp4 *dhcp4;

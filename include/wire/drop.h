@@ -28,6 +28,7 @@
 	X(TCP_FLAGS, "tcp-flags", "impossible TCP flags")                                      \
 	X(ICMP_HEADER, "icmp-header", "ICMP message truncated or malformed")                   \
 	X(ICMP_TYPE, "icmp-type", "ICMP type that is not relayed")                             \
+	X(MULTICAST, "multicast", "IGMP or MLD message malformed or not a report")            \
 	X(NDP, "ndp", "neighbor discovery message malformed or not of this link")              \
 	X(ARP, "arp", "ARP packet malformed or not for Ethernet and IPv4")                     \
 	X(DHCP, "dhcp", "DHCP message malformed or not for a server")                          \

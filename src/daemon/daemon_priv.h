@@ -8,6 +8,7 @@
 #include "host/icmp_sock.h"
 #include "host/net_watch.h"
 #include "host/netinfo.h"
+#include "host/multicast_sock.h"
 #include "host/resolv_watch.h"
 #include "host/udp_sock.h"
 #include "proto/env.h"
@@ -26,6 +27,7 @@ struct daemon {
 	struct own_file link_file;
 	struct udp_socks udp_socks;
 	struct icmp_socks icmp_socks;
+	struct multicast_socks multicast_socks;
 	struct dns_sock_host dns_socks;
 	struct edge_set *edges; /* of TCP connections' sockets */
 	struct listen *listen;	/* sockets of port forwards */

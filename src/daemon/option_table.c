@@ -351,6 +351,28 @@ static int set_search(struct conf *c, const struct option_row *row, const char *
 	return any ? 0 : -EINVAL;
 }
 
+/* Groups with ports, and commas between; without any, those that most guests want. */
+static int set_multicast(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->multicast = true;
+	if (!value) {
+		c->multicast_usual = true;
+		return 0;
+	}
+	for (;;) {
+		size_t len = strcspn(value, ",");
+
+		if (c->n_multicast_at == CONF_MULTICAST_MAX)
+			return -E2BIG;
+		if (value_group(value, len, &c->multicast_at[c->n_multicast_at]))
+			return -EINVAL;
+		c->n_multicast_at++;
+		if (!value[len])
+			return 0;
+		value += len + 1;
+	}
+}
+
 static int append_text(const char ***list, unsigned *n, const char *value)
 {
 	const char **grown = reallocarray(*list, *n + 1, sizeof(**list));
@@ -491,6 +513,11 @@ const struct option_row option_rows[] = {
 	  .set = set_map_guest,
 	  .help = "address at which the guest finds the host's own that equals the guest's, once "
 		  "for each family" },
+
+	{ "multicast", .argument = "[GROUP:PORT,...]", .set = set_multicast,
+	  .expects = "a list of groups with ports, as in 224.0.0.251:5353,[ff02::fb]:5353",
+	  .help = "follow the multicast groups that the guest is in, and listen to them at the "
+		  "ports named; if none is named, those of mDNS, LLMNR and SSDP" },
 
 	{ "tcp-ports", 't', .argument = "SPEC", .expects = "a list of ports",
 	  .set = set_tcp_ports, .section = "To the guest",

@@ -108,6 +108,32 @@ int value_netmask(const char *text, uint8_t *prefix_len)
 	return -EINVAL;
 }
 
+int value_group(const char *text, size_t len, struct endpoint *group)
+{
+	char copy[ENDPOINT_STR_MAX], *address = copy, *colon;
+	struct endpoint read;
+	unsigned port;
+
+	if (len >= sizeof(copy))
+		return -EINVAL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	colon = strrchr(copy, ':');
+	if (!colon || value_number(colon + 1, 1, UINT16_MAX, &port))
+		return -EINVAL;
+	*colon = '\0';
+	if (*copy == '[' && colon[-1] == ']') {
+		colon[-1] = '\0';
+		address++;
+	}
+	if (addr_parse(address, &read.addr) || !addr_is_multicast(&read.addr) ||
+	    addr_is_ip4(&read.addr) != (address == copy))
+		return -EINVAL;
+	read.port = (uint16_t)port;
+	*group = read;
+	return 0;
+}
+
 int value_dns_record(const char *text, struct conf_dns_record *record)
 {
 	const char *equals = strchr(text, '=');

@@ -18,6 +18,7 @@ int part_services_start(struct daemon *d)
 
 	d->udp_socks = (struct udp_socks){ d->loop, env };
 	d->icmp_socks = (struct icmp_socks){ d->loop, env };
+	d->multicast_socks = (struct multicast_socks){ d->loop, env };
 	d->dns_socks = (struct dns_sock_host){ env, d->loop };
 	env->reassembly = reassembly_new(env);
 	env->ndp = ndp_new(env);
@@ -25,6 +26,8 @@ int part_services_start(struct daemon *d)
 	env->dhcp6 = dhcp6_new(env);
 	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
 	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
+	if (d->conf.multicast && !d->conf.no_udp)
+		env->multicast = multicast_new(env, &multicast_sock_ops, &d->multicast_socks);
 	env->dns = dns_new(env, &dns_sock_ops, &d->dns_socks);
 	d->edges = edge_set_new(d->loop, env);
 	tcp_sock_init(d->edges);
@@ -32,7 +35,7 @@ int part_services_start(struct daemon *d)
 	if (env->tcp)
 		tcp_set_service(env->tcp, &dns_tcp_service);
 	if (env->reassembly && env->ndp && env->dhcp4 && env->dhcp6 && env->dns && env->udp && env->icmp &&
-	    env->tcp && d->edges)
+	    env->tcp && d->edges && (env->multicast || !d->conf.multicast || d->conf.no_udp))
 		return 0;
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
@@ -45,6 +48,7 @@ void part_services_stop(struct daemon *d)
 	edge_set_free(d->edges);
 	dns_free(d->env.dns);
 	icmp_free(d->env.icmp);
+	multicast_free(&d->env, d->env.multicast);
 	udp_free(d->env.udp);
 	dhcp6_free(d->env.dhcp6);
 	dhcp4_free(d->env.dhcp4);

@@ -4,6 +4,7 @@
 #include "proto/dns.h"
 #include "proto/env.h"
 #include "proto/ip.h"
+#include "proto/multicast.h"
 #include "proto/ndp.h"
 #include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
@@ -80,6 +81,8 @@ void demux_room(struct env *env)
 		tcp_room(env);
 	if (env->udp)
 		udp_room(env);
+	if (env->multicast)
+		multicast_room(env);
 }
 
 void demux_guest_up(struct env *env)
@@ -88,11 +91,15 @@ void demux_guest_up(struct env *env)
 	env->guest.changed_ns = env->now_ns;
 	arp_announce(env);
 	ndp_announce(env);
+	if (env->multicast)
+		multicast_guest_up(env);
 	demux_room(env); /* there was none without a link */
 }
 
 void demux_network_changed(struct env *env)
 {
+	if (env->multicast)
+		multicast_network_changed(env);
 	if (!env->guest.connected)
 		return;
 	arp_announce(env);
@@ -110,6 +117,8 @@ void demux_guest_down(struct env *env)
 		tcp_guest_down(env);
 	if (env->reassembly)
 		reassembly_reset(env);
+	if (env->multicast)
+		multicast_guest_down(env);
 	list_for_each(pos, tmp, &env->flows.all)
 	{
 		struct flow *f = container_of(pos, struct flow, all);

@@ -6,6 +6,7 @@
 #include "proto/dns.h"
 #include "proto/guest.h"
 #include "proto/icmp.h"
+#include "proto/multicast.h"
 #include "proto/ndp.h"
 #include "proto/tcp/tcp.h"
 #include "proto/udp.h"
@@ -55,9 +56,19 @@ static enum drop icmp_handler(struct env *env, const struct pkt *p)
 {
 	if (is_for_ndp(env, p))
 		return ndp_from_guest(env, p);
+	if (env->multicast && multicast_is_mld(p))
+		return multicast_from_guest(env, p);
 	if (env->conf->no_icmp)
 		return prohibit(env, p);
 	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
+}
+
+static enum drop igmp_handler(struct env *env, const struct pkt *p)
+{
+	if (env->multicast)
+		return multicast_from_guest(env, p);
+	guest_send_error(env, p, GUEST_ERROR_PROTOCOL);
+	return DROP_IP_PROTOCOL;
 }
 
 static enum drop tcp_handler(struct env *env, const struct pkt *p)
@@ -78,6 +89,7 @@ static const struct {
 	{ IP_TCP, true, true, tcp_handler },
 	{ IP_UDP, true, true, udp_handler },
 	{ IP_ICMP, true, false, icmp_handler },
+	{ IP_IGMP, true, false, igmp_handler },
 	{ IP_ICMP6, false, true, icmp_handler },
 };
 

@@ -14,6 +14,7 @@
 #include "proto/guest.h"
 #include "proto/host_error.h"
 #include "proto/icmp.h"
+#include "proto/multicast.h"
 #include "proto/preempt.h"
 #include "proto/udp_flow.h"
 
@@ -322,6 +323,8 @@ enum drop udp_from_guest(struct env *env, const struct pkt *p)
 	f = flow ? udp_flow_of(flow) : open_flow(env, &key, &err);
 	if (!f)
 		return refuse(env, p, err);
+	if (f->group)
+		multicast_flow(env, &f->flow.peer);
 	udp_flow_out(env, f, p->payload_len);
 	udp_send(env, f, p);
 	return DROP_NONE;

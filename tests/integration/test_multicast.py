@@ -3,10 +3,10 @@
 import socket
 import struct
 
-from lab.checks import equal
-from lab.lab import HOST_ADDR, ROUTER_ADDR
+from lab.checks import check, equal, eventually
+from lab.lab import HOST_ADDR, ROUTER_ADDR, ROUTER_LINK_ADDR6
 
-MDNS, MDNS_PORT = "224.0.0.251", 5353
+MDNS, MDNS6, MDNS_PORT = "224.0.0.251", "ff02::fb", 5353
 
 
 def listen(node, interface, group, port):
@@ -123,3 +123,99 @@ def test_service_of_the_host(lab):
     equal(responder.recvfrom(100), (b"who?", (HOST_ADDR, MDNS_PORT)), "the question")
     lab.router.udp_socket().sendto(b"yours", (HOST_ADDR, MDNS_PORT))
     equal(responder.recv(100), b"yours", "what is sent to the host")
+
+
+def joined(node, interface, group):
+    """Whether a node is in the group there."""
+    return group in node.run("ip", "maddr", "show", "dev", interface)
+
+
+def hears(lab, group, responder_addr):
+    """A guest in a group hears what others send to it, but not itself twice."""
+    responder = listen(lab.router, "near", group, MDNS_PORT)
+    sock = listen(lab.guest, "eth0", group, MDNS_PORT)
+    eventually(lambda: joined(lab.host, "uplink", group), 10, "the host is in the group")
+    sock.sendto(b"who?", to_group(lab, group))
+    equal(responder.recv(100), b"who?", "the question")
+    equal(sock.recv(100), b"who?", "the guest's own loop")
+    with lab.router.space.entered():
+        index = socket.if_nametoindex("near")
+    responder.sendto(b"I", (group, MDNS_PORT, 0, index) if ":" in group else (group, MDNS_PORT))
+    data, sender = sock.recvfrom(100)
+    equal((data, sender[0].split("%")[0]), (b"I", responder_addr), "the answer")
+    nothing_comes(sock)
+    sock.close()
+    eventually(lambda: not joined(lab.host, "uplink", group), 10, "the host has left the group")
+
+
+def test_group(lab):
+    """The guest hears the groups that it has joined, and the host leaves them with it."""
+    daemon = lab.start("--multicast")
+    hears(lab, MDNS, ROUTER_ADDR)
+    check(daemon.stat("multicast.reports") >= 2, "no report was counted")
+
+
+def test_group_igmp2(lab):
+    """A guest that speaks IGMPv2 is understood."""
+    lab.guest.sysctl("ipv4/conf/all/force_igmp_version", 2)
+    lab.start("--multicast")
+    hears(lab, MDNS, ROUTER_ADDR)
+
+
+def test_group_of_a_list(lab):
+    """A group and port named on the command line is heard, though the guest never sends."""
+    lab.start("--multicast=239.1.2.3:4000")
+    sock = listen(lab.guest, "eth0", "239.1.2.3", 4000)
+    eventually(lambda: joined(lab.host, "uplink", "239.1.2.3"), 10, "the host is in the group")
+    sender = listen(lab.router, "near", "239.1.2.3", 4001)
+    sender.sendto(b"news", ("239.1.2.3", 4000))
+    equal(sock.recvfrom(100), (b"news", (ROUTER_ADDR, 4001)), "what came")
+
+
+def test_group_beside_a_service(lab):
+    """A responder on the host and one of the guest hear each other, at one port."""
+    lab.start("--multicast")
+    service = listen(lab.host, "uplink", MDNS, MDNS_PORT)
+    sock = listen(lab.guest, "eth0", MDNS, MDNS_PORT)
+    eventually(lambda: lab.host.run("ss", "-Huln", f"sport = :{MDNS_PORT}").count(MDNS), 10,
+               "the host listens to the group")
+    sock.sendto(b"who?", (MDNS, MDNS_PORT))
+    equal(sock.recv(100), b"who?", "the guest's own loop")
+    equal(service.recvfrom(100), (b"who?", (HOST_ADDR, MDNS_PORT)), "the question")
+    service.sendto(b"I", (MDNS, MDNS_PORT))
+    equal(sock.recvfrom(100), (b"I", (ROUTER_ADDR, MDNS_PORT)), "the answer, from the gateway")
+    nothing_comes(sock)
+
+
+def test_no_group_without_option(lab):
+    """Without --multicast no group is joined, and the report is a counted drop."""
+    daemon = lab.start()
+    sock = listen(lab.guest, "eth0", MDNS, MDNS_PORT)
+    eventually(lambda: daemon.stat("drop.ip-protocol") > 0, 10, "the report was dropped")
+    check(not joined(lab.host, "uplink", MDNS), "the host is in the group")
+    sock.close()
+
+
+def test_one_shot_question6(lab):
+    """A question to ff02::fb is answered over IPv6 as over IPv4."""
+    lab.add_ip6()
+    lab.start()
+    lab.guest.wait_ip6()
+    one_shot(lab, MDNS6, ROUTER_LINK_ADDR6)
+
+
+def test_group6(lab):
+    """The guest hears groups of IPv6 that it has joined."""
+    lab.add_ip6()
+    lab.start("--multicast")
+    lab.guest.wait_ip6()
+    hears(lab, MDNS6, ROUTER_LINK_ADDR6)
+
+
+def test_group6_mld1(lab):
+    """A guest that speaks MLDv1 is understood."""
+    lab.guest.sysctl("ipv6/conf/default/force_mld_version", 1)
+    lab.add_ip6()
+    lab.start("--multicast")
+    lab.guest.wait_ip6()
+    hears(lab, MDNS6, ROUTER_LINK_ADDR6)

@@ -309,6 +309,24 @@ START_TEST(private_layout)
 }
 END_TEST
 
+START_TEST(multicast)
+{
+	ck_assert_int_eq(PARSE("-f"), OPTIONS_RUN);
+	ck_assert(!conf.multicast && !conf.multicast_usual);
+	ck_assert_int_eq(PARSE("--multicast"), OPTIONS_RUN);
+	ck_assert(conf.multicast && conf.multicast_usual && !conf.n_multicast_at);
+	ck_assert_int_eq(PARSE("--multicast=239.1.2.3:1,[ff05::1:3]:65535", "--multicast=224.0.0.251:5353"),
+			 OPTIONS_RUN);
+	ck_assert(conf.multicast && !conf.multicast_usual);
+	ck_assert_uint_eq(conf.n_multicast_at, 3);
+	ck_assert_str_eq(text_of(&conf.multicast_at[0].addr), "239.1.2.3");
+	ck_assert_uint_eq(conf.multicast_at[0].port, 1);
+	ck_assert_str_eq(text_of(&conf.multicast_at[1].addr), "ff05::1:3");
+	ck_assert_uint_eq(conf.multicast_at[1].port, 65535);
+	ck_assert_str_eq(text_of(&conf.multicast_at[2].addr), "224.0.0.251");
+}
+END_TEST
+
 /* A value that is refused stands in the reason, in quotes. */
 static const struct {
 	const char *option, *value;
@@ -323,6 +341,17 @@ static const struct {
 	{ "--log-size", "65M" },
 	{ "--log-size", "M" },
 	{ "--log-size", "4294967295M" },
+	{ "--multicast", "" },
+	{ "--multicast", "224.0.0.251" },
+	{ "--multicast", "224.0.0.251:0" },
+	{ "--multicast", "224.0.0.251:65536" },
+	{ "--multicast", "224.0.0.251:5353," },
+	{ "--multicast", "192.0.2.1:5353" },
+	{ "--multicast", "[224.0.0.251]:5353" },
+	{ "--multicast", "ff02::fb:5353" },
+	{ "--multicast", "[ff02::fb:5353" },
+	{ "--multicast", "]:5353" },
+	{ "--multicast", ":5353" },
 	{ "--mtu", "67" },
 	{ "--mtu", "65521" },
 	{ "--mtu", "1500 " },
@@ -545,4 +574,4 @@ END_TEST
 
 SUITE_MAIN("options", defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
 	   as_qemu_calls, short_names, information, last_one_wins, filter, lists_grow, lists_end,
-	   private_layout, bad_values, long_values, mistakes, combinations, help_is_whole)
+	   private_layout, multicast, bad_values, long_values, mistakes, combinations, help_is_whole)
