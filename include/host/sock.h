@@ -6,6 +6,8 @@
 #include "proto/net.h"
 #include "proto/udp_host.h"
 
+struct cmsghdr;
+
 /* Descriptors that flows leave alone, so that the control socket, the DNS relay and the guest's
  * link still find one when flows have taken all others. */
 #define SOCK_FD_RESERVE 32
@@ -61,6 +63,12 @@ unsigned sock_peer_on(const struct net *net, const struct endpoint *e, const cha
 /* Whether the host still has an address that a socket of ours was bound to.  Link-local ones of
  * IPv6 are not looked at, as they may be of any link. */
 bool sock_has_addr(const struct addr *a);
+
+/* Has the kernel tell TTL and TOS of what comes; of an IPv6 socket also those of IPv4. */
+void sock_want_header(int fd, bool ip6);
+
+/* Takes TTL (hop limit) or TOS (traffic class) from the control message, if it has one of them. */
+void sock_take_header(const struct cmsghdr *c, uint8_t *ttl, uint8_t *tos);
 
 /* Has the socket queue the ICMP errors that come for it. */
 void sock_set_errors(int fd, bool ip6);

@@ -20,9 +20,6 @@ int udp_group_open(const struct env *env, const struct endpoint *group, uint16_t
  * joined the group.  The descriptor, or -errno. */
 int udp_group_join(const struct env *env, const struct endpoint *group);
 
-/* Has the kernel tell TTL and TOS of what comes. */
-void udp_group_want_ip(int fd, bool ip6);
-
 /* Room for what the kernel tells: TTL, TOS, the length of segments, the destination. */
 #define UDP_CONTROL_MAX 128
 

@@ -49,15 +49,17 @@ struct udp_client {
 	struct endpoint addr;
 	struct addr local; /* which of our addresses it sends to; unspecified: unknown */
 	unsigned link;	   /* if its address is link-local, the index of the interface; else 0 */
+	uint8_t ttl, tos;  /* of its datagram; 0: not known */
 };
 
 /* The listening socket of a forward, from which the guest's answers go to its clients. */
 struct udp_client_sock;
 
 struct udp_client_ops {
-	/* Sends datagrams to the client, from where it sends to; as udp_host_ops.send(). */
+	/* Sends datagrams to the client, from where it sends to, with the TTL and TOS of `ip`; as
+	 * udp_host_ops.send(). */
 	int (*send)(struct udp_client_sock *s, const struct udp_client *to,
-		    const struct iovec *datagrams, int n);
+		    const struct host_ip *ip, const struct iovec *datagrams, int n);
 	/* Whether udp_client_writable() shall be called once send() would take a datagram. */
 	void (*want_write)(struct udp_client_sock *s, bool want);
 	/* The link has room again, after udp_from_client() returned -ENOBUFS. */

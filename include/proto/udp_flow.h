@@ -30,7 +30,7 @@ struct udp_flow {
 
 	/* the guest's datagrams */
 	struct host_ip ip;     /* of those in the batch */
-	struct host_ip ip_set; /* of the socket */
+	struct host_ip ip_set; /* of what is sent now */
 	struct list dirty;     /* has some in the batch */
 	uint16_t batch_first, batch_last, n_batch;
 	struct list queue;		  /* those that the socket did not take */

@@ -40,13 +40,7 @@ static bool is_ip6(const struct icmp_sock *s)
 static void set_options(const struct icmp_sock *s)
 {
 	sock_set_errors(s->fd, is_ip6(s));
-	if (is_ip6(s)) {
-		sock_set(s->fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
-		sock_set(s->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	} else {
-		sock_set(s->fd, IPPROTO_IP, IP_RECVTTL, 1);
-		sock_set(s->fd, IPPROTO_IP, IP_RECVTOS, 1);
-	}
+	sock_want_header(s->fd, is_ip6(s));
 }
 
 static int try_open(struct icmp_sock *s, const struct net *net)
@@ -133,20 +127,8 @@ static int icmp_send(void *sock, uint16_t seq, const void *payload, size_t len)
 static void take_control(struct msghdr *m, struct icmp_reply *r)
 {
 	r->ttl = r->tos = 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		bool ip4 = c->cmsg_level == IPPROTO_IP, ip6 = c->cmsg_level == IPPROTO_IPV6;
-		int value;
-
-		if (ip4 && c->cmsg_type == IP_TOS && c->cmsg_len >= CMSG_LEN(1))
-			r->tos = *CMSG_DATA(c);
-		if (c->cmsg_len < CMSG_LEN(sizeof(value)))
-			continue;
-		memcpy(&value, CMSG_DATA(c), sizeof(value));
-		if ((ip4 && c->cmsg_type == IP_TTL) || (ip6 && c->cmsg_type == IPV6_HOPLIMIT))
-			r->ttl = (uint8_t)value;
-		else if (ip6 && c->cmsg_type == IPV6_TCLASS)
-			r->tos = (uint8_t)value;
-	}
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		sock_take_header(c, &r->ttl, &r->tos);
 }
 
 /* Anybody who guesses the identifier can send a reply: only the peer's count. */

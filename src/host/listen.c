@@ -58,12 +58,13 @@ void listen_read_ports(struct forward_ports *ports)
 	read_sysctl(SYSCTL "ip_unprivileged_port_start", &ports->unprivileged_first, NULL);
 }
 
-/* Has the socket tell where datagrams were sent to.  For IPv4, what IPv6's option tells is not
- * always an address that answers can come from. */
-static int want_local(int fd, bool ip6)
+/* Has the socket tell the header of datagrams: where they were sent to, TTL and TOS.  For IPv4, what
+ * IPv6's option tells is not always an address that answers can come from. */
+static int want_header(int fd, bool ip6)
 {
 	int rc = sock_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
 
+	sock_want_header(fd, ip6);
 	return ip6 && !rc ? sock_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : rc;
 }
 
@@ -93,7 +94,7 @@ static int bind_and_listen(int fd, const struct forward_rule *rule, bool ip6, in
 		return listen(fd, SOMAXCONN) ? -errno : 0;
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	sock_set_udp_buffer(fd);
-	return want_local(fd, ip6);
+	return want_header(fd, ip6);
 }
 
 /* One socket serves both families.  Where the host has no IPv6 it serves IPv4. */

@@ -29,9 +29,11 @@ struct udp_listener {
 	bool want_write; /* the guest's answers wait */
 };
 
+/* Our address in both forms, TTL and TOS. */
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+		   4 * CMSG_SPACE(sizeof(int))];
 };
 
 struct datagram {
@@ -89,6 +91,9 @@ static void read_client(struct msghdr *m, struct udp_client *client)
 
 	endpoint_from_sockaddr(&client->addr, m->msg_name);
 	client->link = 0;
+	client->ttl = client->tos = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		sock_take_header(c, &client->ttl, &client->tos);
 	if (addr_is_ip4(&client->addr.addr)) {
 		client->local = local_ip4(m);
 		return;
@@ -172,48 +177,50 @@ static struct udp_listener *listener_of(struct udp_client_sock *s)
 	return container_of(s, struct udp_listener, sock);
 }
 
-static void put_control(struct msghdr *m, union control *control, int level, int type,
-			const void *info, size_t len)
+static void put_control(struct msghdr *m, int level, int type, const void *data, size_t len)
 {
-	struct cmsghdr *c;
+	struct cmsghdr *c = (struct cmsghdr *)((char *)m->msg_control + m->msg_controllen);
 
-	m->msg_control = control;
-	m->msg_controllen = CMSG_SPACE(len);
-	c = CMSG_FIRSTHDR(m);
 	c->cmsg_level = level;
 	c->cmsg_type = type;
 	c->cmsg_len = CMSG_LEN(len);
-	memcpy(CMSG_DATA(c), info, len);
+	memcpy(CMSG_DATA(c), data, len);
+	m->msg_controllen += CMSG_SPACE(len);
 }
 
-/* What is sent leaves from the address that the client sends to. */
-static void set_local(struct msghdr *m, union control *control, const struct udp_client *to)
+/* What is sent leaves from the address that the client sends to, and with the guest's header. */
+static void set_header(struct msghdr *m, const struct udp_client *to, const struct host_ip *ip)
 {
 	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(addr_get_ip4(&to->local)) };
 	struct in6_pktinfo info6 = { .ipi6_ifindex = to->link };
+	int ttl = ip->ttl, tos = ip->tos;
 
 	if (addr_is_ip4(&to->addr.addr)) {
-		put_control(m, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		put_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		put_control(m, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+		put_control(m, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 		return;
 	}
 	memcpy(&info6.ipi6_addr, to->local.b, sizeof(info6.ipi6_addr));
-	put_control(m, control, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+	put_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+	put_control(m, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	put_control(m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 }
 
 static int send_to_client(struct udp_client_sock *s, const struct udp_client *client,
-			  const struct iovec *datagrams, int n)
+			  const struct host_ip *ip, const struct iovec *datagrams, int n)
 {
 	struct udp_listener *u = listener_of(s);
 	union control control = { .bytes = { 0 } };
 	struct sockaddr_storage to;
-	struct msghdr common = { .msg_name = &to, .msg_iovlen = 1 };
+	struct msghdr common = { .msg_name = &to, .msg_iovlen = 1, .msg_control = &control };
 	struct mmsghdr m[TX_BATCH];
 	int sent;
 
 	common.msg_namelen =
 		u->ip6 ? endpoint_to_sockaddr6(&client->addr, client->link, (struct sockaddr *)&to)
 		       : endpoint_to_sockaddr(&client->addr, (struct sockaddr *)&to);
-	set_local(&common, &control, client);
+	set_header(&common, client, ip);
 	if (n > TX_BATCH)
 		n = TX_BATCH;
 	for (int i = 0; i < n; i++) {

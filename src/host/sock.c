@@ -214,6 +214,32 @@ void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip
 	*set = *ip;
 }
 
+void sock_want_header(int fd, bool ip6)
+{
+	sock_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
+	sock_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	if (!ip6)
+		return;
+	sock_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	sock_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+}
+
+void sock_take_header(const struct cmsghdr *c, uint8_t *ttl, uint8_t *tos)
+{
+	bool ip4 = c->cmsg_level == IPPROTO_IP, ip6 = c->cmsg_level == IPPROTO_IPV6;
+	int value;
+
+	if (ip4 && c->cmsg_type == IP_TOS)
+		*tos = *CMSG_DATA(c); /* the only one of one byte */
+	if (c->cmsg_len < CMSG_LEN(sizeof(value)))
+		return;
+	memcpy(&value, CMSG_DATA(c), sizeof(value));
+	if ((ip4 && c->cmsg_type == IP_TTL) || (ip6 && c->cmsg_type == IPV6_HOPLIMIT))
+		*ttl = (uint8_t)value;
+	else if (ip6 && c->cmsg_type == IPV6_TCLASS)
+		*tos = (uint8_t)value;
+}
+
 void sock_set_errors(int fd, bool ip6)
 {
 	if (ip6)

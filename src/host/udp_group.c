@@ -92,7 +92,7 @@ int udp_group_open(const struct env *env, const struct endpoint *group, uint16_t
 	fd = open_socket(env->net, &group->addr);
 	if (fd < 0)
 		return fd;
-	udp_group_want_ip(fd, !addr_is_ip4(&group->addr));
+	sock_want_header(fd, !addr_is_ip4(&group->addr));
 	sock_set_udp_buffer(fd);
 	rc = bind_port(fd, env, group, port);
 	if (rc) {
@@ -127,7 +127,7 @@ int udp_group_join(const struct env *env, const struct endpoint *group)
 
 	if (fd < 0)
 		return fd;
-	udp_group_want_ip(fd, !addr_is_ip4(&group->addr));
+	sock_want_header(fd, !addr_is_ip4(&group->addr));
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	rc = bind_at(fd, env->net, &group->addr, group->port);
 	if (!rc)
@@ -138,45 +138,16 @@ int udp_group_join(const struct env *env, const struct endpoint *group)
 	return rc;
 }
 
-void udp_group_want_ip(int fd, bool ip6)
-{
-	if (ip6) {
-		sock_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
-		sock_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	} else {
-		sock_set(fd, IPPROTO_IP, IP_RECVTTL, 1);
-		sock_set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-	}
-}
-
-static void take_ip4(const struct cmsghdr *c, struct udp_datagram *d)
+/* A datagram for one host has as its destination the address to answer from. */
+static bool is_to_all(const struct cmsghdr *c)
 {
 	struct in_pktinfo info;
-	int ttl;
 
-	if (c->cmsg_type == IP_TOS) {
-		d->tos = *CMSG_DATA(c);
-	} else if (c->cmsg_type == IP_TTL && c->cmsg_len >= CMSG_LEN(sizeof(ttl))) {
-		memcpy(&ttl, CMSG_DATA(c), sizeof(ttl));
-		d->ttl = (uint8_t)ttl;
-	} else if (c->cmsg_type == IP_PKTINFO && c->cmsg_len >= CMSG_LEN(sizeof(info))) {
-		/* for one host, its destination is also the address to answer from */
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		d->to_all = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
-	}
-}
-
-static void take_ip6(const struct cmsghdr *c, struct udp_datagram *d)
-{
-	int value;
-
-	if (c->cmsg_len < CMSG_LEN(sizeof(value)))
-		return;
-	memcpy(&value, CMSG_DATA(c), sizeof(value));
-	if (c->cmsg_type == IPV6_HOPLIMIT)
-		d->ttl = (uint8_t)value;
-	else if (c->cmsg_type == IPV6_TCLASS)
-		d->tos = (uint8_t)value;
+	if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO ||
+	    c->cmsg_len < CMSG_LEN(sizeof(info)))
+		return false;
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	return info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
 }
 
 void udp_group_take(struct msghdr *m, struct udp_datagram *d)
@@ -187,10 +158,8 @@ void udp_group_take(struct msghdr *m, struct udp_datagram *d)
 	d->to_all = false;
 	d->segment = d->payload.iov_len;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_IP)
-			take_ip4(c, d);
-		else if (c->cmsg_level == IPPROTO_IPV6)
-			take_ip6(c, d);
+		sock_take_header(c, &d->ttl, &d->tos);
+		d->to_all |= is_to_all(c);
 		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO ||
 		    c->cmsg_len < CMSG_LEN(sizeof(segment)))
 			continue;

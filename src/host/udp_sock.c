@@ -56,7 +56,7 @@ static void set_options(const struct udp_sock *s)
 	int fd = s->fd;
 
 	sock_set_errors(fd, is_ip6(s));
-	udp_group_want_ip(fd, is_ip6(s));
+	sock_want_header(fd, is_ip6(s));
 	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* SO_SNDBUF stays as it is: a larger one would only overflow the device's queue, while

@@ -94,7 +94,8 @@ int udp_from_client(struct env *env, struct udp_client_sock *via,
 		return rc;
 	if (f->via)
 		set_client(f, client);
-	rc = udp_to_guest(env, f, &(struct udp_datagram){ .ttl = 0 }, data, len);
+	rc = udp_to_guest(env, f, &(struct udp_datagram){ .ttl = client->ttl, .tos = client->tos }, data,
+			  len);
 	if (rc != -ENOBUFS || udp_client_room(env, via))
 		return 0;
 	return -ENOBUFS;

@@ -29,10 +29,11 @@ static bool same_ip(const struct host_ip *a, const struct host_ip *b)
 
 static void set_ip(struct env *env, struct udp_flow *f, const struct host_ip *ip)
 {
-	if (!f->sock || same_ip(&f->ip_set, ip))
+	if (same_ip(&f->ip_set, ip))
 		return;
 	f->ip_set = *ip;
-	env->udp->ops->set_ip(f->sock, ip);
+	if (f->sock)
+		env->udp->ops->set_ip(f->sock, ip);
 }
 
 /* The first of `n` datagrams cannot be sent: the guest shall know, unless it is for lack of
@@ -70,7 +71,7 @@ static int send_some(struct env *env, struct udp_flow *f, const struct iovec *d,
 	int sent;
 
 	if (f->via)
-		return f->via->ops->send(f->via, &f->client, d, n);
+		return f->via->ops->send(f->via, &f->client, &f->ip_set, d, n);
 	sent = u->ops->send(f->sock, d, n);
 	for (int i = 0; f->group && i < sent; i++)
 		udp_echo_sent(&u->echoes, env->now_ns, &f->flow.host, f->flow.peer.port,

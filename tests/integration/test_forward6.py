@@ -9,6 +9,10 @@ from lab.servers import TcpServer, echo, pattern, receive_all, udp_echo
 
 SECOND_ADDR6 = "2001:db8:a::44"
 BIG_BUFFER = 16 << 20
+# linux/in.h; the socket module lacks some of them
+IP_RECVTTL, IP_RECVTOS = 12, 13
+RECEIVE_HEADER = {socket.IPPROTO_IP: (IP_RECVTTL, IP_RECVTOS),
+                  socket.IPPROTO_IPV6: (socket.IPV6_RECVHOPLIMIT, socket.IPV6_RECVTCLASS)}
 
 
 def start(lab, *args):
@@ -79,6 +83,33 @@ def test_udp_sizes(lab):
     guest_udp_echo(lab)
     for size in (0, 1, 1452, 1453, 9000, 65507):
         check_udp(lab.server, 2222, size=size)
+
+
+def test_ip_header(lab):
+    """TTL, DSCP and ECN of datagrams go through a forward both ways, of both families."""
+    start(lab, "-u", "2222:22")
+    guest = lab.guest.udp_socket("::", 22)
+    for level, ttl, tos, to, addr in (
+            (socket.IPPROTO_IP, socket.IP_TTL, socket.IP_TOS, HOST_ADDR, "0.0.0.0"),
+            (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, socket.IPV6_TCLASS, HOST_ADDR6, "::")):
+        client = lab.server.udp_socket(addr)
+        for sock, number in (client, 40), (guest, 50):
+            for option in RECEIVE_HEADER[level]:
+                sock.setsockopt(level, option, 1)
+            sock.setsockopt(level, ttl, number)
+            sock.setsockopt(level, tos, number * 4 + 1)
+        client.sendto(b"question", (to, 2222))
+        header, peer = receive_header(guest)
+        equal(header, {39, 161}, f"TTL and TOS from {to} that the guest saw")
+        guest.sendto(b"answer", peer)
+        header, _ = receive_header(client)
+        equal(header, {49, 201}, f"TTL and TOS of the answer to {to}")
+
+
+def receive_header(sock):
+    """Hop limit and traffic class of the next datagram, and who sent it."""
+    _, control, _, peer = sock.recvmsg(100, 200)
+    return {int.from_bytes(data, "little") for _, _, data in control}, peer
 
 
 def test_bulk(lab):

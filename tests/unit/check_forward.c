@@ -634,7 +634,7 @@ END_TEST
 /* Datagrams */
 
 static int nothing_sent(struct udp_client_sock *s, const struct udp_client *to,
-			const struct iovec *d, int n)
+			const struct host_ip *ip, const struct iovec *d, int n)
 {
 	return n;
 }

@@ -16,6 +16,8 @@
 struct listener {
 	struct udp_client_sock sock;
 	struct udp_client client; /* of the last datagram sent */
+	struct host_ip ip;
+	uint8_t ttl, tos; /* of what its clients send */
 	char sent[64]; /* first bytes of each datagram sent */
 	size_t n_sent;
 	int send_error;
@@ -36,7 +38,7 @@ static struct listener *listener_of(struct udp_client_sock *s)
 }
 
 static int listener_send(struct udp_client_sock *s, const struct udp_client *client,
-			 const struct iovec *d, int n)
+			 const struct host_ip *ip, const struct iovec *d, int n)
 {
 	struct listener *l = listener_of(s);
 
@@ -45,6 +47,7 @@ static int listener_send(struct udp_client_sock *s, const struct udp_client *cli
 	if (l->blocked)
 		return -EAGAIN;
 	l->client = *client;
+	l->ip = *ip;
 	for (int i = 0; i < n; i++) {
 		ck_assert_uint_lt(l->n_sent, sizeof(l->sent) - 1);
 		l->sent[l->n_sent++] = *(const char *)d[i].iov_base;
@@ -59,7 +62,10 @@ static void want_write(struct udp_client_sock *s, bool want)
 
 static int client_says(struct listener *l, uint32_t addr, uint16_t port, const char *text)
 {
-	struct udp_client client = { { addr_ip4(addr), port }, addr_ip4(OURS), 0 };
+	struct udp_client client = { .addr = { addr_ip4(addr), port },
+				     .local = addr_ip4(OURS),
+				     .ttl = l->ttl,
+				     .tos = l->tos };
 	struct endpoint to = { addr_ip4(0x0a00020f), guest.port };
 	struct addr shown = net_to_guest(&g.net, &client.addr.addr);
 
@@ -133,6 +139,30 @@ START_TEST(client_keeps_its_address)
 	ck_assert_uint_eq(one.client.addr.port, 4000);
 	ck_assert_uint_eq(addr_get_ip4(&one.client.local), OURS);
 	ck_assert_uint_eq(host.n_socks, 0);
+	end();
+}
+END_TEST
+
+/* TTL, DSCP and ECN, both ways. */
+START_TEST(ip_header)
+{
+	const struct fake_frame *f;
+	struct pkt p;
+
+	begin();
+	one.ttl = 57;
+	one.tos = 0xb9;
+	client_says(&one, CLIENT, 4000, "question");
+	f = fake_guest_frame(&g, 0);
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	ck_assert_uint_eq(p.ttl, 57);
+	ck_assert_uint_eq(p.tos, 0xb9);
+	packet_udp(&packet, &(struct packet_ip){ .dst = CLIENT, .ttl = 9, .tos = 0x2e }, guest.port, 4000,
+		   "a", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	ck_assert_uint_eq(one.ip.ttl, 9);
+	ck_assert_uint_eq(one.ip.tos, 0x2e);
 	end();
 }
 END_TEST
@@ -371,7 +401,7 @@ START_TEST(clients_time_out)
 }
 END_TEST
 
-SUITE_MAIN("udp_client", client_keeps_its_address, loopback_client_is_the_gateway,
+SUITE_MAIN("udp_client", client_keeps_its_address, ip_header, loopback_client_is_the_gateway,
 	   clients_that_look_alike, too_many_look_alike, link_local_clients,
 	   clients_and_forwards_do_not_mix, answer_within_a_flow_of_the_guest,
 	   flows_of_the_guest_are_its_own,
