@@ -66,18 +66,24 @@ static bool read_record(struct rd *r, bool ip6, struct membership *m)
 	}
 }
 
+/* A group of the message's own family: an IPv4-mapped address is none of IPv6 (RFC 4291 2.7). */
+static bool is_group(const struct addr *a, bool ip6)
+{
+	return addr_is_multicast(a) && addr_is_ip4(a) != ip6;
+}
+
 bool membership_next(struct membership_report *r, struct membership *m)
 {
 	if (r->has_one) {
 		r->has_one = false;
 		*m = r->one;
-		return addr_is_multicast(&m->group);
+		return is_group(&m->group, r->ip6);
 	}
 	while (r->n) {
 		bool tells = read_record(&r->rest, r->ip6, m);
 
 		r->n--;
-		if (tells && addr_is_multicast(&m->group))
+		if (tells && is_group(&m->group, r->ip6))
 			return true;
 	}
 	return false;
@@ -100,7 +106,7 @@ static int decode_records(struct rd *r, bool ip6, struct membership_report *repo
 static int decode_one(struct rd *r, bool ip6, bool member, struct membership_report *report)
 {
 	rd_skip(r, ip6 ? 7 : 3); /* code, checksum; MLD: delay, reserved */
-	*report = (struct membership_report){ .has_one = true };
+	*report = (struct membership_report){ .has_one = true, .ip6 = ip6 };
 	report->one.group = read_addr(r, ip6);
 	report->one.member = member;
 	return r->error ? -EINVAL : 0;

@@ -26,7 +26,8 @@ static void guest_reports(struct rd *r, bool ip6)
 		len = rd_left(r);
 	p.l4 = rd_view(r, len);
 	p.l4_len = len;
-	multicast_from_guest(&g.env, &p);
+	if (p.l4)
+		multicast_from_guest(&g.env, &p);
 }
 
 static void someone_says(uint8_t n)

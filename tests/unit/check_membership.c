@@ -95,6 +95,13 @@ START_TEST(records)
 	no_more();
 	ck_assert_int_eq(decode(false, "22 00 0000 0000 0000"), 0);
 	no_more();
+	/* ::ffff:224.0.0.251 is no group of IPv6 */
+	ck_assert_int_eq(decode(true, "8f 00 0000 0000 0001"
+				      "04 00 0000 00000000000000000000ffffe00000fb"),
+			 0);
+	no_more();
+	ck_assert_int_eq(decode(true, "83 00 0000 0000 0000 00000000000000000000ffffe00000fb"), 0);
+	no_more();
 }
 END_TEST
 
