@@ -1,4 +1,4 @@
-/* wire/icmp.h: ICMP for IPv4 (RFC 792, RFC 1191). */
+/* wire/icmp.h: ICMP for IPv4 (RFC 792, RFC 1191), and the header that ICMPv6 shares. */
 #ifndef WIRE_ICMP_H
 #define WIRE_ICMP_H
 
@@ -34,7 +34,9 @@ struct icmp_hdr {
 /* Reads the first eight bytes, checksum skipped. */
 void icmp_decode(struct rd *r, struct icmp_hdr *h);
 
-/* Writes header and `len` bytes of payload with the right checksum. */
-void icmp_encode(struct wr *w, const struct icmp_hdr *h, const void *payload, size_t len);
+/* Writes eight bytes, with a checksum of zero. */
+void icmp_encode(struct wr *w, const struct icmp_hdr *h);
+
+#define ICMP_CHECKSUM_OFFSET 2
 
 #endif

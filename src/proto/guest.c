@@ -182,16 +182,12 @@ int guest_send_icmp(struct env *env, const struct guest_out *o, const struct icm
 	uint64_t sum = 0;
 
 	out.proto = ip4 ? IP_ICMP : IP_ICMP6;
-	wr_u8(&w, h->type);
-	wr_u8(&w, h->code);
-	wr_be16(&w, 0);
-	wr_be16(&w, h->id);
-	wr_be16(&w, h->seq);
+	icmp_encode(&w, h);
 	if (!ip4)
 		sum = checksum_add_pseudo(0, &o->src, &o->dst, IP_ICMP6,
 					  (uint32_t)(ICMP_HEADER_LEN + len));
 	sum = checksum_add(sum, header, sizeof(header));
-	put_be16(header + 2, checksum_finish(checksum_add(sum, payload, len)));
+	put_be16(header + ICMP_CHECKSUM_OFFSET, checksum_finish(checksum_add(sum, payload, len)));
 	return guest_send(
 		env, &out,
 		(struct iovec[]){ { header, sizeof(header) }, { (void *)payload, len } }, 2);

@@ -57,6 +57,17 @@ void packet_udp(struct packet *p, const struct packet_ip *ip, uint16_t sport, ui
 	end(p, &w, payload, len);
 }
 
+void write_icmp(struct wr *w, const struct icmp_hdr *h, const void *payload, size_t len)
+{
+	size_t start = wr_len(w);
+
+	icmp_encode(w, h);
+	wr_bytes(w, payload, len);
+	must(!w->error);
+	wr_patch16(w, start + ICMP_CHECKSUM_OFFSET,
+		   checksum_finish(checksum_add(0, w->start + start, ICMP_HEADER_LEN + len)));
+}
+
 void packet_icmp(struct packet *p, const struct packet_ip *ip, const struct icmp_hdr *icmp,
 		 const void *payload, size_t len)
 {
@@ -64,7 +75,7 @@ void packet_icmp(struct packet *p, const struct packet_ip *ip, const struct icmp
 	struct ip4_hdr h = header(ip, IP_ICMP, ICMP_HEADER_LEN + len);
 	struct wr w = begin(p, &h);
 
-	icmp_encode(&w, icmp, payload ? payload : zeroes, len);
+	write_icmp(&w, icmp, payload ? payload : zeroes, len);
 	end(p, &w, NULL, 0);
 }
 
@@ -148,13 +159,9 @@ void packet_icmp6(struct packet *p, const struct packet_ip6 *ip, const struct ic
 	struct wr w;
 
 	begin6(p, &w, ip, IP_ICMP6, ICMP_HEADER_LEN + len);
-	wr_u8(&w, icmp->type);
-	wr_u8(&w, icmp->code);
-	wr_be16(&w, 0);
-	wr_be16(&w, icmp->id);
-	wr_be16(&w, icmp->seq);
+	icmp_encode(&w, icmp);
 	put_payload(&w, payload, len);
-	end6(p, &w, 2);
+	end6(p, &w, ICMP_CHECKSUM_OFFSET);
 }
 
 void packet_tcp6(struct packet *p, const struct packet_ip6 *ip, const struct tcp_hdr *tcp,

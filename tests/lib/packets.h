@@ -25,6 +25,9 @@ struct packet_ip6 {
 	bool unspecified;     /* the source is :: */
 };
 
+/* Writes an ICMP message with the right checksum. */
+void write_icmp(struct wr *w, const struct icmp_hdr *h, const void *payload, size_t len);
+
 /* Each fails the test unless the packet decodes.  A NULL payload stands for zeroes. */
 void packet_udp(struct packet *p, const struct packet_ip *ip, uint16_t sport, uint16_t dport,
 		const void *payload, size_t len);

@@ -257,7 +257,7 @@ START_TEST(error_of_a_router_exactly)
 	*e = (struct host_error){ .icmp.type = ICMP_TYPE_TIME_EXCEEDED,
 				  .from = addr_ip4(0xcb007101) };
 	w = wr_init(e->quote, sizeof(e->quote));
-	icmp_encode(&w, &(struct icmp_hdr){ .type = ICMP_TYPE_ECHO, .id = KERNEL_ID, .seq = 5 },
+	write_icmp(&w, &(struct icmp_hdr){ .type = ICMP_TYPE_ECHO, .id = KERNEL_ID, .seq = 5 },
 		    "ping", 4);
 	e->len = wr_len(&w);
 	socks[0].has_error = true;
