@@ -1,36 +1,17 @@
 /* What of the host's network is noticed, in a network namespace of the test's own. */
 #include "host/net_watch.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "lib/own_net.h"
 #include "lib/suite.h"
 
 static struct timerq timers;
 static struct loop *loop;
 static struct net_watch w;
 static unsigned n_changes;
-
-static int ip(const char *args)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), "ip %s >/dev/null 2>&1", args);
-	return system(command);
-}
-
-#define IP(args) ck_assert_msg(!ip(args), "ip %s", args)
-
-static const char *prepare(void)
-{
-	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		return "no network namespace can be made";
-	if (ip("link add probe type veth peer name probed") || ip("link del probe"))
-		return "ip(8) cannot make interfaces here";
-	return NULL;
-}
 
 static void changed(void *ctx)
 {
@@ -134,4 +115,4 @@ START_TEST(bursts)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(prepare, "net_watch", what_is_noticed, what_does_not_matter, bursts)
+SUITE_MAIN_AFTER(own_net_enter, "net_watch", what_is_noticed, what_does_not_matter, bursts)

@@ -2,32 +2,13 @@
 #include "host/netinfo.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/own_net.h"
 #include "lib/suite.h"
 
 static struct netinfo_ip info;
-
-static int ip(const char *args)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), "ip %s >/dev/null 2>&1", args);
-	return system(command);
-}
-
-#define IP(args) ck_assert_msg(!ip(args), "ip %s", args)
-
-static const char *prepare(void)
-{
-	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		return "no network namespace can be made";
-	if (ip("link add probe type veth peer name probed") || ip("link del probe"))
-		return "ip(8) cannot make interfaces here";
-	return NULL;
-}
 
 static void setup(void)
 {
@@ -206,7 +187,7 @@ START_TEST(tentative6)
 	setup();
 	IP("-6 route add default via fe80::1 dev eth0");
 	IP("addr add 2001:db8::5/64 dev eth0");
-	if (!ip("-6 addr show dev eth0 tentative | grep -q 2001:db8::5"))
+	if (!own_net_ip("-6 addr show dev eth0 tentative | grep -q 2001:db8::5"))
 		ck_assert_str_eq(read_info6(NULL), "eth0 -/0 fe80::1");
 	teardown();
 }
@@ -225,6 +206,6 @@ START_TEST(other_routes_do_not_count6)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(prepare, "netinfo", nothing_there, usual, lowest_metric, several_addresses,
+SUITE_MAIN_AFTER(own_net_enter, "netinfo", nothing_there, usual, lowest_metric, several_addresses,
 		 multipath, no_gateway, other_routes_do_not_count, usual6, several_addresses6, tentative6,
 		 other_routes_do_not_count6)
