@@ -462,6 +462,19 @@ START_TEST(fragments_of_fragments)
 }
 END_TEST
 
+/* Behind the fragment header only the whole tells what an option asks for. */
+START_TEST(options_in_fragments_that_ask_for_errors)
+{
+	begin_reassembly();
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 01 00 00 00 09  11 00 be 04 00 00 00 00"),
+			 DROP_NONE);
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 08 00 00 00 09  13 88 00 35 00 08 00 00"),
+			 DROP_IP6_OPTION);
+	expect_error(0, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_OPTION, 42);
+	end_reassembly();
+}
+END_TEST
+
 START_TEST(overlaps_end_a_datagram)
 {
 	begin_reassembly();
@@ -499,4 +512,5 @@ SUITE_MAIN("ip6", header_exactly, bad_headers, extension_headers, too_many_exten
 	   fragment_header, nothing_without_ip6, unknown_protocol_exactly,
 	   options_that_ask_for_errors, errors_are_limited, errors_quote_as_much_as_fits,
 	   fragments_to_the_guest, as_much_as_the_mtu_takes_is_whole, in_any_order,
-	   with_other_headers, fragments_of_fragments, overlaps_end_a_datagram, time_exceeded)
+	   with_other_headers, fragments_of_fragments, options_in_fragments_that_ask_for_errors,
+	   overlaps_end_a_datagram, time_exceeded)
