@@ -265,7 +265,9 @@ static bool take_error(const struct cmsghdr *c, struct host_error *e)
 	if (endpoint_from_sockaddr(&from, (const struct sockaddr *)(CMSG_DATA(c) + sizeof(ee))))
 		return false;
 	e->icmp = (struct icmp_error){ ee.ee_type, ee.ee_code, ee.ee_info };
-	if (ip4 && e->icmp.rest > UINT16_MAX)
+	if (ip4 && ee.ee_type == ICMP_TYPE_PARAMETER_PROBLEM)
+		e->icmp.rest = ee.ee_info << 24; /* the pointer is the first byte (RFC 792) */
+	else if (ip4 && e->icmp.rest > UINT16_MAX)
 		e->icmp.rest = UINT16_MAX;
 	e->from = from.addr;
 	return true;

@@ -2,9 +2,15 @@
 
 import json
 import re
+import socket
+import struct
 
+from lab import frames
 from lab.checks import Skip, check, contains, equal, within
-from lab.lab import ROUTER_ADDR, SERVER_ADDR, UNREACHABLE_ADDR
+from lab.frames import ICMP, Link
+from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR, UNREACHABLE_ADDR
+
+PARAMETER_PROBLEM = 12
 
 
 def ping(lab, addr, *options, status=0):
@@ -133,3 +139,18 @@ def test_ping_ttl(lab):
     with within(5, "ping -t 1"):
         output = ping(lab, SERVER_ADDR, "-t", "1", status=1)
     contains(output, "Time to live exceeded")
+
+
+def test_parameter_problem(lab):
+    """The pointer of a parameter problem still says which byte of the packet is meant."""
+    link = Link(lab.daemon().start())
+    server = lab.server.udp_socket(SERVER_ADDR)
+    link.send(frames.udp(b"odd", SERVER_ADDR, server.getsockname()[1]))
+    _, (_, port) = server.recvfrom(100)
+    quote = frames.udp(b"odd", SERVER_ADDR, server.getsockname()[1], port)[14:]
+    message = struct.pack("!BBHI", PARAMETER_PROBLEM, 0, 0, 9 << 24) + quote
+    message = message[:2] + struct.pack("!H", frames.checksum(message)) + message[4:]
+    lab.server.socket(socket.SOCK_RAW, proto=ICMP).sendto(message, (HOST_ADDR, 0))
+    packet = link.expect(lambda p: p.proto == ICMP, "the error")
+    equal(packet.l4[:2] + packet.l4[4:8], bytes([PARAMETER_PROBLEM, 0, 9, 0, 0, 0]),
+          "type, code and pointer")
