@@ -60,6 +60,8 @@ static enum drop icmp_handler(struct env *env, const struct pkt *p)
 		return multicast_from_guest(env, p);
 	if (env->conf->no_icmp)
 		return prohibit(env, p);
+	if (icmp_is_unreachable(p))
+		return icmp_unreachable_from_guest(env, p);
 	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 

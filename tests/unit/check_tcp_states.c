@@ -3,8 +3,11 @@
 #include <errno.h>
 
 #include "lib/must.h"
+#include "lib/packets.h"
 #include "lib/suite.h"
 #include "lib/tcp_hand.h"
+#include "proto/icmp.h"
+#include "wire/icmp6.h"
 
 #define A TCP_ACK
 #define F TCP_FIN
@@ -423,6 +426,63 @@ START_TEST(host_does_not_connect)
 }
 END_TEST
 
+/* The guest's stack, or its firewall, answers a segment of ours that began at `seq`. */
+static void answer_unreachable(uint8_t code, uint32_t seq)
+{
+	static struct packet packet;
+	const struct flow_key *k = &hand_conn()->flow.key;
+	uint8_t quote[IP6_HEADER_LEN + 8];
+	struct wr w = wr_init(quote, sizeof(quote));
+
+	if (hand.ip6)
+		ip6_encode(&w, &(struct ip6_hdr){ .payload_len = 40, .next_header = IP_TCP,
+						  .src = k->peer, .dst = k->guest });
+	else
+		ip4_encode(&w, &(struct ip4_hdr){ .total_len = 60, .proto = IP_TCP,
+						  .src = k->peer, .dst = k->guest });
+	wr_be16(&w, k->peer_port);
+	wr_be16(&w, k->guest_port);
+	wr_be32(&w, seq);
+	if (hand.ip6)
+		packet_icmp6(&packet, &(struct packet_ip6){ .dst = k->peer },
+			     &(struct icmp_hdr){ ICMP6_TYPE_UNREACHABLE, code, 0, 0 }, quote, wr_len(&w));
+	else
+		packet_icmp(&packet, &(struct packet_ip){ 0 },
+			    &(struct icmp_hdr){ ICMP_TYPE_UNREACHABLE, code, 0, 0 }, quote, wr_len(&w));
+	ck_assert_int_eq(icmp_unreachable_from_guest(&hand.g.env, &packet.pkt), DROP_NONE);
+}
+
+/* A refusal ends an attempt to connect, an error that may pass does not; and neither does one about
+ * another SYN, or within a connection. */
+START_TEST(guest_refuses_with_an_icmp_error)
+{
+	static const struct {
+		bool ip6;
+		uint8_t passing, refusal;
+	} cases[] = { { false, ICMP_CODE_HOST, ICMP_CODE_PORT },
+		      { false, ICMP_CODE_FRAGMENTATION_NEEDED, ICMP_CODE_HOST_PROHIBITED },
+		      { false, ICMP_CODE_NET, ICMP_CODE_ADMIN_PROHIBITED },
+		      { true, ICMP6_CODE_NO_ROUTE, ICMP6_CODE_PORT },
+		      { true, ICMP6_CODE_ADDRESS, ICMP6_CODE_ADMIN_PROHIBITED } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(cases[i].ip6 ? hand_begin6 : hand_begin)(0xfffffff0, 0xffffffff);
+		hand_reach(TCP_SYN_SENT);
+		answer_unreachable(cases[i].passing, hand_conn()->iss);
+		answer_unreachable(cases[i].refusal, hand_conn()->iss + 1);
+		ck_assert_uint_eq(hand_conn()->state, TCP_SYN_SENT);
+		answer_unreachable(cases[i].refusal, hand_conn()->iss);
+		ck_assert_ptr_null(hand_conn());
+		ck_assert_int_eq(last_reason(), FLOW_CLOSED_REFUSED);
+		ck_assert(!hand.h.open && hand.h.reset);
+		hand_reach(TCP_ESTABLISHED);
+		answer_unreachable(cases[i].refusal, hand_conn()->iss);
+		ck_assert_uint_eq(hand_conn()->state, TCP_ESTABLISHED);
+		hand_end();
+	}
+}
+END_TEST
+
 /* A SYN of a new connection in TIME-WAIT, while the host side has not got all of the old one.
  */
 START_TEST(new_connection_before_the_old_one_is_delivered)
@@ -481,4 +541,5 @@ END_TEST
 SUITE_MAIN("tcp_states", each_segment_in_each_state, host_bytes_in_each_state,
 	   host_end_in_each_state, host_sent_before_the_handshake, host_breaks_in_each_state,
 	   host_breaks_behind_bytes, host_connects, host_does_not_connect,
-	   new_connection_before_the_old_one_is_delivered, reset_before_all_is_delivered)
+	   guest_refuses_with_an_icmp_error, new_connection_before_the_old_one_is_delivered,
+	   reset_before_all_is_delivered)

@@ -20,6 +20,11 @@ enum drop tcp_from_guest(struct env *env, const struct pkt *p);
 /* Answers a segment that belongs to no connection (RFC 9293 3.10.7.1). */
 void tcp_reset_stray(struct env *env, const struct pkt *p);
 
+/* An ICMP error of the guest refuses the segment of ours with sequence number `seq`: that ends an
+ * attempt to connect to the guest, and nothing else (RFC 1122 4.2.3.9, RFC 5927 5.2). */
+void tcp_refused_by_guest(struct env *env, const struct endpoint *guest,
+			  const struct endpoint *peer, uint32_t seq);
+
 /* Hands the batch's data to the host sockets and acknowledges what was taken. */
 void tcp_batch_end(struct env *env);
 

@@ -146,6 +146,17 @@ static void in_syn_sent(struct env *env, struct tcp_conn *c, const struct tcp_hd
 	}
 }
 
+void tcp_refused_by_guest(struct env *env, const struct endpoint *guest,
+			  const struct endpoint *peer, uint32_t seq)
+{
+	struct flow_key key = { .guest = guest->addr, .peer = peer->addr, .guest_port = guest->port,
+				.peer_port = peer->port, .proto = FLOW_TCP };
+	struct tcp_conn *c = (struct tcp_conn *)flow_table_lookup(&env->flows, &key);
+
+	if (c && c->state == TCP_SYN_SENT && seq == c->iss)
+		tcp_abort(env, c, FLOW_CLOSED_REFUSED);
+}
+
 /* The host side is not connected yet: only a change of mind matters. */
 static enum drop in_connecting(struct env *env, struct tcp_conn *c, const struct pkt *p)
 {
