@@ -48,6 +48,16 @@ int sock_bind_device(int fd, const struct net_ip *ip);
  * from. These do not concern peers on the loopback interface.  0 or -errno. */
 int sock_bind(int fd, const struct net *net, const struct addr *peer, uint16_t port);
 
+enum sock_fragments {
+	SOCK_MAY_FRAGMENT,	/* no DF; the host, too, may fragment */
+	SOCK_FRAGMENT_OVERSIZE, /* what does not fit the path goes out in fragments, DF is set on the rest */
+	SOCK_NEVER_FRAGMENT	/* DF is set, and what does not fit the interface is -EMSGSIZE */
+};
+
+/* How what is sent from now on meets an MTU that is too small for it.  Those that never fragment do not
+ * look at what the host knows of the path: its routers tell of it, and so does the guest learn. */
+void sock_set_fragments(int fd, bool ip6, enum sock_fragments f);
+
 /* Makes the IP header of what is sent that of `ip`; `set` is what was set before (ttl 0: the
  * host's default), and is brought up to date. */
 void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip);

@@ -50,7 +50,8 @@ struct udp_host_ops {
 	/* Our end. */
 	void (*local)(void *sock, struct endpoint *e);
 	/* For all datagrams sent from now on.  Without `dont_fragment` the host never sets DF;
-	 * with it, on what fits the path's MTU: larger datagrams still go out, in fragments. */
+	 * with it, on what fits the interface that it leaves through, for routers to say what fits
+	 * the path; larger datagrams still go out, in fragments. */
 	void (*set_ip)(void *sock, const struct host_ip *ip);
 	/* Sends datagrams in order; how many were taken, or -errno when the first was not
 	 * (-EAGAIN: no room now). */

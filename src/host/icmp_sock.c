@@ -41,6 +41,7 @@ static void set_options(const struct icmp_sock *s)
 {
 	sock_set_errors(s->fd, is_ip6(s));
 	sock_want_header(s->fd, is_ip6(s));
+	sock_set_fragments(s->fd, is_ip6(s), SOCK_NEVER_FRAGMENT);
 }
 
 static int try_open(struct icmp_sock *s, const struct net *net)
@@ -72,7 +73,7 @@ static void *icmp_open(void *host, struct icmp_flow *f, const struct addr *peer,
 		*s = (struct icmp_sock){ .env = socks->env,
 					 .flow = f,
 					 .peer = { .addr = *peer } };
-		s->ip.dont_fragment = true; /* the kernel's default */
+		s->ip.dont_fragment = true; /* as set_options() has it */
 		rc = try_open(s, socks->env->net);
 	}
 	if (rc) {
@@ -112,6 +113,12 @@ static void icmp_set_ip(void *sock, const struct host_ip *ip)
 	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
 }
 
+static int send_message(const struct icmp_sock *s, const struct msghdr *m)
+{
+	return sendmsg(s->fd, m, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* A request that does not fit the interface goes out in fragments. */
 static int icmp_send(void *sock, uint16_t seq, const void *payload, size_t len)
 {
 	struct icmp_sock *s = sock;
@@ -120,8 +127,16 @@ static int icmp_send(void *sock, uint16_t seq, const void *payload, size_t len)
 	struct iovec iov[] = { { header, sizeof(header) }, { (void *)payload, len } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 
+	int rc;
+
 	put_be16(header + 6, seq);
-	return sendmsg(s->fd, &m, MSG_DONTWAIT) < 0 ? -errno : 0;
+	rc = send_message(s, &m);
+	if (rc != -EMSGSIZE || !s->ip.dont_fragment)
+		return rc;
+	sock_set_fragments(s->fd, is_ip6(s), SOCK_FRAGMENT_OVERSIZE);
+	rc = send_message(s, &m);
+	sock_set_fragments(s->fd, is_ip6(s), SOCK_NEVER_FRAGMENT);
+	return rc;
 }
 
 static void take_control(struct msghdr *m, struct icmp_reply *r)

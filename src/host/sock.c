@@ -183,15 +183,23 @@ bool sock_has_addr(const struct addr *a)
 	return !gone;
 }
 
+void sock_set_fragments(int fd, bool ip6, enum sock_fragments f)
+{
+	static const int ip6_values[] = { IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_WANT, IPV6_PMTUDISC_PROBE };
+	static const int ip4_values[] = { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_PROBE };
+
+	if (ip6)
+		sock_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, ip6_values[f]);
+	else
+		sock_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, ip4_values[f]);
+}
+
 static void set_ip6(int fd, const struct host_ip *set, const struct host_ip *ip)
 {
 	if (ip->ttl != set->ttl)
 		sock_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ip->ttl);
 	if (ip->tos != set->tos)
 		sock_set(fd, IPPROTO_IPV6, IPV6_TCLASS, ip->tos);
-	if (ip->dont_fragment != set->dont_fragment)
-		sock_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-			 ip->dont_fragment ? IPV6_PMTUDISC_WANT : IPV6_PMTUDISC_DONT);
 }
 
 static void set_ip4(int fd, const struct host_ip *set, const struct host_ip *ip)
@@ -200,9 +208,6 @@ static void set_ip4(int fd, const struct host_ip *set, const struct host_ip *ip)
 		sock_set(fd, IPPROTO_IP, IP_TTL, ip->ttl);
 	if (ip->tos != set->tos)
 		sock_set(fd, IPPROTO_IP, IP_TOS, ip->tos);
-	if (ip->dont_fragment != set->dont_fragment)
-		sock_set(fd, IPPROTO_IP, IP_MTU_DISCOVER,
-			 ip->dont_fragment ? IP_PMTUDISC_WANT : IP_PMTUDISC_DONT);
 }
 
 void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip)
@@ -211,6 +216,8 @@ void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip
 		set_ip6(fd, set, ip);
 	else
 		set_ip4(fd, set, ip);
+	if (ip->dont_fragment != set->dont_fragment)
+		sock_set_fragments(fd, ip6, ip->dont_fragment ? SOCK_NEVER_FRAGMENT : SOCK_MAY_FRAGMENT);
 	*set = *ip;
 }
 

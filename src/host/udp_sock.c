@@ -28,6 +28,8 @@ struct udp_sock {
 	struct endpoint peer, local;
 	struct host_ip ip; /* as set; ttl 0: the host's default */
 	size_t segment_max; /* longer datagrams leave one by one */
+	size_t oversize; /* datagrams from this length on do not fit the interface */
+	bool fragments;	 /* the socket is set for those */
 	int fd;
 	bool group; /* the peer is one: not connected */
 };
@@ -114,7 +116,6 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 	if (s) {
 		*s = *new;
 		s->env = socks->env;
-		s->ip.dont_fragment = true; /* the kernel's default */
 		rc = try(s, socks->env->net, port);
 		/* taken, or below 1024: better from another port than not at all */
 		if (port && (rc == -EADDRINUSE || rc == -EACCES))
@@ -125,6 +126,8 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 		*err = -rc;
 		return NULL;
 	}
+	s->ip.dont_fragment = true;
+	sock_set_fragments(s->fd, is_ip6(s), SOCK_NEVER_FRAGMENT);
 	watch_init(&s->watch, socks->loop, s->fd, ready);
 	return s;
 }
@@ -132,7 +135,7 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *peer,
 		      uint16_t port, int *err)
 {
-	struct udp_sock s = { .flow = f, .peer = *peer, .segment_max = SIZE_MAX };
+	struct udp_sock s = { .flow = f, .peer = *peer, .segment_max = SIZE_MAX, .oversize = SIZE_MAX };
 
 	return open_sock(host, &s, port, err);
 }
@@ -140,7 +143,7 @@ static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *pee
 static void *udp_open_group(void *host, struct udp_flow *f, const struct endpoint *group,
 			    uint16_t port, int *err)
 {
-	struct udp_sock s = { .flow = f, .peer = *group, .group = true };
+	struct udp_sock s = { .flow = f, .peer = *group, .oversize = SIZE_MAX, .group = true };
 
 	return open_sock(host, &s, port, err);
 }
@@ -166,7 +169,27 @@ static void udp_set_ip(void *sock, const struct host_ip *ip)
 	if (s->group && ip->ttl != s->ip.ttl)
 		sock_set(s->fd, is_ip6(s) ? IPPROTO_IPV6 : IPPROTO_IP,
 			 is_ip6(s) ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ip->ttl);
+	if (ip->dont_fragment != s->ip.dont_fragment)
+		s->fragments = false;
 	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
+}
+
+/* How many of the datagrams fit the interface as the first does, or do not as it; sets the socket for
+ * those. */
+static int begin_run(struct udp_sock *s, const struct iovec *d, int n)
+{
+	bool oversize = d[0].iov_len >= s->oversize;
+	int i = 1;
+
+	if (s->oversize == SIZE_MAX || !s->ip.dont_fragment)
+		return n;
+	if (oversize != s->fragments)
+		sock_set_fragments(s->fd, is_ip6(s),
+				   oversize ? SOCK_FRAGMENT_OVERSIZE : SOCK_NEVER_FRAGMENT);
+	s->fragments = oversize;
+	while (i < n && (d[i].iov_len >= s->oversize) == oversize)
+		i++;
+	return i;
 }
 
 /* How many of the datagrams can leave as one: they have one length, but for the last. */
@@ -232,13 +255,19 @@ static int send_trains(struct udp_sock *s, const struct iovec *d, int n)
 static int udp_send(void *sock, const struct iovec *datagrams, int n)
 {
 	struct udp_sock *s = sock;
-	int rc = send_trains(s, datagrams, n);
+	int rc;
 
-	/* longer than the path's MTU, or a device or a kernel that cannot: EINVAL, EIO, ... */
+	n = begin_run(s, datagrams, n);
+	rc = send_trains(s, datagrams, n);
+	/* longer than the interface's MTU, or a device or a kernel that cannot: EINVAL, EIO, ... */
 	if ((rc == -EINVAL || rc == -EMSGSIZE || rc == -EIO || rc == -EOPNOTSUPP) &&
 	    train_len(s, datagrams, n) > 1) {
 		s->segment_max = datagrams[0].iov_len - 1;
 		rc = send_trains(s, datagrams, n);
+	}
+	if (rc == -EMSGSIZE && s->ip.dont_fragment && datagrams[0].iov_len < s->oversize) {
+		s->oversize = datagrams[0].iov_len;
+		rc = send_trains(s, datagrams, begin_run(s, datagrams, n));
 	}
 	return rc;
 }

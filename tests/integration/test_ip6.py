@@ -210,6 +210,23 @@ def test_udp_path_mtu(lab):
     check_datagram(lab.guest.udp_socket("::", buffer=BIG_BUFFER), SERVER_ADDR6, port, 4000)
 
 
+def test_path_mtu_again(lab):
+    """A guest that forgot the path's MTU is told again, though the host knows it by now."""
+    lab.router.ip("link set far mtu 1280")
+    lab.server.ip("link set eth0 mtu 1280")
+    start(lab)
+    for _ in range(2):
+        sock = lab.guest.udp_socket("::")
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO)
+        sock.connect((SERVER_ADDR6, 9))
+        sock.send(bytes(1400))
+        with within(5), raises(OSError, "recv"):
+            sock.recv(2000)
+        equal(sock.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU), 1280, "the path MTU")
+        contains(ping(lab, SERVER_ADDR6, "-M", "do", "-s", "1400", status=1), "mtu")
+        lab.guest.run("ip", "-6", "route", "flush", "cache")
+
+
 def test_hop_limit_and_traffic_class(lab):
     """Hop limit, DSCP and ECN of the guest's datagrams reach the network."""
     start(lab)
