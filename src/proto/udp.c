@@ -474,6 +474,7 @@ static void receive(struct env *env, struct udp_flow *f)
 		u->rx_flow = f;
 		u->rx_next = 0;
 		u->rx_end = n;
+		u->rx_offset = 0;
 		deliver(env);
 		if (n < UDP_RX)
 			break;

@@ -577,6 +577,27 @@ START_TEST(flow_ends_while_its_datagrams_wait)
 }
 END_TEST
 
+/* It ended in the middle of several that came as one: what another flow gets begins at its own. */
+START_TEST(flow_ends_between_segments)
+{
+	begin();
+	guest_says(PEER, 5000, 7, "a");
+	fake_udp_sock(&host, 0)->segment = 4;
+	g.room = 1;
+	host_says(0, "one.two.thr.four");
+	fake_guest_advance(&g, 31 * NS_PER_SEC);
+	ck_assert_uint_eq(g.env.flows.n, 0);
+	g.room = -1;
+	udp_room(&g.env);
+	fake_guest_clear(&g);
+	guest_says(PEER, 5000, 7, "a");
+	host_says(1, "d");
+	ck_assert_uint_eq(g.n_frames, 1);
+	assert_got(0, PEER, "d");
+	end();
+}
+END_TEST
+
 START_TEST(one_guest_address_keeps_its_ports)
 {
 	begin();
@@ -823,5 +844,6 @@ SUITE_MAIN("udp", answers_as_they_came, segments_wait_for_room, over_ip6_exactly
 	   pending_error_loses_nothing, refusals_are_told, impossible_destinations, timeouts,
 	   one_way_flows_stay_one_way, full_table_ends_the_oldest_one_way_flow,
 	   lack_of_descriptors, full_link_pauses_sockets, flow_ends_while_its_datagrams_wait,
+	   flow_ends_between_segments,
 	   one_guest_address_keeps_its_ports, one_of_each_family_keeps_its_ports, large_datagrams_come_in_fragments,
 	   link_lost_with_datagrams_on_both_sides)
