@@ -16,7 +16,8 @@
 #include "proto/env.h"
 #include "proto/udp_host.h"
 
-#define UDP_PAYLOAD_MAX 65507 /* 65,535 less both headers */
+#define UDP_PAYLOAD_MAX	 65507 /* over IPv4: 65,535 less both headers */
+#define UDP_PAYLOAD_MAX6 65527 /* over IPv6, whose length is without its header */
 
 /* `host` is handed to ops->open().  NULL without memory. */
 struct udp *udp_new(struct env *env, const struct udp_host_ops *ops, void *host);

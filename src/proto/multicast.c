@@ -51,7 +51,7 @@ struct multicast {
 	bool paused;			    /* the link is full: no socket is read */
 	struct multicast_listener *held_by; /* whose datagram waits for room; NULL: none does */
 	struct udp_datagram held;
-	uint8_t rx[UDP_PAYLOAD_MAX];
+	uint8_t rx[UDP_PAYLOAD_MAX6];
 };
 
 /* What the host listens to. */

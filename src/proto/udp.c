@@ -454,7 +454,7 @@ static void deliver(struct env *env)
 static int read_batch(struct udp *u, struct udp_flow *f)
 {
 	for (int i = 0; i < UDP_RX; i++)
-		u->rx_got[i].payload = (struct iovec){ u->rx + (size_t)i * RX_STRIDE, UDP_PAYLOAD_MAX };
+		u->rx_got[i].payload = (struct iovec){ u->rx + (size_t)i * RX_STRIDE, UDP_PAYLOAD_MAX6 };
 	return u->ops->recv(f->sock, u->rx_got, UDP_RX);
 }
 

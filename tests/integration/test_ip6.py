@@ -165,11 +165,11 @@ def test_traceroute(lab):
 # UDP.
 
 def test_udp_sizes(lab):
-    """Datagrams of 0 to 65,507 bytes go and come."""
+    """Datagrams of 0 to 65,527 bytes go and come."""
     start(lab)
     port, _ = udp_port(lab)
     sock = lab.guest.udp_socket("::", buffer=BIG_BUFFER)
-    for size in (0, 1, 1452, 1453, 9000, 65472, 65473, 65507):
+    for size in (0, 1, 1452, 1453, 9000, 65472, 65473, 65527):
         check_datagram(sock, SERVER_ADDR6, port, size)
 
 
@@ -178,7 +178,7 @@ def test_udp_sizes_fragmented(lab):
     start(lab, mtu=1500)
     port, _ = udp_port(lab)
     sock = lab.guest.udp_socket("::", buffer=BIG_BUFFER)
-    for size in (0, 1452, 1453, 9000, 65507):
+    for size in (0, 1452, 1453, 9000, 65527):
         check_datagram(sock, SERVER_ADDR6, port, size)
 
 
