@@ -7,6 +7,7 @@
 /* One family. */
 struct netinfo_ip {
 	char interface[CONF_INTERFACE_MAX]; /* "" without one */
+	unsigned index; /* its number, which is another when it has been away; 0 without one */
 	bool has_address;
 	bool has_route, has_gateway; /* a default route; it leads through a router */
 	struct addr address, gateway;

@@ -122,9 +122,17 @@ static bool is_lost(struct known known[static KNOWN_MAX], unsigned *n, const str
 	return known[(*n)++].lost;
 }
 
+/* Whether a flow that the guest opened left through a link that is gone: each has link-local
+ * addresses of its own. */
+static bool is_link_lost(const struct flow *f, bool moved)
+{
+	return moved && f->dir == FLOW_OUT && !addr_is_ip4(&f->host.addr) &&
+	       addr_is_link_local(&f->host.addr);
+}
+
 /* Ends the flows whose own end is at an address that the host has lost: they would hang until
- * they time out. */
-static void end_stranded_flows(struct env *env)
+ * they time out.  `moved`: IPv6 has another interface now. */
+static void end_stranded_flows(struct env *env, bool moved)
 {
 	struct known known[KNOWN_MAX];
 	struct list *pos, *tmp;
@@ -135,7 +143,9 @@ static void end_stranded_flows(struct env *env)
 		struct flow *f = container_of(pos, struct flow, all);
 		const struct addr *own = &f->host.addr;
 
-		if (!addr_is_unspecified(own) && !addr_is_loopback(own) && is_lost(known, &n, own))
+		if (addr_is_unspecified(own) || addr_is_loopback(own))
+			continue;
+		if (is_link_lost(f, moved) || is_lost(known, &n, own))
 			f->class->close(env, f, FLOW_CLOSED_ADDRESS_GONE);
 	}
 }
@@ -144,21 +154,25 @@ static void host_changed(void *ctx)
 {
 	struct daemon *d = ctx;
 	struct netinfo now;
-	bool lost;
+	bool lost, moved4, moved6;
 
 	read_host(&d->conf, &now); /* what is not there is not there */
 	lost = netconf_hold(&d->conf, &d->host, &now);
 	if (lost && !d->host_lost)
 		log_info(HOST, "the host has lost its network: the guest keeps its addresses");
 	d->host_lost = lost;
+	moved4 = now.ip4.index != d->host.ip4.index;
+	moved6 = now.ip6.index != d->host.ip6.index;
 	d->host = now;
 	if (netconf_update(&d->conf, &d->host, &d->resolvers.last, &d->net)) {
 		log_info(HOST, "the host's network has changed");
 		tell_addresses(&d->net);
 		tell_dns(&d->net);
 		demux_network_changed(&d->env);
+	} else if (moved4 || moved6) {
+		demux_network_changed(&d->env); /* groups were joined on what is gone */
 	}
-	end_stranded_flows(&d->env);
+	end_stranded_flows(&d->env, moved6);
 }
 
 /* Watched before they are read: what changes meanwhile is noticed. */

@@ -231,6 +231,7 @@ static int read_tables(struct mnl_socket *nl, bool ip6, unsigned interface,
 		return rc;
 	if (!if_indextoname(route.interface, info->interface))
 		return -errno;
+	info->index = route.interface;
 	info->has_address = own.found;
 	info->address = own.addr;
 	info->prefix_len = own.prefix_len;

@@ -187,6 +187,16 @@ def test_group_beside_a_service(lab):
     nothing_comes(sock)
 
 
+def test_group_on_another_interface(lab):
+    """Where the host's interface is another by the same name, the groups are joined there."""
+    lab.start("--multicast")
+    sock = listen(lab.guest, "eth0", MDNS, MDNS_PORT)
+    eventually(lambda: joined(lab.host, "uplink", MDNS), 10, "the host is in the group")
+    lab.replace_uplink()
+    eventually(lambda: joined(lab.host, "uplink", MDNS), 10, "the host is in the group again")
+    sock.close()
+
+
 def test_no_group_without_option(lab):
     """Without --multicast no group is joined, and the report is a counted drop."""
     daemon = lab.start()

@@ -1,6 +1,8 @@
 """The guest's network after the host's: both families, and changes of the host while it runs."""
 
 import contextlib
+import select
+import socket
 
 import netns
 from lab.checks import check, contains, equal, eventually, within
@@ -143,6 +145,27 @@ def test_address_lost(lab):
     with lab.guest.tcp_connect(SERVER_ADDR, server.port) as again:
         again.sendall(b"hello")
         equal(receive_all(again, 5), b"hello", "the echo when the address is back")
+
+
+def test_link_local_peer_on_another_interface(lab):
+    """Datagrams to a link-local address leave through the interface that took the old one's place."""
+    lab.add_ip6()
+    lab.start()
+    lab.guest.wait_ip6()
+    server, sock = lab.router.udp_socket("::"), lab.guest.udp_socket("::")
+    with lab.guest.space.entered():
+        peer = "fe80::77", server.getsockname()[1], 0, socket.if_nametoindex("eth0")
+    lab.router.ip("addr add fe80::77/64 dev near nodad")
+    sock.sendto(b"one", peer)
+    equal(server.recv(100), b"one", "what came")
+    lab.replace_uplink(ip6=True)
+    lab.router.ip("addr add fe80::77/64 dev near nodad")
+
+    def arrives():
+        with contextlib.suppress(OSError):  # it may be unreachable for a moment
+            sock.sendto(b"two", peer)
+        return select.select([server], [], [], 0.1)[0]
+    eventually(arrives, 10, "the next one arrives")
 
 
 def test_address_changed(lab):

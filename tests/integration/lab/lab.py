@@ -148,6 +148,18 @@ class Lab:
                        f"addr add {DNS_ADDR6}/64 dev eth0 nodad",
                        f"route add default via {ROUTER_FAR_ADDR6}")
 
+    def replace_uplink(self, ip6=False):
+        """Takes the host's interface away; another of its name and addresses comes in its place."""
+        self.host.ip("link del uplink")
+        netns.connect(self.host.space, "uplink", f"{HOST_ADDR}/24",
+                      self.router.space, "near", f"{ROUTER_ADDR}/24")
+        self.host.ip(f"route add default via {ROUTER_ADDR}")
+        if ip6:
+            self.router.ip(f"addr add {ROUTER_LINK_ADDR6}/64 dev near nodad",
+                           f"addr add {ROUTER_ADDR6}/64 dev near nodad")
+            self.host.ip(f"addr add {HOST_ADDR6}/64 dev uplink nodad",
+                         f"route add default via {ROUTER_LINK_ADDR6} dev uplink")
+
     def daemon(self):
         """A daemon on the host, not started yet."""
         daemon = Daemon(self, self.host)
