@@ -10,11 +10,11 @@ struct msghdr;
 
 /* A socket that sends to `group` from `port`, or with 0 from one that the host picks, and that
  * anybody can answer to; `*local` is where datagrams come from.  While somebody else has the
- * port, it only sends: answers are not to be taken from a service of the host.  The descriptor,
- * or -errno
- * (-EADDRINUSE, -EACCES: the port cannot be had). */
+ * port for all addresses, it only sends: answers are not to be taken from a service of the host.
+ * `*hears` tells whether that is a socket of ours, and then whether this is one.  The descriptor,
+ * or -errno (-EADDRINUSE, -EACCES: the port cannot be had). */
 int udp_group_open(const struct env *env, const struct endpoint *group, uint16_t port,
-		   struct endpoint *local);
+		   struct endpoint *local, bool *hears);
 
 /* A socket that hears what is sent to a multicast group's port, beside others that do: it has
  * joined the group.  The descriptor, or -errno. */

@@ -2,6 +2,7 @@
 #ifndef HOST_UDP_SOCK_H
 #define HOST_UDP_SOCK_H
 
+#include "base/list.h"
 #include "loop/loop.h"
 #include "proto/udp.h"
 
@@ -9,7 +10,10 @@
 struct udp_socks {
 	struct loop *loop;
 	struct env *env;
+	struct list hearing; /* sockets for groups that have their port for all addresses */
 };
+
+void udp_socks_init(struct udp_socks *socks, struct loop *loop, struct env *env);
 
 extern const struct udp_host_ops udp_sock_ops;
 

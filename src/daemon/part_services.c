@@ -16,7 +16,7 @@ int part_services_start(struct daemon *d)
 {
 	struct env *env = &d->env;
 
-	d->udp_socks = (struct udp_socks){ d->loop, env };
+	udp_socks_init(&d->udp_socks, d->loop, env);
 	d->icmp_socks = (struct icmp_socks){ d->loop, env };
 	d->multicast_socks = (struct multicast_socks){ d->loop, env };
 	d->dns_socks = (struct dns_sock_host){ env, d->loop };

@@ -21,22 +21,24 @@ static int bind_at(int fd, const struct net *net, const struct addr *a, uint16_t
 	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
 }
 
-/* Whether a flow of the guest has the port, which is why somebody has it. */
-static bool is_ours(const struct env *env, uint16_t port)
+/* Whether somebody has the port for all addresses of the host. */
+static bool is_taken(const struct net *net, bool ip4, uint16_t port)
 {
-	for (const struct list *l = env->flows.all.next; l != &env->flows.all; l = l->next) {
-		const struct flow *f = container_of(l, struct flow, all);
+	struct addr loopback = ip4 ? addr_ip4(INADDR_LOOPBACK) : ADDR_LOOPBACK6;
+	int fd = sock_open(ip4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	bool taken = fd < 0 || bind_at(fd, net, &loopback, port);
 
-		if (f->key.proto == FLOW_UDP && f->host.port == port)
-			return true;
-	}
-	return false;
+	if (fd >= 0)
+		close(fd);
+	return taken;
 }
 
-static int bind_port(int fd, const struct env *env, const struct endpoint *group, uint16_t port)
+static int bind_port(int fd, const struct env *env, const struct endpoint *group, uint16_t port,
+		     bool *hears)
 {
 	const struct net_ip *ip = net_ip(env->net, &group->addr);
-	struct addr own = addr_is_ip4(&group->addr) ? addr_ip4(INADDR_ANY) : ADDR_ANY6;
+	bool ip4 = addr_is_ip4(&group->addr), ours = *hears;
+	struct addr own = ip4 ? addr_ip4(INADDR_ANY) : ADDR_ANY6;
 	int rc = sock_bind_device(fd, ip);
 
 	if (rc)
@@ -45,10 +47,13 @@ static int bind_port(int fd, const struct env *env, const struct endpoint *group
 		own = ip->outbound;
 	rc = bind_at(fd, env->net, &own, port);
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	*hears = !rc;
 	if (rc != -EADDRINUSE || !port)
 		return rc;
+	/* those who have it for one address or a group get theirs all the same */
+	*hears = (ours || !is_taken(env->net, ip4, port)) && !bind_at(fd, env->net, &own, port);
 	/* bound to the group's own address, it takes nothing from anybody */
-	return bind_at(fd, env->net, is_ours(env, port) ? &own : &group->addr, port);
+	return *hears ? 0 : bind_at(fd, env->net, &group->addr, port);
 }
 
 static int open_socket(const struct net *net, const struct addr *group)
@@ -82,7 +87,7 @@ static int find_source(const struct net *net, const struct endpoint *group, stru
 }
 
 int udp_group_open(const struct env *env, const struct endpoint *group, uint16_t port,
-		   struct endpoint *local)
+		   struct endpoint *local, bool *hears)
 {
 	struct addr source;
 	int rc = find_source(env->net, group, &source), fd;
@@ -94,7 +99,7 @@ int udp_group_open(const struct env *env, const struct endpoint *group, uint16_t
 		return fd;
 	sock_want_header(fd, !addr_is_ip4(&group->addr));
 	sock_set_udp_buffer(fd);
-	rc = bind_port(fd, env, group, port);
+	rc = bind_port(fd, env, group, port, hears);
 	if (rc) {
 		close(fd);
 		return rc;

@@ -32,12 +32,19 @@ struct udp_sock {
 	bool fragments;	 /* the socket is set for those */
 	int fd;
 	bool group; /* the peer is one: not connected */
+	struct list hearing;
 };
 
 union control {
 	struct cmsghdr align;
 	char bytes[UDP_CONTROL_MAX];
 };
+
+void udp_socks_init(struct udp_socks *socks, struct loop *loop, struct env *env)
+{
+	*socks = (struct udp_socks){ .loop = loop, .env = env };
+	list_init(&socks->hearing);
+}
 
 static void ready(struct watch *w, unsigned events)
 {
@@ -86,7 +93,7 @@ static int bind_and_connect(struct udp_sock *s, const struct net *net, uint16_t 
 	return endpoint_eq(&s->local, &s->peer) ? -EADDRINUSE : 0;
 }
 
-static int try_open(struct udp_sock *s, const struct net *net, uint16_t port)
+static int try_open(struct udp_socks *socks, struct udp_sock *s, uint16_t port)
 {
 	int rc;
 
@@ -94,21 +101,39 @@ static int try_open(struct udp_sock *s, const struct net *net, uint16_t port)
 	if (s->fd < 0)
 		return s->fd;
 	set_options(s);
-	rc = bind_and_connect(s, net, port);
+	rc = bind_and_connect(s, socks->env->net, port);
 	if (rc)
 		close(s->fd);
 	return rc;
 }
 
-static int try_open_group(struct udp_sock *s, const struct net *net, uint16_t port)
+/* Whether a socket for a group has the port for all addresses of the family. */
+static bool is_heard(const struct udp_socks *socks, const struct addr *group, uint16_t port)
 {
-	s->fd = udp_group_open(s->env, &s->peer, port, &s->local);
-	return s->fd < 0 ? s->fd : 0;
+	for (const struct list *l = socks->hearing.next; l != &socks->hearing; l = l->next) {
+		const struct udp_sock *s = container_of(l, struct udp_sock, hearing);
+
+		if (s->local.port == port && addr_is_ip4(&s->peer.addr) == addr_is_ip4(group))
+			return true;
+	}
+	return false;
+}
+
+static int try_open_group(struct udp_socks *socks, struct udp_sock *s, uint16_t port)
+{
+	bool hears = is_heard(socks, &s->peer.addr, port);
+
+	s->fd = udp_group_open(s->env, &s->peer, port, &s->local, &hears);
+	if (s->fd < 0)
+		return s->fd;
+	if (hears)
+		list_append(&socks->hearing, &s->hearing);
+	return 0;
 }
 
 static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint16_t port, int *err)
 {
-	int (*try)(struct udp_sock *s, const struct net *net, uint16_t port) =
+	int (*try)(struct udp_socks *socks, struct udp_sock *s, uint16_t port) =
 		new->group ? try_open_group : try_open;
 	struct udp_sock *s = calloc(1, sizeof(*s));
 	int rc = -ENOMEM;
@@ -116,10 +141,11 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 	if (s) {
 		*s = *new;
 		s->env = socks->env;
-		rc = try(s, socks->env->net, port);
+		list_init(&s->hearing);
+		rc = try(socks, s, port);
 		/* taken, or below 1024: better from another port than not at all */
 		if (port && (rc == -EADDRINUSE || rc == -EACCES))
-			rc = try(s, socks->env->net, 0);
+			rc = try(socks, s, 0);
 	}
 	if (rc) {
 		free(s);
@@ -152,6 +178,7 @@ static void udp_close(void *sock)
 {
 	struct udp_sock *s = sock;
 
+	list_remove(&s->hearing);
 	watch_stop(&s->watch);
 	close(s->fd);
 	free(s);

@@ -115,12 +115,15 @@ def test_broadcast_answered_by_broadcast(lab):
 
 
 def test_service_of_the_host(lab):
-    """The guest's question reaches a responder on the host, which keeps what is sent to it."""
-    lab.start()
+    """The guest's questions reach a responder on the host, which keeps what is sent to it."""
+    daemon = lab.start()
     responder = listen(lab.host, "uplink", MDNS, MDNS_PORT)
+    responder.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"")  # it is on all of them
     sock = lab.guest.udp_socket(port=MDNS_PORT)
     sock.sendto(b"who?", (MDNS, MDNS_PORT))
     equal(responder.recvfrom(100), (b"who?", (HOST_ADDR, MDNS_PORT)), "the question")
+    sock.sendto(b"who?", ("239.1.2.3", MDNS_PORT))
+    eventually(lambda: len(daemon.ctl_json("flows")) == 2, 10, "there is a flow for each group")
     lab.router.udp_socket().sendto(b"yours", (HOST_ADDR, MDNS_PORT))
     equal(responder.recv(100), b"yours", "what is sent to the host")
 
@@ -153,6 +156,20 @@ def test_group(lab):
     daemon = lab.start("--multicast")
     hears(lab, MDNS, ROUTER_ADDR)
     check(daemon.stat("multicast.reports") >= 2, "no report was counted")
+
+
+def test_answer_to_a_member(lab):
+    """A member of a group that asks from the group's port gets an answer for it alone."""
+    lab.start("--multicast")
+    responder = listen(lab.router, "near", MDNS, MDNS_PORT)
+    sock = listen(lab.guest, "eth0", MDNS, MDNS_PORT)
+    eventually(lambda: joined(lab.host, "uplink", MDNS), 10, "the host is in the group")
+    sock.sendto(b"who?", (MDNS, MDNS_PORT))
+    equal(sock.recv(100), b"who?", "the guest's own loop")
+    data, client = responder.recvfrom(100)
+    equal((data, client), (b"who?", (HOST_ADDR, MDNS_PORT)), "the question")
+    responder.sendto(b"I", client)
+    equal(sock.recvfrom(100), (b"I", (ROUTER_ADDR, MDNS_PORT)), "the answer")
 
 
 def test_group_igmp2(lab):

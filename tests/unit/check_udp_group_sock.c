@@ -22,7 +22,7 @@ static void begin(void)
 	fake_guest_init(&g);
 	strcpy(g.net.ip4.interface, "lo");
 	strcpy(g.net.ip6.interface, "lo");
-	socks = (struct udp_socks){ .loop = loop_new(&g.env.timers, &g.env), .env = &g.env };
+	udp_socks_init(&socks, loop_new(&g.env.timers, &g.env), &g.env);
 	ck_assert_ptr_nonnull(socks.loop);
 }
 
@@ -162,13 +162,49 @@ START_TEST(groups_are_not_heard_unjoined)
 }
 END_TEST
 
+/* Who is in the group at the same port does not keep answers from the one who asked. */
+START_TEST(answers_come_beside_a_listener)
+{
+	struct endpoint group = { addr_of("239.1.2.3"), 40126 }, other = { addr_of("239.1.2.4"), 40127 },
+			local, local_other;
+	char in[16];
+	struct udp_datagram d = { .payload = { in, sizeof(in) } };
+	void *s, *s_other;
+	int fd;
+
+	begin();
+	fd = udp_group_join(&g.env, &group);
+	s = open_group(&group, 40126, &local);
+	ck_assert_uint_eq(local.port, 40126);
+	say(fd, &local, "I");
+	for (int ms = 0; ops->recv(s, &d, 1) != 1; ms++) {
+		ck_assert_int_lt(ms, WAIT_MS);
+		poll(NULL, 0, 1);
+	}
+	/* nor does a question to another group from the same port */
+	s_other = open_group(&other, 40126, &local_other);
+	ck_assert(endpoint_eq(&local_other, &local));
+	ops->close(s);
+	say(fd, &local, "I too");
+	d.payload = (struct iovec){ in, sizeof(in) };
+	for (int ms = 0; ops->recv(s_other, &d, 1) != 1; ms++) {
+		ck_assert_int_lt(ms, WAIT_MS);
+		poll(NULL, 0, 1);
+	}
+	ops->close(s_other);
+	close(fd);
+	end();
+}
+END_TEST
+
 /* A service keeps its port's datagrams, though the guest's come from the same port. */
 START_TEST(services_of_the_host_keep_theirs)
 {
-	struct endpoint group = { addr_of("239.1.2.3"), 40125 }, service, local;
+	struct endpoint group = { addr_of("239.1.2.3"), 40125 }, other = { addr_of("239.1.2.4"), 40125 },
+			service, local;
 	struct udp_datagram heard;
 	int fd, fd_group;
-	void *s;
+	void *s, *s_other;
 
 	begin();
 	fd = service_open(true, &service);
@@ -178,8 +214,10 @@ START_TEST(services_of_the_host_keep_theirs)
 	ck_assert_int_eq(ops->send(s, &(struct iovec){ (void *)"x", 1 }, 1), 1);
 	ck_assert_str_eq(receive(fd_group, &heard), "x");
 	ck_assert_uint_eq(heard.from.port, service.port);
+	s_other = open_group(&other, service.port, &local);
 	say(fd_group, &service, "yours");
 	ck_assert_str_eq(receive(fd, &heard), "yours");
+	ops->close(s_other);
 	ops->close(s);
 	close(fd);
 	/* and one that shares its port with nobody has it alone */
@@ -193,5 +231,5 @@ START_TEST(services_of_the_host_keep_theirs)
 }
 END_TEST
 
-SUITE_MAIN("udp_group_sock", question_and_answer, groups_are_not_heard_unjoined,
+SUITE_MAIN("udp_group_sock", answers_come_beside_a_listener, question_and_answer, groups_are_not_heard_unjoined,
 	   services_of_the_host_keep_theirs)

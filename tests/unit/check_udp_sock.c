@@ -22,7 +22,7 @@ static const struct udp_host_ops *ops = &udp_sock_ops;
 static void begin(void)
 {
 	fake_guest_init(&g);
-	socks = (struct udp_socks){ .loop = loop_new(&g.env.timers, &g.env), .env = &g.env };
+	udp_socks_init(&socks, loop_new(&g.env.timers, &g.env), &g.env);
 	ck_assert_ptr_nonnull(socks.loop);
 }
 
