@@ -412,7 +412,7 @@ START_TEST(host_does_not_connect)
 	} errors[] = { { ECONNREFUSED, FLOW_CLOSED_REFUSED },
 		       { ECONNRESET, FLOW_CLOSED_PEER_RESET },
 		       { ETIMEDOUT, FLOW_CLOSED_TIMED_OUT },
-		       { EACCES, FLOW_CLOSED_HOST_ERROR } };
+		       { EPROTO, FLOW_CLOSED_HOST_ERROR } };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		hand_begin(0xffffffff, 0xffffffff);

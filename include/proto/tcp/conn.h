@@ -75,7 +75,7 @@ struct tcp_conn {
 	uint8_t turns_owed;  /* exchanges of one small segment each way before an ACK may wait */
 	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
-	int host_error; /* send() found that the host side broke; what it sent before goes on */
+	int host_error; /* an errno: the host side broke; what it sent before goes on */
 
 	/* receive sequence space; recvq.base is the first byte that the host side has not got */
 	uint32_t irs, rcv_nxt;

@@ -114,16 +114,23 @@ static void close_host(struct tcp_conn *c, bool reset)
 	c->host = NULL;
 }
 
+/* Whether the network said that there is no way, for which ICMP has words. */
+static bool is_no_way(int err)
+{
+	return err == ENETUNREACH || err == ENETDOWN || err == EHOSTUNREACH || err == EHOSTDOWN ||
+	       err == EACCES || err == EPERM;
+}
+
 /* Tells a guest whose SYN waits that there is no way: with the error that its own network would
  * have sent, then with the reset that every stack understands. */
-static void refuse_connecting(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
+static void refuse_connecting(struct env *env, struct tcp_conn *c)
 {
 	const struct flow_key *k = &c->flow.key;
 	uint8_t syn[TCP_HEADER_LEN];
 	struct wr w = wr_init(syn, sizeof(syn));
 
-	if (reason == FLOW_CLOSED_UNREACHABLE) {
-		struct host_error e = host_error_from_errno(env->net, &k->guest, EHOSTUNREACH);
+	if (is_no_way(c->host_error)) {
+		struct host_error e = host_error_from_errno(env->net, &k->guest, c->host_error);
 
 		tcp_encode(&w, &(struct tcp_hdr){ .sport = k->guest_port, .dport = k->peer_port,
 						  .seq = c->irs, .flags = TCP_SYN });
@@ -145,7 +152,7 @@ void tcp_abort(struct env *env, struct tcp_conn *c, enum flow_close_reason reaso
 			   c->state == TCP_TIME_WAIT;
 
 	if (!guest_knows && c->state == TCP_CONNECTING)
-		refuse_connecting(env, c, reason);
+		refuse_connecting(env, c);
 	else if (!guest_knows)
 		tcp_send_reset(env, &c->flow.key, c->snd_nxt, c->rcv_nxt,
 			       c->state == TCP_SYN_SENT ? 0 : TCP_ACK);
@@ -182,6 +189,7 @@ static void host_connected(struct env *env, struct tcp_conn *c)
 	if (rc == -EINPROGRESS)
 		return;
 	if (rc) {
+		c->host_error = -rc;
 		tcp_abort(env, c, tcp_reason_of(-rc));
 		return;
 	}
@@ -200,6 +208,7 @@ static enum drop refuse_open(struct env *env, struct tcp_conn *c, int err)
 {
 	if (is_scarce(err))
 		env->stats.flow_refused++;
+	c->host_error = err;
 	tcp_abort(env, c, is_scarce(err) ? FLOW_CLOSED_HOST_ERROR : tcp_reason_of(err));
 	return is_scarce(err) ? DROP_HOST_SOCKET : DROP_NONE;
 }
