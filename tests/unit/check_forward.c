@@ -465,6 +465,11 @@ START_TEST(where_clients_of_ip6_are_led)
 	g.net.ip6.map_loopback_set = false;
 	client6(22, "::1", 4000);
 	assert_led("fe80::f", "fe80::2", 4000);
+	/* to the leased one, once it is used, whatever else is */
+	guest_uses("2001:db8:2::f");
+	guest_uses("2001:db8:2::cafe");
+	client6(22, "2001:db8:9::7", 4000);
+	assert_led("2001:db8:2::f", "2001:db8:9::7", 4000);
 	ck_assert_uint_eq(n_resets, 0);
 	teardown();
 }

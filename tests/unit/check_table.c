@@ -107,4 +107,23 @@ START_TEST(walk_by_id)
 }
 END_TEST
 
-SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates, walk_by_id)
+/* Twenty bits, the same each time, and seldom those of another flow (RFC 6437 2). */
+START_TEST(labels)
+{
+	unsigned n_same = 0;
+
+	ck_assert_int_eq(flow_table_init(&table, 1), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct flow a = make(i), b = make(i + 1);
+		uint32_t label = flow_table_label(&table, &a.key);
+
+		ck_assert_uint_eq(label, flow_table_label(&table, &a.key));
+		ck_assert_uint_lt(label, 1u << 20);
+		n_same += label == flow_table_label(&table, &b.key);
+	}
+	ck_assert_uint_lt(n_same, 10);
+	flow_table_free(&table);
+}
+END_TEST
+
+SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates, walk_by_id, labels)
