@@ -5,7 +5,9 @@ import re
 import socket
 import struct
 
+from lab import frames
 from lab.checks import check, contains, equal, eventually, raises, within
+from lab.frames import Link
 from lab.lab import (DNS_ADDR6, GUEST_MAC, HOST_ADDR6, PREFIX6, ROUTER_ADDR6, ROUTER_LINK_ADDR6,
                      SERVER_ADDR, SERVER_ADDR6, UNREACHABLE_ADDR6)
 from lab.servers import HttpServer, TcpServer, echo, pattern, receive_all, sha256, udp_echo
@@ -15,6 +17,7 @@ BIG_BUFFER = 16 << 20
 # linux/in6.h; the socket module lacks them
 IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_RECVERR = 23, 24, 25
 IPV6_PMTUDISC_DO = 2
+HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 0, 43, 44, 60  # next headers
 
 
 def start(lab, *args, mtu=65520):
@@ -240,6 +243,32 @@ def test_hop_limit_and_traffic_class(lab):
     _, control, _, _ = server.recvmsg(100, 200)
     values = {kind: struct.unpack("i", data)[0] for _, kind, data in control}
     equal(values, {socket.IPV6_TCLASS: 0xb9, socket.IPV6_HOPLIMIT: 32}, "what arrived")
+
+
+def test_extension_headers(lab):
+    """Datagrams behind options, a routing header at its end and fragment headers arrive."""
+    lab.add_ip6()
+    link = Link(lab.daemon().start())
+    server = lab.server.udp_socket(SERVER_ADDR6)
+    guest = f"{PREFIX6}:77"
+
+    def options(following):
+        return bytes([following, 0, 1, 4, 0, 0, 0, 0])
+
+    def fragment(following, offset=0, more=False):
+        return struct.pack("!BBHI", following, 0, offset | more, 7)
+
+    for number, packets in enumerate((
+            lambda d: [(HOP_BY_HOP, options(frames.UDP) + d)],
+            lambda d: [(DESTINATION, options(ROUTING) + bytes([frames.UDP]) + bytes(7) + d)],
+            lambda d: [(FRAGMENT, fragment(DESTINATION) + options(frames.UDP) + d)],  # atomic
+            lambda d: [(FRAGMENT, fragment(DESTINATION, 24) + d[16:]),
+                       (FRAGMENT, fragment(DESTINATION, 0, True) + options(frames.UDP) + d[:16])])):
+        data = pattern(100, seed=number)
+        datagram = struct.pack("!4H", 5000, server.getsockname()[1], 8 + len(data), 0) + data
+        datagram = frames.transport(frames.UDP, datagram, guest, SERVER_ADDR6, 6)
+        link.send(*(frames.ip6(first, body, SERVER_ADDR6, guest) for first, body in packets(datagram)))
+        check(server.recvfrom(1000)[0] == data, f"the datagram of case {number} differs")
 
 
 # TCP.

@@ -52,6 +52,12 @@ def ip4(proto, payload, dst, src=HOST_ADDR, ident=0, fragment=0, ttl=64, ip_opti
     return eth(ETH_IP4, header + payload)
 
 
+def ip6(next_header, payload, dst, src, hop_limit=64):
+    """An IPv6 packet in its frame; `payload` begins with extension headers, if there are any."""
+    header = struct.pack("!IHBB", 6 << 28, len(payload), next_header, hop_limit)
+    return eth(ETH_IP6, header + ip(src) + ip(dst) + payload)
+
+
 def transport(proto, segment, src, dst, at):
     """The segment with its checksum, at offset `at`, filled in."""
     pseudo = ip(src) + ip(dst) + struct.pack("!BBH", 0, proto, len(segment))
