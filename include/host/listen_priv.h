@@ -26,8 +26,10 @@ struct listen {
  * AF_INET6, whatever its clients are. */
 struct tcp_listener *tcp_listener_new(struct listen *l, struct forward *f, int fd, uint16_t port);
 void tcp_listener_free(struct tcp_listener *t);
+int tcp_listener_fd(const struct tcp_listener *t);
 struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int fd, bool ip6,
 				      uint16_t port);
 void udp_listener_free(struct udp_listener *u);
+int udp_listener_fd(const struct udp_listener *u);
 
 #endif

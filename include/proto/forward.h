@@ -41,6 +41,9 @@ struct forward_host_ops {
 	 * and *err (an errno) on failure. */
 	void *(*open)(void *host, struct forward *f, uint16_t *port, int *err);
 	void (*close)(const struct forward *f, void *socket);
+	/* Whether the interface that the socket is bound to is gone for good: one of the same
+	 * name is another. */
+	bool (*is_stranded)(const struct forward *f, void *socket);
 };
 
 /* NULL without memory. */
@@ -67,6 +70,9 @@ int forwards_remove(struct forwards *fs, uint64_t id);
  * when one of them is not there, -EINVAL for the text, with the reason in `error`. */
 int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
 			 char error[static FORWARD_ERROR_MAX]);
+
+/* Opens the sockets of rules with an interface anew where that has taken another's place. */
+void forwards_network_changed(struct forwards *fs);
 
 /* The rule with the smallest id larger than `id`; NULL if there is none. */
 const struct forward *forwards_next(const struct forwards *fs, uint64_t id);

@@ -6,6 +6,7 @@
 #include "daemon_priv.h"
 #include "daemon/netconf.h"
 #include "host/sock.h"
+#include "proto/forward.h"
 #include "wire/ip6.h"
 
 /* The interface to be the model for a family; NULL: that of its default route. */
@@ -173,6 +174,7 @@ static void host_changed(void *ctx)
 		demux_network_changed(&d->env); /* groups were joined on what is gone */
 	}
 	end_stranded_flows(&d->env, moved6);
+	forwards_network_changed(d->env.forwards);
 }
 
 /* Watched before they are read: what changes meanwhile is noticed. */

@@ -142,4 +142,15 @@ static void listen_close(const struct forward *f, void *socket)
 		udp_listener_free(socket);
 }
 
-const struct forward_host_ops listen_ops = { .open = listen_open, .close = listen_close };
+static bool listen_is_stranded(const struct forward *f, void *socket)
+{
+	int fd = f->rule.proto == FLOW_TCP ? tcp_listener_fd(socket) : udp_listener_fd(socket);
+	char name[CONF_INTERFACE_MAX];
+	socklen_t len = sizeof(name);
+
+	return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len) && errno == ENODEV;
+}
+
+const struct forward_host_ops listen_ops = { .open = listen_open,
+					     .close = listen_close,
+					     .is_stranded = listen_is_stranded };

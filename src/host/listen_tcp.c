@@ -126,6 +126,11 @@ struct tcp_listener *tcp_listener_new(struct listen *l, struct forward *f, int f
 	return t;
 }
 
+int tcp_listener_fd(const struct tcp_listener *t)
+{
+	return t->fd;
+}
+
 void tcp_listener_free(struct tcp_listener *t)
 {
 	edge_remove(&t->edge);

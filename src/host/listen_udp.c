@@ -272,6 +272,11 @@ struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int f
 	return u;
 }
 
+int udp_listener_fd(const struct udp_listener *u)
+{
+	return u->fd;
+}
+
 void udp_listener_free(struct udp_listener *u)
 {
 	struct udp_rx *rx = u->listen->rx;

@@ -349,6 +349,45 @@ int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char 
 	return with_spec(fs, proto, spec, remove_batch, error);
 }
 
+static bool is_stranded(const struct forwards *fs, const struct forward *f)
+{
+	for (unsigned i = 0; f->rule.interface[0] && i < forward_rule_n_ports(&f->rule); i++)
+		if (f->sockets[i])
+			return fs->ops->is_stranded(f, f->sockets[i]);
+	return false;
+}
+
+/* The old socket stays until there is another: the interface may still have to come. */
+static void reopen_port(struct forwards *fs, struct forward *f, unsigned i)
+{
+	uint16_t port = (uint16_t)(f->rule.first + i);
+	int err = 0;
+	void *fresh = f->sockets[i] ? fs->ops->open(fs->host, f, &port, &err) : NULL;
+
+	if (!fresh)
+		return;
+	fs->ops->close(f, f->sockets[i]);
+	f->sockets[i] = fresh;
+}
+
+void forwards_network_changed(struct forwards *fs)
+{
+	char text[FORWARD_STR_MAX];
+	struct list *pos, *tmp;
+
+	list_for_each(pos, tmp, &fs->rules)
+	{
+		struct forward *f = forward_of(pos);
+
+		if (!is_stranded(fs, f))
+			continue;
+		for (unsigned i = 0; i < forward_rule_n_ports(&f->rule); i++)
+			reopen_port(fs, f, i);
+		if (!is_stranded(fs, f))
+			log_info(FORWARD, "opened anew: %s", forward_rule_print(&f->rule, text));
+	}
+}
+
 bool forwards_wait(const struct forwards *fs)
 {
 	const struct guest *g = &fs->env->guest;

@@ -8,7 +8,7 @@ import netns
 from lab.checks import check, contains, equal, eventually, within
 from lab.lab import (DNS_ADDR, DNS_ADDR6, HOST_ADDR, HOST_ADDR6, PREFIX6, ROUTER_ADDR,
                      ROUTER_LINK_ADDR6, SERVER_ADDR)
-from lab.servers import TcpServer, echo, receive_all
+from lab.servers import TcpServer, echo, receive_all, udp_echo
 
 OTHER_ADDR = "192.0.2.9"
 OUR_LINK_LOCAL = "fe80::9855:9aff:fe55:9a55"
@@ -166,6 +166,21 @@ def test_link_local_peer_on_another_interface(lab):
             sock.sendto(b"two", peer)
         return select.select([server], [], [], 0.1)[0]
     eventually(arrives, 10, "the next one arrives")
+
+
+def test_forward_on_another_interface(lab):
+    """A forward of an interface is there again when another takes that one's place."""
+    daemon = lab.start("-t", "%uplink/8080-8081:80-81", "-u", "%uplink/8080:80")
+    TcpServer(lab, lab.guest.tcp_listen(port=81), echo)
+    udp_echo(lab, lab.guest.udp_socket(port=80))
+    lab.replace_uplink()
+    daemon.wait_log("opened anew: UDP")
+    with lab.router.tcp_connect(HOST_ADDR, 8081) as sock:
+        sock.sendall(b"hello")
+        equal(receive_all(sock, 5), b"hello", "the echo by TCP")
+    sock = lab.router.udp_socket()
+    sock.sendto(b"hello", (HOST_ADDR, 8080))
+    equal(sock.recv(100), b"hello", "the echo by UDP")
 
 
 def test_address_changed(lab):
