@@ -3,6 +3,7 @@
 import socket
 import struct
 
+import netns
 from lab.checks import check, equal, eventually
 from lab.lab import HOST_ADDR, ROUTER_ADDR, ROUTER_LINK_ADDR6
 
@@ -97,6 +98,21 @@ def test_broadcast(lab):
         equal((data, client[0]), (b"anybody?", HOST_ADDR), "the question")
         server.sendto(b"I", client)
         equal(sock.recvfrom(100), (b"I", (ROUTER_ADDR, 7000)), "the answer")
+
+
+def test_interface(lab):
+    """They leave through the interface that the guest's network is made after."""
+    netns.connect(lab.host.space, "second", "192.0.3.2/24", lab.router.space, "near2", "192.0.3.1/24")
+    lab.guest.addr, lab.guest.gateway = "192.0.3.2", "192.0.3.1"
+    lab.start("-i", "second", "-g", "192.0.3.1")
+    server = lab.router.udp_socket(port=7000)
+    listener = listen(lab.router, "near2", "239.1.2.3", 7001)
+    sock = lab.guest.udp_socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    sock.sendto(b"anybody?", ("255.255.255.255", 7000))
+    equal(server.recvfrom(100)[1][0], "192.0.3.2", "who sent the broadcast")
+    sock.sendto(b"anybody?", ("239.1.2.3", 7001))
+    equal(listener.recvfrom(100)[1][0], "192.0.3.2", "who sent the multicast")
 
 
 def test_broadcast_answered_by_broadcast(lab):

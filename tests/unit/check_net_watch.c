@@ -115,4 +115,23 @@ START_TEST(bursts)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(own_net_enter, "net_watch", what_is_noticed, what_does_not_matter, bursts)
+/* What fills the buffer does not matter, but there is no telling what was lost after it. */
+START_TEST(lost_notices)
+{
+	int small = 1;
+	FILE *batch;
+
+	start();
+	setsockopt(w.watch.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	batch = popen("ip -batch - >/dev/null 2>&1", "w");
+	ck_assert_ptr_nonnull(batch);
+	for (int i = 0; i < 250; i++)
+		fprintf(batch, "route add 198.51.100.%d/32 dev eth0\n", i);
+	fprintf(batch, "addr add 192.0.2.7/32 dev eth0\n");
+	ck_assert_int_eq(pclose(batch), 0);
+	ck_assert_uint_ge(wait_changes(), 1);
+	finish();
+}
+END_TEST
+
+SUITE_MAIN_AFTER(own_net_enter, "net_watch", what_is_noticed, what_does_not_matter, bursts, lost_notices)

@@ -81,6 +81,21 @@ START_TEST(usual)
 }
 END_TEST
 
+/* The kernel passes over a route whose link is down only if told to, but it leads nowhere. */
+START_TEST(link_down)
+{
+	setup();
+	IP("addr add 192.0.2.7/24 dev eth0");
+	IP("addr add 198.51.100.7/25 dev eth1");
+	IP("route add default via 192.0.2.1 metric 100");
+	IP("route add default via 198.51.100.1 metric 600");
+	ck_assert_str_eq(read_info(NULL), "eth0 192.0.2.7/24 192.0.2.1");
+	IP("link set peer0 down");
+	ck_assert_str_eq(read_info(NULL), "eth1 198.51.100.7/25 198.51.100.1");
+	teardown();
+}
+END_TEST
+
 START_TEST(lowest_metric)
 {
 	setup();
@@ -206,6 +221,6 @@ START_TEST(other_routes_do_not_count6)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(own_net_enter, "netinfo", nothing_there, usual, lowest_metric, several_addresses,
+SUITE_MAIN_AFTER(own_net_enter, "netinfo", nothing_there, usual, link_down, lowest_metric, several_addresses,
 		 multipath, no_gateway, other_routes_do_not_count, usual6, several_addresses6, tentative6,
 		 other_routes_do_not_count6)
