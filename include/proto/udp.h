@@ -85,7 +85,7 @@ bool udp_client_room(struct env *env, struct udp_client_sock *s);
  * client's address, and another port when it has a flow with a client that looks alike.  0;
  * -ENOBUFS: the link is full, try the same datagram again after ops->room(); else the datagram
  * is lost: -ENETDOWN (no guest on the link), -ENOSPC (no room for a new flow), -EEXIST (too many
- * clients look alike), -ENOMEM. */
+ * clients look alike), -EMSGSIZE (the guest's family cannot carry it), -ENOMEM. */
 int udp_from_client(struct env *env, struct udp_client_sock *via,
 		    const struct udp_client *client, const struct addr *shown,
 		    const struct endpoint *guest, const void *data, size_t len);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/name.h"
+#include "proto/net.h"
 
 /* Reads decimal digits; returns the first byte behind them, NULL if there are none or the
  * number exceeds 32 bits. */
@@ -110,6 +111,7 @@ int value_netmask(const char *text, uint8_t *prefix_len)
 
 int value_group(const char *text, size_t len, struct endpoint *group)
 {
+	static const struct net any; /* groups of the link are the same in all */
 	char copy[ENDPOINT_STR_MAX], *address = copy, *colon;
 	struct endpoint read;
 	unsigned port;
@@ -127,7 +129,7 @@ int value_group(const char *text, size_t len, struct endpoint *group)
 		address++;
 	}
 	if (addr_parse(address, &read.addr) || !addr_is_multicast(&read.addr) ||
-	    addr_is_ip4(&read.addr) != (address == copy))
+	    addr_is_ip4(&read.addr) != (address == copy) || net_stays_on_link(&any, &read.addr))
 		return -EINVAL;
 	read.port = (uint16_t)port;
 	*group = read;

@@ -64,6 +64,8 @@ static void set_options(const struct udp_sock *s)
 {
 	int fd = s->fd;
 
+	if (is_ip6(s)) /* ports of IPv4 are others' */
+		sock_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	sock_set_errors(fd, is_ip6(s));
 	sock_want_header(fd, is_ip6(s));
 	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);

@@ -193,7 +193,7 @@ static int send_reply(struct env *env, const struct guest_out *o, uint16_t id,
 /* As the gateway itself. */
 static enum drop reply_ourselves(struct env *env, const struct pkt *p)
 {
-	struct guest_out out = { .src = p->dst, .dst = p->src, .tos = p->tos };
+	struct guest_out out = { .src = net_ip(env->net, &p->dst)->gateway, .dst = p->src, .tos = p->tos };
 	struct icmp_reply r = { .seq = p->icmp.seq,
 				.len = p->payload_len,
 				.payload = p->payload };
@@ -341,6 +341,14 @@ static bool is_unmapped_gateway(const struct net *net, const struct addr *a)
 	       !(ip->map_loopback_set && addr_eq(a, &ip->map_loopback));
 }
 
+/* All nodes or all routers of the link, of which the gateway is one (RFC 4443 4.2). */
+static bool is_all_of_link(const struct addr *a)
+{
+	static const struct addr nodes = ADDR_ALL_NODES6, routers = { .b = { 0xff, 2, [15] = 2 } };
+
+	return addr_eq(a, &nodes) || addr_eq(a, &routers);
+}
+
 static enum drop echo(struct env *env, const struct pkt *p)
 {
 	struct flow_key key = {
@@ -352,6 +360,8 @@ static enum drop echo(struct env *env, const struct pkt *p)
 
 	if (addr_is_unspecified(&p->src))
 		return DROP_IP_SOURCE;
+	if (is_all_of_link(&p->dst))
+		return reply_ourselves(env, p);
 	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
 		return DROP_IP_DESTINATION;
 	env->stats.icmp_requests++;

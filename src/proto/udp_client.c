@@ -96,9 +96,9 @@ int udp_from_client(struct env *env, struct udp_client_sock *via,
 		set_client(f, client);
 	rc = udp_to_guest(env, f, &(struct udp_datagram){ .ttl = client->ttl, .tos = client->tos }, data,
 			  len);
-	if (rc != -ENOBUFS || udp_client_room(env, via))
-		return 0;
-	return -ENOBUFS;
+	if (rc == -ENOBUFS)
+		udp_client_room(env, via); /* there will be */
+	return rc;
 }
 
 void udp_client_writable(struct env *env, struct udp_client_sock *s)

@@ -159,6 +159,9 @@ static void dequeue(struct env *env, struct udp_flow *f, struct queued *q)
 
 void udp_send_queued(struct env *env, struct udp_flow *f)
 {
+	/* one that waits wakes us up as often as it is left, though nothing can be sent */
+	if (f->sock)
+		udp_read_errors(env, f);
 	while (!list_empty(&f->queue)) {
 		struct queued *q = container_of(f->queue.next, struct queued, link);
 

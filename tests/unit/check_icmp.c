@@ -497,6 +497,27 @@ START_TEST(over_ip6)
 }
 END_TEST
 
+/* Whoever looks for the router of the link finds it; other groups are nobody's. */
+START_TEST(all_of_the_link)
+{
+	static const char *const groups[] = { "ff02::1", "ff02::2" };
+	struct pkt p;
+
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(ping6(groups[i], 0xbeef, 5, "ping"), DROP_NONE);
+		p = decoded(i);
+		ck_assert(addr_eq(&p.src, &g.net.ip6.gateway));
+		assert_bytes(p.l4, 2, "81 00");
+		assert_bytes(p.l4 + 4, p.l4_len - 4, "be ef 00 05  70 69 6e 67");
+		assert_checksum(&p);
+	}
+	ck_assert_int_eq(ping6("ff02::fb", 0xbeef, 5, "ping"), DROP_IP_DESTINATION);
+	ck_assert_uint_eq(n_socks, 0);
+	end();
+}
+END_TEST
+
 /* The kernel's request had other addresses and another identifier: the guest's own is quoted. */
 START_TEST(error_of_a_router_over_ip6)
 {
@@ -542,7 +563,7 @@ START_TEST(refusals_over_ip6)
 	p = decoded(1);
 	ck_assert_uint_eq(p.icmp.type, ICMP6_TYPE_ECHO_REPLY);
 	assert_checksum(&p);
-	ck_assert_int_eq(ping6("ff02::1", 1, 1, "a"), DROP_IP_DESTINATION);
+	ck_assert_int_eq(ping6("ff05::1", 1, 1, "a"), DROP_IP_DESTINATION);
 	end();
 }
 END_TEST
@@ -563,7 +584,8 @@ START_TEST(families_do_not_mix)
 }
 END_TEST
 
-SUITE_MAIN("icmp", over_ip6, error_of_a_router_over_ip6, refusals_over_ip6, families_do_not_mix,
+SUITE_MAIN("icmp", over_ip6, all_of_the_link, error_of_a_router_over_ip6, refusals_over_ip6,
+	   families_do_not_mix,
 	   there_and_back_exactly, flows_do_not_mix, large_replies_come_in_fragments,
 	   error_of_a_router_exactly, short_quotes_are_ignored, pending_error_loses_nothing,
 	   forbidden_is_said_once, gateway, timeout, older_flows_make_room,

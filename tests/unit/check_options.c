@@ -332,6 +332,8 @@ static const struct {
 	const char *option, *value;
 } refused[] = {
 	{ "--socket", "" },
+	{ "--multicast", "224.0.0.1:5" }, /* stays on the link */
+	{ "--multicast", "[ff02::16]:5" },
 	{ "--fd", "-1" },
 	{ "--fd", "x" },
 	{ "--fd", "4294967296" },

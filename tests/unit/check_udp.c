@@ -728,6 +728,29 @@ START_TEST(segments_wait_for_room)
 }
 END_TEST
 
+/* A socket that takes nothing is told about by its errors too: they are taken off it. */
+START_TEST(errors_of_a_full_socket)
+{
+	struct fake_udp_sock *s;
+
+	begin();
+	guest_says(PEER, 5000, 7, "a");
+	s = fake_udp_sock(&host, 0);
+	s->room = 0;
+	guest_says(PEER, 5000, 7, "b");
+	s->errors[s->n_errors++] = (struct host_error){ .icmp.type = ICMP_TYPE_UNREACHABLE,
+							.icmp.code = ICMP_CODE_PORT,
+							.from = addr_ip4(PEER) };
+	udp_from_host(&g.env, s->flow, UDP_HOST_WRITE);
+	ck_assert_int_eq(s->n_errors, 0);
+	assert_icmp(0, PEER, ICMP_TYPE_UNREACHABLE, ICMP_CODE_PORT);
+	s->room = -1;
+	udp_from_host(&g.env, s->flow, UDP_HOST_WRITE);
+	assert_sent(0, 1, "b");
+	end();
+}
+END_TEST
+
 #define PEER6 "2001:db8:1::2"
 
 /* To PEER6, hop limit 1. */
@@ -836,8 +859,10 @@ START_TEST(port_unreachable_from_the_guest_over_ip6)
 }
 END_TEST
 
-SUITE_MAIN("udp", answers_as_they_came, segments_wait_for_room, over_ip6_exactly, errors_over_ip6, fragments_of_ip6_may_be_cut_again,
-	   port_unreachable_from_the_guest_over_ip6, there_and_back_exactly, gateway_is_the_hosts_loopback, flows_do_not_mix,
+SUITE_MAIN("udp", errors_of_a_full_socket, answers_as_they_came, segments_wait_for_room,
+	   over_ip6_exactly, errors_over_ip6, fragments_of_ip6_may_be_cut_again,
+	   port_unreachable_from_the_guest_over_ip6, there_and_back_exactly,
+	   gateway_is_the_hosts_loopback, flows_do_not_mix,
 	   all_sizes, a_batch_is_one_send, ttl_tos_and_df_go_along,
 	   what_the_socket_does_not_take_waits, queues_are_bounded, error_of_a_router_exactly,
 	   error_of_the_hosts_loopback, path_mtu_is_passed_on, other_errors_are_not,

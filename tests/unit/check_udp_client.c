@@ -378,6 +378,22 @@ START_TEST(refusing_guest_ends_the_flow)
 }
 END_TEST
 
+/* IPv6 carries more than a guest reached over IPv4 can be given. */
+START_TEST(too_long_for_the_guests_family)
+{
+	static char data[UDP_PAYLOAD_MAX6];
+	struct udp_client client = { .addr = { addr_of("2001:db8::9"), 4000 } };
+	struct endpoint to = { addr_ip4(0x0a00020f), guest.port };
+	struct addr shown = addr_ip4(0x0a000202);
+
+	begin();
+	ck_assert_int_eq(udp_from_client(&g.env, &one.sock, &client, &shown, &to, data, UDP_PAYLOAD_MAX), 0);
+	ck_assert_int_eq(udp_from_client(&g.env, &one.sock, &client, &shown, &to, data, UDP_PAYLOAD_MAX + 1),
+			 -EMSGSIZE);
+	end();
+}
+END_TEST
+
 START_TEST(no_guest_no_flow)
 {
 	begin();
@@ -407,4 +423,4 @@ SUITE_MAIN("udp_client", client_keeps_its_address, ip_header, loopback_client_is
 	   flows_of_the_guest_are_its_own,
 	   full_link_holds_the_listener, answers_wait_for_the_listener,
 	   failed_answer_is_counted, refusing_guest_ends_the_flow, no_guest_no_flow,
-	   clients_time_out)
+	   clients_time_out, too_long_for_the_guests_family)
