@@ -2,8 +2,10 @@
 #ifndef DAEMON_NOTIFY_H
 #define DAEMON_NOTIFY_H
 
-/* Sends `state`, such as "READY=1", to the socket that NOTIFY_SOCKET names; nothing without
- * one.  0 or -errno. */
-int notify_manager(const char *state);
+/* Connects to the socket that NOTIFY_SOCKET names.  0 with *fd -1 without one; -errno. */
+int notify_open(int *fd);
+
+/* Sends `state`, such as "READY=1"; nothing with an fd of -1.  0 or -errno. */
+int notify_send(int fd, const char *state);
 
 #endif

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon_priv.h"
@@ -100,6 +101,22 @@ static void flows_stop(struct daemon *d)
 	flow_table_free(&d->env.flows);
 }
 
+/* Nobody waits for us because of a manager that cannot be told. */
+static int manager_start(struct daemon *d)
+{
+	int rc = notify_open(&d->fd_manager);
+
+	if (rc)
+		log_warn(DAEMON, "the service manager cannot be told: %s", strerror(-rc));
+	return 0;
+}
+
+static void manager_stop(struct daemon *d)
+{
+	if (d->fd_manager >= 0)
+		close(d->fd_manager);
+}
+
 /* The last part: all others run. */
 static int ready_start(struct daemon *d)
 {
@@ -119,7 +136,7 @@ static int ready_start(struct daemon *d)
 			return rc;
 		}
 	}
-	rc = notify_manager("READY=1");
+	rc = notify_send(d->fd_manager, "READY=1");
 	if (rc)
 		log_warn(DAEMON, "the service manager cannot be told: %s", strerror(-rc));
 	return 0;
@@ -130,7 +147,7 @@ static void ready_stop(struct daemon *d)
 {
 	struct list *pos, *tmp;
 
-	notify_manager("STOPPING=1");
+	notify_send(d->fd_manager, "STOPPING=1");
 	list_for_each(pos, tmp, &d->env.flows.all)
 	{
 		struct flow *f = container_of(pos, struct flow, all);
@@ -149,6 +166,7 @@ static const struct daemon_part parts[] = {
 	{ part_forwards_start, part_forwards_stop },
 	{ part_ctl_start, part_ctl_stop },
 	{ part_link_start, part_link_stop },
+	{ manager_start, manager_stop },
 	{ ready_start, ready_stop },
 };
 

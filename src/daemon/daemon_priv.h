@@ -38,6 +38,7 @@ struct daemon {
 	struct ctl *ctl;
 	struct own_file control_file, status_file;
 	struct pid_file pid_file;
+	int fd_manager; /* the service manager's socket; -1: there is none */
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
 };
 

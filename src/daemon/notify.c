@@ -1,4 +1,4 @@
-/* daemon/notify.c: one datagram to the service manager. */
+/* daemon/notify.c: datagrams to the service manager. */
 #include "daemon/notify.h"
 
 #include <errno.h>
@@ -9,28 +9,39 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int notify_manager(const char *state)
+int notify_open(int *fd)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	size_t path_len, len = strlen(state);
-	ssize_t sent;
-	int fd, err;
+	size_t len;
+	int err;
 
+	*fd = -1;
 	if (!path || (*path != '/' && *path != '@'))
 		return 0;
-	path_len = strlen(path);
-	if (path_len > sizeof(a.sun_path))
+	len = strlen(path);
+	if (len > sizeof(a.sun_path))
 		return -ENAMETOOLONG;
-	memcpy(a.sun_path, path, path_len);
+	memcpy(a.sun_path, path, len);
 	if (*path == '@') /* a name that is in no file system */
 		a.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	*fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
 		return -errno;
-	sent = sendto(fd, state, len, MSG_NOSIGNAL, (struct sockaddr *)&a,
-		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path_len));
+	if (!connect(*fd, (struct sockaddr *)&a,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)))
+		return 0;
 	err = errno;
-	close(fd);
-	return sent == (ssize_t)len ? 0 : -err;
+	close(*fd);
+	*fd = -1;
+	return -err;
+}
+
+int notify_send(int fd, const char *state)
+{
+	size_t len = strlen(state);
+
+	if (fd < 0)
+		return 0;
+	return send(fd, state, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -errno;
 }

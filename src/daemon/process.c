@@ -70,6 +70,9 @@ void process_reset_signals(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+/* Where the standard descriptors will lead; opened while there are paths to it. */
+static int fd_null = -1;
+
 /* The caller's process: waits for a byte, or for the child to end without one. */
 static _Noreturn void wait_for_child(pid_t child, int fd)
 {
@@ -107,19 +110,21 @@ int process_fork(void)
 		return -err;
 	}
 	setsid();
+	fd_null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return fds[1];
 }
 
 int process_ready(int fd)
 {
-	int err, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	ssize_t n;
+	int err;
 
 	/* before the byte: who reads our errors waits for their end, not for the exit alone */
-	for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
-		dup2(null, i);
-	if (null > STDERR_FILENO)
-		close(null);
+	for (int i = STDIN_FILENO; fd_null >= 0 && i <= STDERR_FILENO; i++)
+		dup2(fd_null, i);
+	if (fd_null > STDERR_FILENO)
+		close(fd_null);
+	fd_null = -1;
 	if (chdir("/")) {
 		/* then a file system stays busy for as long as we run */
 	}
