@@ -26,4 +26,9 @@ void resolv_watch_init(struct resolv_watch *w, struct loop *loop, struct timerq 
 		       void (*changed)(void *ctx, const struct resolv_conf *rc), void *ctx);
 void resolv_watch_end(struct resolv_watch *w);
 
+/* What has to be seen to follow `path` as above: calls `fn` with the folder of each link on the way
+ * and with that of the file; while `fn` returns false (there is no such folder), with the one above
+ * that. */
+void resolv_watch_folders(const char *path, bool (*fn)(void *ctx, const char *folder), void *ctx);
+
 #endif

@@ -24,19 +24,6 @@
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define FILE_EVENTS (IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF)
 
-/* Watches the folder that `path` is in, or the nearest above it that exists. */
-static void watch_folder(int fd, const char *path)
-{
-	char folder[PATH_MAX];
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	do {
-		dirname(folder);
-		if (inotify_add_watch(fd, folder, FOLDER_EVENTS) >= 0)
-			return;
-	} while (strcmp(folder, "/") && strcmp(folder, "."));
-}
-
 /* Where the link `path` leads; false when it is no link. */
 static bool follow_link(char path[static PATH_MAX])
 {
@@ -57,16 +44,41 @@ static bool follow_link(char path[static PATH_MAX])
 	return true;
 }
 
-static void add_watches(int fd, const char *path)
+/* Shows the folder that `path` is in, or the nearest above it that will do. */
+static void show_folder(const char *path, bool (*fn)(void *ctx, const char *folder), void *ctx)
+{
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	do {
+		dirname(folder);
+		if (fn(ctx, folder))
+			return;
+	} while (strcmp(folder, "/") && strcmp(folder, "."));
+}
+
+void resolv_watch_folders(const char *path, bool (*fn)(void *ctx, const char *folder), void *ctx)
 {
 	char at[PATH_MAX];
 
 	snprintf(at, sizeof(at), "%s", path);
 	for (int i = 0; i < LINKS_MAX; i++) {
-		watch_folder(fd, at);
+		show_folder(at, fn, ctx);
 		if (!follow_link(at))
 			break;
 	}
+}
+
+static bool watch_folder(void *ctx, const char *folder)
+{
+	const int *fd = ctx;
+
+	return inotify_add_watch(*fd, folder, FOLDER_EVENTS) >= 0;
+}
+
+static void add_watches(int fd, const char *path)
+{
+	resolv_watch_folders(path, watch_folder, &fd);
 	inotify_add_watch(fd, path,
 			  FILE_EVENTS); /* follows links; fails where there is no file */
 }
