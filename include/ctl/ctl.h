@@ -2,6 +2,8 @@
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 
+#include <sys/types.h>
+
 #include "ctl/ctl_session.h"
 #include "loop/loop.h"
 
@@ -17,5 +19,10 @@ void ctl_free(struct ctl *c);
 /* Accepts clients of root and of our own user on `fd`, a listening socket, which is taken over
  * also on failure.  0, or -ENOSPC beyond one socket for each authority. */
 int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority);
+
+/* Who may connect besides our own user: 0 at first.  In a user namespace without root, all others
+ * have the same user id; that one may be named, for there the permissions of the socket, which let in
+ * nobody but its owner and root, decide. */
+void ctl_set_root(struct ctl *c, uid_t root);
 
 #endif

@@ -18,6 +18,9 @@ int logging_open(const struct conf *c);
  * one place from now on. */
 void logging_started(void);
 
+/* The path by which the log is found whenever something is logged; NULL: it is open. */
+const char *logging_uses_path(void);
+
 void logging_close(void);
 
 #endif

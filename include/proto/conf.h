@@ -30,6 +30,9 @@ struct conf_dns_record {
 /* When the relay says that a name has no IPv6 address. */
 enum conf_filter { CONF_FILTER_OFF, CONF_FILTER_AUTO, CONF_FILTER_ON }; /* auto: without IPv6 */
 
+/* How the process locks itself in: as far as the system lets it, wholly or not at all, never. */
+enum conf_sandbox { CONF_SANDBOX_AUTO, CONF_SANDBOX_STRICT, CONF_SANDBOX_NONE };
+
 /* Seconds, unless said otherwise. */
 struct conf_timeouts {
 	unsigned udp_oneway; /* a UDP flow without an answer; 30 */
@@ -87,6 +90,7 @@ struct conf {
 	/* process */
 	bool foreground, quiet, debug;
 	const char *pid_path, *log_path, *control_path, *status_path;
+	enum conf_sandbox sandbox;
 	unsigned log_size; /* bytes that the log file may take; 1048576 */
 
 	/* what the guest gets */

@@ -12,13 +12,13 @@
 
 #define ACCEPTS_PER_TURN 8
 
-static bool is_allowed(int fd)
+static bool is_allowed(const struct ctl *c, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
-	       (cred.uid == geteuid() || cred.uid == 0);
+	       (cred.uid == geteuid() || cred.uid == c->root);
 }
 
 static void admit(struct ctl_listener *l, int fd)
@@ -27,7 +27,7 @@ static void admit(struct ctl_listener *l, int fd)
 	struct ctl *c = l->ctl;
 	const char *refusal = NULL;
 
-	if (!is_allowed(fd))
+	if (!is_allowed(c, fd))
 		refusal = "only root and the daemon's own user may connect";
 	else if (c->info.n_clients >= c->target.env->conf->limits.control_clients)
 		refusal = "there are too many control clients";
@@ -86,6 +86,11 @@ static void listener_event(struct watch *w, unsigned events)
 			pause_accept(l->ctl);
 		return;
 	}
+}
+
+void ctl_set_root(struct ctl *c, uid_t root)
+{
+	c->root = root;
 }
 
 int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority)

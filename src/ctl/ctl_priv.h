@@ -22,6 +22,7 @@ struct ctl {
 	struct list conns;
 	struct ctl_listener listeners[2];
 	unsigned n_listeners;
+	uid_t root; /* who may connect besides our own user */
 	struct timer resume; /* armed while accept() is paused */
 };
 

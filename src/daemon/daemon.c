@@ -167,6 +167,7 @@ static const struct daemon_part parts[] = {
 	{ part_ctl_start, part_ctl_stop },
 	{ part_link_start, part_link_stop },
 	{ manager_start, manager_stop },
+	{ part_sandbox_start, part_sandbox_stop },
 	{ ready_start, ready_stop },
 };
 

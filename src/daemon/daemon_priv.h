@@ -4,6 +4,7 @@
 
 #include "daemon/own_file.h"
 #include "daemon/pid_file.h"
+#include "daemon/sandbox.h"
 #include "host/dns_sock.h"
 #include "host/icmp_sock.h"
 #include "host/net_watch.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct ctl *ctl;
 	struct own_file control_file, status_file;
 	struct pid_file pid_file;
+	struct sandbox sandbox;
 	int fd_manager; /* the service manager's socket; -1: there is none */
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
 };
@@ -64,6 +66,10 @@ void part_services_stop(struct daemon *d);
 /* daemon/part_ctl.c: the control sockets. */
 int part_ctl_start(struct daemon *d);
 void part_ctl_stop(struct daemon *d);
+
+/* daemon/part_sandbox.c: what keeps the process in; nothing that it could be let out of again. */
+int part_sandbox_start(struct daemon *d);
+void part_sandbox_stop(struct daemon *d);
 
 /* daemon/part_forwards.c: what comes to the guest unasked. */
 int part_forwards_start(struct daemon *d);

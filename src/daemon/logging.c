@@ -138,6 +138,11 @@ void logging_started(void)
 	log_set_sink(lasting_sink);
 }
 
+const char *logging_uses_path(void)
+{
+	return lasting_sink == to_syslog ? SYSLOG_PATH : NULL;
+}
+
 void logging_close(void)
 {
 	log_set_sink(NULL);

@@ -78,6 +78,25 @@ static int set_debug(struct conf *c, const struct option_row *row, const char *v
 	return 0;
 }
 
+/* The index of a word in a list that NULL ends, or -EINVAL. */
+static int find_word(const char *const words[], const char *value)
+{
+	for (int i = 0; words[i]; i++)
+		if (!strcmp(words[i], value))
+			return i;
+	return -EINVAL;
+}
+
+static int set_sandbox(struct conf *c, const struct option_row *row, const char *value)
+{
+	static const char *const words[] = { "auto", "strict", "none", NULL }; /* enum conf_sandbox */
+	int i = find_word(words, value);
+
+	if (i >= 0)
+		c->sandbox = (enum conf_sandbox)i;
+	return i < 0 ? i : 0;
+}
+
 static int set_fd(struct conf *c, const struct option_row *row, const char *value)
 {
 	unsigned fd;
@@ -305,15 +324,12 @@ static int set_dns_host(struct conf *c, const struct option_row *row, const char
 
 static int set_dns_filter_aaaa(struct conf *c, const struct option_row *row, const char *value)
 {
-	static const char *const words[] = { "off", "auto", "on" }; /* enum conf_filter */
+	static const char *const words[] = { "off", "auto", "on", NULL }; /* enum conf_filter */
+	int i = find_word(words, value);
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strcmp(value, words[i])) {
-			c->dns_filter_aaaa = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	if (i >= 0)
+		c->dns_filter_aaaa = (enum conf_filter)i;
+	return i < 0 ? i : 0;
 }
 
 static int set_dns_record(struct conf *c, const struct option_row *row, const char *value)
@@ -419,6 +435,10 @@ const struct option_row option_rows[] = {
 	  .expects = "a size from 40k to 64M",
 	  .help = "what the log file may take; the oldest lines go first" },
 	{ "pid", 'P', PATH(pid_path), .help = "write the process id there once all is ready" },
+	{ "sandbox", .argument = "MODE", .initial = "auto", .set = set_sandbox,
+	  .expects = "auto, strict or none",
+	  .help = "lock the process in once all is open: as far as the system lets it, wholly or "
+		  "not start, or not at all" },
 
 	{ "socket", 's', PATH(socket_path), .section = "Guest and control",
 	  .help = "UNIX socket on which to wait for the guest; if none is named, the first free "

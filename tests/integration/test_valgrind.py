@@ -20,7 +20,7 @@ def test_clean_shutdown(lab):
     lab.name_server()
     daemon = lab.daemon()
     log = lab.logs / "valgrind.log"
-    daemon.start("-t", "2222:22", "-u", "2222:22", binary=binary, wrapper=[
+    daemon.start("--sandbox=none", "-t", "2222:22", "-u", "2222:22", binary=binary, wrapper=[
         "valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
         "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=98",
         f"--suppressions={SUPPRESSIONS}", f"--log-file={log}"])

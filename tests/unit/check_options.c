@@ -262,6 +262,19 @@ START_TEST(filter)
 }
 END_TEST
 
+START_TEST(sandbox)
+{
+	ck_assert_int_eq(PARSE("-f"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.sandbox, CONF_SANDBOX_AUTO);
+	ck_assert_int_eq(PARSE("--sandbox", "strict"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.sandbox, CONF_SANDBOX_STRICT);
+	ck_assert_int_eq(PARSE("--sandbox=none"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.sandbox, CONF_SANDBOX_NONE);
+	ck_assert_int_eq(PARSE("--sandbox=none", "--sandbox=auto"), OPTIONS_RUN);
+	ck_assert_int_eq(conf.sandbox, CONF_SANDBOX_AUTO);
+}
+END_TEST
+
 START_TEST(lists_grow)
 {
 	ck_assert_int_eq(PARSE("-D", "192.0.2.1", "-D", "none", "-D", "192.0.2.2", "-D",
@@ -428,6 +441,8 @@ static const struct {
 	{ "--dns-host", "ff02::fb" },
 	{ "--dns-filter-aaaa", "" },
 	{ "--dns-filter-aaaa", "yes" },
+	{ "--sandbox", "" },
+	{ "--sandbox", "stric" },
 	{ "--dns-record", "name" },
 	{ "--dns-record", "=192.0.2.1" },
 	{ "--dns-record", "name=" },
@@ -575,5 +590,5 @@ START_TEST(help_is_whole)
 END_TEST
 
 SUITE_MAIN("options", defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
-	   as_qemu_calls, short_names, information, last_one_wins, filter, lists_grow, lists_end,
+	   as_qemu_calls, short_names, information, last_one_wins, filter, sandbox, lists_grow, lists_end,
 	   private_layout, multicast, bad_values, long_values, mistakes, combinations, help_is_whole)

@@ -1,0 +1,146 @@
+/* daemon/sandbox.c: the layers in their order, and what became of each. */
+#include "daemon/sandbox.h"
+
+#include <assert.h>
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config.h"
+#include "daemon/sandbox_layer.h"
+
+/* While the layers are laid. */
+struct work {
+	struct sandbox *sandbox;
+	const char *const *paths;
+	bool binds; /* we may forward ports below 1024, and go on to */
+	const char *off; /* the layer's answer: why there is none, though it could be had */
+};
+
+static bool is_held(unsigned capability)
+{
+	return !capng_get_caps_process() && capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
+/* The host's ports belong to the host's user namespace: a capability in ours is none for them. */
+static int user_namespace(struct work *w)
+{
+	uid_t unmapped;
+	int rc;
+
+	if (w->binds) {
+		w->off = "CAP_NET_BIND_SERVICE would be lost";
+		return 0;
+	}
+	rc = sandbox_enter_user_namespace(&unmapped);
+	if (!rc && geteuid())
+		w->sandbox->root = unmapped;
+	return rc;
+}
+
+static int namespaces(struct work *w)
+{
+	return sandbox_enter_namespaces();
+}
+
+static int root(struct work *w)
+{
+	const struct sandbox_status *own = &w->sandbox->layers[SANDBOX_NAMESPACES];
+
+	/* never the mounts of others */
+	return own->state == SANDBOX_APPLIED ? sandbox_change_root(w->paths) : -own->err;
+}
+
+static int capabilities(struct work *w)
+{
+	bool may_bound = is_held(CAP_SETPCAP);
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (w->binds)
+		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+			      CAP_NET_BIND_SERVICE, -1);
+	errno = EPERM; /* what stays where the library itself refuses */
+	return capng_apply(may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) ? -errno : 0;
+}
+
+static int no_new_privs(struct work *w)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
+static int no_core(struct work *w)
+{
+	const struct rlimit none = { 0, 0 };
+
+	return setrlimit(RLIMIT_CORE, &none) ? -errno : 0;
+}
+
+static int not_dumpable(struct work *w)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
+}
+
+static int seccomp(struct work *w)
+{
+#ifdef POSTERN_SANITIZERS
+	w->off = "built with sanitizers";
+	return 0;
+#else
+	return sandbox_filter_calls();
+#endif
+}
+
+static const struct {
+	const char *name; /* behind "no" */
+	int (*lay)(struct work *w);
+} layers[] = {
+	[SANDBOX_USER_NAMESPACE] = { "user namespace", user_namespace },
+	[SANDBOX_NAMESPACES] = { "mount, IPC and UTS namespaces", namespaces },
+	[SANDBOX_ROOT] = { "root of its own", root },
+	[SANDBOX_CAPABILITIES] = { "way to drop capabilities", capabilities },
+	[SANDBOX_NO_NEW_PRIVS] = { "no_new_privs", no_new_privs },
+	[SANDBOX_NO_CORE] = { "limit of core dumps", no_core },
+	[SANDBOX_NOT_DUMPABLE] = { "way to be undumpable", not_dumpable },
+	[SANDBOX_SECCOMP] = { "filter of system calls", seccomp },
+};
+static_assert(sizeof(layers) / sizeof(layers[0]) == N_SANDBOX_LAYERS, "a row each");
+
+static int lay(struct work *w, enum sandbox_layer layer)
+{
+	struct sandbox_status *status = &w->sandbox->layers[layer];
+	int rc;
+
+	w->off = NULL;
+	rc = layers[layer].lay(w);
+	status->reason = w->off;
+	status->err = -rc;
+	status->state = rc ? SANDBOX_UNAVAILABLE : w->off ? SANDBOX_OFF : SANDBOX_APPLIED;
+	return rc;
+}
+
+int sandbox_enter(struct sandbox *s, enum conf_sandbox mode, const char *const paths[])
+{
+	struct work w = { .sandbox = s, .paths = paths, .binds = is_held(CAP_NET_BIND_SERVICE) };
+
+	if (mode == CONF_SANDBOX_NONE)
+		return 0;
+	tzset(); /* reads a file */
+	for (unsigned i = 0; i < N_SANDBOX_LAYERS; i++) {
+		int rc = lay(&w, (enum sandbox_layer)i);
+
+		if (rc && mode == CONF_SANDBOX_STRICT) {
+			log_error(DAEMON, "--sandbox=strict: no %s: %s", layers[i].name, strerror(-rc));
+			return rc;
+		}
+		if (rc)
+			log_warn(DAEMON, "sandbox: no %s: %s", layers[i].name, strerror(-rc));
+	}
+	return 0;
+}
