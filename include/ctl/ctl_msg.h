@@ -59,6 +59,8 @@ extern const char *const ctl_proto_names[];	    /* by enum flow_proto */
 extern const char *const ctl_forward_proto_names[]; /* likewise: those that have ports */
 extern const char *const ctl_dir_names[];	    /* by enum flow_dir */
 extern const char *const ctl_source_names[];	    /* by enum net_source */
+extern const char *const ctl_layer_names[];	    /* by enum sandbox_layer */
+extern const char *const ctl_layer_state_names[];   /* by enum sandbox_state */
 
 /* The frame of the protocol. */
 
@@ -170,6 +172,14 @@ struct ctl_client_count {
 	uint64_t clients, max;
 };
 
+struct ctl_layer {
+#define CTL_LAYER_HAS_REASON 0x1u
+#define CTL_LAYER_APPLIED    1u /* the state's number */
+	uint32_t has;
+	unsigned layer, state; /* enum sandbox_layer, sandbox_state */
+	const char *reason;    /* why it is not applied */
+};
+
 struct ctl_status {
 	const char *version;
 	uint64_t pid, uptime_ms;
@@ -177,6 +187,7 @@ struct ctl_status {
 	struct ctl_network network;
 	struct ctl_flow_count flows;
 	struct ctl_client_count control;
+	struct ctl_list sandbox; /* struct ctl_layer; empty: there is none */
 };
 
 /* query-flows, flow-close */

@@ -12,6 +12,7 @@
 #include "flow/table.h"
 #include "proto/conf.h"
 #include "proto/net.h"
+#include "proto/sandbox.h"
 #include "wire/pkt.h"
 
 /* The guest's link: a batch of frames out, and how much room is left.
@@ -60,6 +61,7 @@ struct env {
 	uint64_t now_ns; /* monotonic, taken once a wake-up of the loop */
 	const struct conf *conf;
 	struct net *net;
+	const struct sandbox_status *sandbox; /* by enum sandbox_layer; NULL: there is none */
 	struct flow_table flows;
 	struct timerq timers;
 	struct stats stats;

@@ -79,6 +79,24 @@ static void show_network(FILE *out, const struct ctl_network *n)
 		show_loopback(out, &n->ip6);
 }
 
+/* What is in force in one line; what is not, in one each. */
+static void show_sandbox(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_layer *layers = list->items;
+	char applied[256] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < list->n && at < sizeof(applied); i++)
+		if (layers[i].state == CTL_LAYER_APPLIED)
+			at += (size_t)snprintf(applied + at, sizeof(applied) - at, "%s%s",
+					       at ? " " : "", ctl_layer_names[layers[i].layer]);
+	fact_print(out, "Sandbox", "%s", at ? applied : "none");
+	for (size_t i = 0; i < list->n; i++)
+		if (layers[i].has & CTL_LAYER_HAS_REASON)
+			fact_print(out, "", "no %s: %s", ctl_layer_names[layers[i].layer],
+				   layers[i].reason);
+}
+
 static void show(FILE *out, const void *result)
 {
 	const struct ctl_status *s = result;
@@ -95,6 +113,7 @@ static void show(FILE *out, const void *result)
 		   s->flows.open, s->flows.max, s->flows.tcp, s->flows.udp, s->flows.icmp);
 	fact_print(out, "Clients", "%" PRIu64 " of %" PRIu64, s->control.clients,
 		   s->control.max);
+	show_sandbox(out, &s->sandbox);
 }
 
 const struct command cmd_status = {

@@ -15,6 +15,9 @@ const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
 const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
+const char *const ctl_layer_names[] = { "user_namespace", "namespaces", "root", "capabilities",
+					"no_new_privs", "no_core", "not_dumpable", "seccomp", NULL };
+const char *const ctl_layer_state_names[] = { "off", "applied", "unavailable", NULL };
 
 const struct ctl_message ctl_nothing_message = { .size = sizeof(struct ctl_nothing) };
 
@@ -136,6 +139,13 @@ static const struct ctl_field ctl_client_count_fields[] = {
 };
 static MESSAGE(ctl_client_count);
 
+static const struct ctl_field ctl_layer_fields[] = {
+	MEMBER(ctl_layer, layer, "layer", CTL_CHOICE, .names = ctl_layer_names),
+	MEMBER(ctl_layer, state, "state", CTL_CHOICE, .names = ctl_layer_state_names),
+	MEMBER(ctl_layer, reason, "reason", CTL_TEXT, .has = CTL_LAYER_HAS_REASON),
+};
+static MESSAGE(ctl_layer);
+
 static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, version, "version", CTL_TEXT),
 	MEMBER(ctl_status, pid, "pid", CTL_UINT),
@@ -144,6 +154,8 @@ static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, network, "network", CTL_OBJECT, .object = &ctl_network_message),
 	MEMBER(ctl_status, flows, "flows", CTL_OBJECT, .object = &ctl_flow_count_message),
 	MEMBER(ctl_status, control, "control", CTL_OBJECT, .object = &ctl_client_count_message),
+	MEMBER(ctl_status, sandbox, "sandbox", CTL_OBJECT, .list = true,
+	       .object = &ctl_layer_message),
 };
 MESSAGE(ctl_status);
 

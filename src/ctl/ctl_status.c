@@ -1,5 +1,7 @@
 /* ctl/ctl_status.c: query-status. */
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ctl/ctl_method.h"
@@ -61,9 +63,41 @@ static int network_status(struct ctl_call *call, const struct net *net, struct c
 	return CTL_DONE;
 }
 
+static_assert(CTL_LAYER_APPLIED == SANDBOX_APPLIED, "posternctl knows it, too");
+
+static struct ctl_layer layer_status(const struct sandbox_status *s, unsigned layer)
+{
+	const char *reason = s->state == SANDBOX_UNAVAILABLE ? strerror(s->err) : s->reason;
+
+	return (struct ctl_layer){
+		.has = reason ? CTL_LAYER_HAS_REASON : 0,
+		.layer = layer,
+		.state = s->state,
+		.reason = reason,
+	};
+}
+
+static int sandbox_status(struct ctl_call *call, const struct sandbox_status *sandbox,
+			  struct ctl_list *list)
+{
+	struct ctl_layer *layers;
+
+	*list = (struct ctl_list){ NULL, 0 };
+	if (!sandbox)
+		return CTL_DONE;
+	layers = ctl_doc_alloc(call->doc, N_SANDBOX_LAYERS * sizeof(*layers));
+	if (!layers)
+		return ctl_fail(call, -ENOMEM, "no memory");
+	for (unsigned i = 0; i < N_SANDBOX_LAYERS; i++)
+		layers[i] = layer_status(&sandbox[i], i);
+	*list = (struct ctl_list){ layers, N_SANDBOX_LAYERS };
+	return CTL_DONE;
+}
+
 int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	struct ctl_status *s = result;
+	int rc;
 
 	s->version = POSTERN_VERSION;
 	s->pid = (uint64_t)getpid();
@@ -76,5 +110,6 @@ int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 					    .icmp = env->flows.by_proto[FLOW_ICMP] };
 	s->control = (struct ctl_client_count){ call->info->n_clients,
 						env->conf->limits.control_clients };
-	return network_status(call, env->net, &s->network);
+	rc = network_status(call, env->net, &s->network);
+	return rc ? rc : sandbox_status(call, env->sandbox, &s->sandbox);
 }

@@ -71,6 +71,7 @@ static int loop_start(struct daemon *d)
 		return -ENOMEM;
 	}
 	d->env.conf = &d->conf;
+	d->env.sandbox = d->sandbox.layers;
 	d->env.now_ns = loop_clock_ns();
 	loop_set_wakeup(d->loop, on_wakeup, d);
 	loop_on_signal(d->loop, SIGTERM, on_end, d);

@@ -1,5 +1,6 @@
 /* The control protocol with one client: negotiation, each class of error, flows and counters,
  * lists in portions. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -222,8 +223,30 @@ START_TEST(status)
 			     "\"search\":[\"example.com\"],\"hostname\":\"\\u001b]evil\"");
 	talk_assert_contains(
 		text, "\"flows\":{\"open\":1,\"max\":65536,\"tcp\":1,\"udp\":0,\"icmp\":0}");
-	talk_assert_contains(text, "\"control\":{\"clients\":1,\"max\":64}");
+	talk_assert_contains(text, "\"control\":{\"clients\":1,\"max\":64},\"sandbox\":[]}");
 	ck_assert_uint_eq(talk_guest.n_frames, 0);
+	talk_stop();
+}
+END_TEST
+
+START_TEST(status_of_sandbox)
+{
+	static const struct sandbox_status layers[N_SANDBOX_LAYERS] = {
+		[SANDBOX_USER_NAMESPACE] = { SANDBOX_OFF, 0, "no need" },
+		[SANDBOX_ROOT] = { SANDBOX_UNAVAILABLE, EPERM, NULL },
+		[SANDBOX_SECCOMP] = { SANDBOX_APPLIED, 0, NULL },
+	};
+	const char *text;
+
+	talk_start_negotiated();
+	talk_guest.env.sandbox = layers;
+	text = talk_say("{\"execute\": \"query-status\"}");
+	talk_assert_contains(text, "\"sandbox\":[{\"layer\":\"user_namespace\",\"state\":\"off\","
+				   "\"reason\":\"no need\"},"
+				   "{\"layer\":\"namespaces\",\"state\":\"off\"},"
+				   "{\"layer\":\"root\",\"state\":\"unavailable\","
+				   "\"reason\":\"Operation not permitted\"},");
+	talk_assert_contains(text, "{\"layer\":\"seccomp\",\"state\":\"applied\"}]");
 	talk_stop();
 }
 END_TEST
@@ -504,5 +527,5 @@ END_TEST
 
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
-	   version_and_commands, status, status_of_one_family, stats, flow_members, flow_filters, flow_query_refusals,
+	   version_and_commands, status, status_of_sandbox, status_of_one_family, stats, flow_members, flow_filters, flow_query_refusals,
 	   flows_in_portions, closed_flows, flow_close, quit_command, names_agree)
