@@ -26,7 +26,9 @@ def need_users():
 
 def start(lab, *args, mode="strict", **kwargs):
     """A daemon in its sandbox: one without sanitizers, which need calls that it has no use for."""
-    return lab.daemon().start(f"--sandbox={mode}", *args, binary=plain_program("postern"), **kwargs)
+    daemon = lab.daemon().start(f"--sandbox={mode}", *args, binary=plain_program("postern"), **kwargs)
+    daemon.ctl("status")  # it listens before it locks itself in, and answers once it has
+    return daemon
 
 
 def status_of(pid):
