@@ -24,7 +24,7 @@
 #define FORWARD_RULES_MAX     256
 #define FORWARD_ERROR_MAX     256
 #define FORWARD_INTERFACE_MAX 16 /* IFNAMSIZ */
-#define FORWARD_STR_MAX	      160
+#define FORWARD_STR_MAX	      192
 
 /* Consecutive ports of the host that lead to as many of the guest. */
 struct forward_rule {

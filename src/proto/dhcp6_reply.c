@@ -25,11 +25,9 @@ static void take_back_excess(struct draft *d, size_t before)
 
 void dhcp6_server_duid(const struct net *net, uint8_t duid[static DHCP6_SERVER_DUID_LEN])
 {
-	struct wr w = wr_init(duid, DHCP6_SERVER_DUID_LEN);
-
-	wr_be16(&w, DUID_LL);
-	wr_be16(&w, DHCP6_HTYPE_ETHERNET);
-	wr_bytes(&w, net->mac.b, MAC_LEN);
+	put_be16(duid, DUID_LL);
+	put_be16(duid + 2, DHCP6_HTYPE_ETHERNET);
+	memcpy(duid + 4, net->mac.b, MAC_LEN);
 }
 
 static uint32_t preferred_of(uint32_t valid)
