@@ -81,6 +81,13 @@ struct flow {
 	struct list all; /* of the table, oldest first */
 };
 
+/* The IPv6 flow label of packets to the guest: the same for all of a flow, and not to be guessed
+ * (RFC 6437 3); of a hash whose lower bits place the flow in the table. */
+static inline uint32_t flow_label(uint64_t hash)
+{
+	return (uint32_t)(hash >> 44);
+}
+
 /* "idle", "peer-reset", ... */
 const char *flow_close_reason_name(enum flow_close_reason reason);
 const char *flow_proto_name(enum flow_proto proto);

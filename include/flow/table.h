@@ -49,8 +49,7 @@ void flow_table_free(struct flow_table *t);
 /* NULL if there is none. */
 struct flow *flow_table_lookup(const struct flow_table *t, const struct flow_key *key);
 
-/* The IPv6 flow label of packets to the guest: the same for all of a flow, and not to be guessed
- * (RFC 6437 3). */
+/* flow_label() of a flow that may be gone. */
 uint32_t flow_table_label(const struct flow_table *t, const struct flow_key *key);
 
 /* By user-visible id; NULL if there is none. */

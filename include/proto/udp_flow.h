@@ -24,7 +24,6 @@ struct udp_flow {
 	struct list unassured; /* no lively exchange yet: first to go when room is needed */
 	struct list paused;    /* not read until the link has room */
 	bool keeps_port;
-	uint32_t label; /* IPv6 flow label of what goes to the guest */
 	bool group; /* the peer is a group or a broadcast address: anybody may answer */
 	const struct conf_timeouts *timeouts;
 

@@ -61,7 +61,7 @@ static size_t find_ref(const struct flow_table *t, uint64_t id)
 
 uint32_t flow_table_label(const struct flow_table *t, const struct flow_key *key)
 {
-	return (uint32_t)(hash_bytes(&t->key, key, sizeof(*key)) >> 44); /* not the bits that place it */
+	return flow_label(hash_bytes(&t->key, key, sizeof(*key)));
 }
 
 struct flow *flow_table_by_id(const struct flow_table *t, uint64_t id)

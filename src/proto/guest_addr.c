@@ -37,6 +37,8 @@ void guest_addr_learn(struct env *env, const struct addr *src)
 	if (addr_is_unspecified(src) || (g->n_ip6 && addr_eq(&g->ip6[0], src)))
 		return;
 	known = is_known(g, src);
+	if (known && addr_is_ip4(src))
+		return;
 	if (!addr_is_ip4(src)) {
 		learn_ip6(g, src);
 	} else {

@@ -212,7 +212,7 @@ static void reply_from_host(struct env *env, struct icmp_flow *f, const struct i
 				 .dst = key->guest,
 				 .ttl = r->ttl,
 				 .tos = r->tos,
-				 .flow_label = flow_table_label(&env->flows, key),
+				 .flow_label = flow_label(f->flow.hash),
 				 .bulk = true };
 
 	f->flow.packets_in++;

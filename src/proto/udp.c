@@ -131,7 +131,6 @@ struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum 
 		f->flow.dir = dir;
 		f->flow.timer.fire = timer_fired;
 		f->timeouts = &env->conf->timeouts;
-		f->label = flow_table_label(&env->flows, key);
 		init_lists(f);
 		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
 		if (rc == -ENOSPC && preempt_flow(env))
@@ -363,7 +362,7 @@ int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram 
 				 .dst = key->guest,
 				 .ttl = d->ttl,
 				 .tos = d->tos,
-				 .flow_label = f->label,
+				 .flow_label = flow_label(f->flow.hash),
 				 .bulk = true };
 	int rc;
 

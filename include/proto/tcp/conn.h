@@ -228,8 +228,10 @@ bool tcp_output(struct env *env, struct tcp_conn *c);
  * -ENOBUFS the link is full (and the connection waits for it), -EAGAIN no bytes there; 0 at the
  * end of the stream.  *drained: fewer bytes were there than would have been taken. */
 ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_t len, bool *drained);
-/* A segment without payload, its checksum and addresses from `key`; false without room. */
-bool tcp_send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h);
+/* A segment without payload, its checksum and addresses from `key`, with the flow's label; false
+ * without room. */
+bool tcp_send_bare(struct env *env, const struct flow_key *key, uint32_t label,
+		   const struct tcp_hdr *h);
 /* Goes on as soon as the link has room. */
 void tcp_wait_for_room(struct env *env, struct tcp_conn *c);
 

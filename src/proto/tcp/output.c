@@ -17,7 +17,8 @@ static void acked(struct tcp_conn *c)
 	list_remove(&c->delack);
 }
 
-static void write_ip(struct env *env, struct wr *w, const struct flow_key *key, size_t len)
+static void write_ip(struct env *env, struct wr *w, const struct flow_key *key, uint32_t label,
+		     size_t len)
 {
 	if (addr_is_ip4(&key->guest)) {
 		guest_eth_encode(env, w, ETHERTYPE_IP4);
@@ -30,7 +31,7 @@ static void write_ip(struct env *env, struct wr *w, const struct flow_key *key, 
 		return;
 	}
 	guest_eth_encode(env, w, ETHERTYPE_IP6);
-	ip6_encode(w, &(struct ip6_hdr){ .flow_label = flow_table_label(&env->flows, key),
+	ip6_encode(w, &(struct ip6_hdr){ .flow_label = label,
 					 .payload_len = (uint16_t)len,
 					 .next_header = IP_TCP,
 					 .hop_limit = IP6_HOP_LIMIT_DEFAULT,
@@ -39,8 +40,8 @@ static void write_ip(struct env *env, struct wr *w, const struct flow_key *key, 
 }
 
 /* Writes all headers of a segment whose payload already stands behind them. */
-static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t *frame,
-			    const struct tcp_hdr *h, size_t payload_len)
+static size_t write_headers(struct env *env, const struct flow_key *key, uint32_t label,
+			    uint8_t *frame, const struct tcp_hdr *h, size_t payload_len)
 {
 	size_t at = ETH_HEADER_LEN + tcp_ip_header_len(key), tcp_len;
 	struct wr w = wr_init(frame, at + TCP_HEADER_MAX);
@@ -49,7 +50,7 @@ static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t
 	w.p = frame + at;
 	tcp_len = tcp_encode(&w, h);
 	w.p = frame;
-	write_ip(env, &w, key, tcp_len + payload_len);
+	write_ip(env, &w, key, label, tcp_len + payload_len);
 	sum = checksum_add_pseudo(0, &key->peer, &key->guest, IP_TCP, (uint32_t)(tcp_len + payload_len));
 	sum = checksum_add(sum, frame + at, tcp_len + payload_len);
 	put_be16(frame + at + TCP_CHECKSUM_OFFSET, checksum_finish(sum));
@@ -57,14 +58,15 @@ static size_t write_headers(struct env *env, const struct flow_key *key, uint8_t
 	return at + tcp_len + payload_len;
 }
 
-bool tcp_send_bare(struct env *env, const struct flow_key *key, const struct tcp_hdr *h)
+bool tcp_send_bare(struct env *env, const struct flow_key *key, uint32_t label,
+		   const struct tcp_hdr *h)
 {
 	size_t max = ETH_HEADER_LEN + tcp_ip_header_len(key) + TCP_HEADER_MAX;
 	uint8_t *frame;
 
 	if (env->guest_ops->reserve(env->link, false, max, 1, &frame) < 1)
 		return false;
-	env->guest_ops->commit(env->link, 1, write_headers(env, key, frame, h, 0));
+	env->guest_ops->commit(env->link, 1, write_headers(env, key, label, frame, h, 0));
 	return true;
 }
 
@@ -101,7 +103,7 @@ bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t
 	} else {
 		add_sack(c, &h);
 	}
-	if (!tcp_send_bare(env, &c->flow.key, &h))
+	if (!tcp_send_bare(env, &c->flow.key, flow_label(c->flow.hash), &h))
 		return false;
 	c->flow.packets_in++;
 	if (flags & TCP_ACK)
@@ -138,6 +140,7 @@ static void send_segments(struct env *env, struct tcp_conn *c, uint32_t seq, uin
 			  size_t len)
 {
 	struct tcp_hdr h = header(env, c, seq, TCP_ACK);
+	uint32_t label = flow_label(c->flow.hash);
 	int n = 0;
 
 	while (len) {
@@ -146,7 +149,7 @@ static void send_segments(struct env *env, struct tcp_conn *c, uint32_t seq, uin
 		len -= part;
 		if (!len)
 			h.flags |= TCP_PSH;
-		frame_len = write_headers(env, &c->flow.key, frames[n++], &h, part);
+		frame_len = write_headers(env, &c->flow.key, label, frames[n++], &h, part);
 		h.seq += (uint32_t)part;
 		if (!len)
 			env->guest_ops->commit(env->link, n, frame_len);
@@ -219,7 +222,6 @@ static bool hold_back(struct tcp_conn *c, uint32_t usable)
 {
 	static uint8_t unused[UINT16_MAX];
 	struct iovec iov = { unused, usable + 1 };
-
 	bool before = c->held_back;
 
 	c->held_back = silly(c, usable) && !c->override &&

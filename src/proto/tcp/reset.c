@@ -34,7 +34,7 @@ void tcp_send_reset(struct env *env, const struct flow_key *key, uint32_t seq, u
 			     .flags = (uint8_t)(TCP_RST | flags) };
 
 	env->stats.tcp_resets_out++;
-	if (!tcp_send_bare(env, key, &h))
+	if (!tcp_send_bare(env, key, flow_table_label(&env->flows, key), &h))
 		owe(env, key, &h);
 }
 
@@ -54,7 +54,7 @@ void tcp_send_owed_resets(struct env *env)
 
 		/* a new connection with these ports is not meant */
 		if (!flow_table_lookup(&env->flows, &r->key) &&
-		    !tcp_send_bare(env, &r->key, &r->header))
+		    !tcp_send_bare(env, &r->key, flow_table_label(&env->flows, &r->key), &r->header))
 			return;
 		forget(t, r);
 	}
