@@ -33,6 +33,11 @@ typedef void log_sink(enum log_level level, enum log_unit unit, const char *line
 
 /* NULL brings back the default. */
 void log_set_sink(log_sink *sink);
+
+/* Hears of each error and warning, whatever becomes of it, as the sink does.  NULL ends that. */
+typedef void log_observer(void *ctx, enum log_level level, enum log_unit unit, const char *line);
+void log_set_observer(log_observer *fn, void *ctx);
+
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_unit_name(enum log_unit unit);

@@ -4,11 +4,14 @@
 
 #include "cli/command.h"
 
+#define ARGS_CHOSEN_MAX 32
+
 struct args {
 	const char *socket; /* -s, or $POSTERN_CONTROL; NULL */
 	bool json, help, version;
 	const struct command *command; /* NULL: none was given */
 	void *values;		       /* of the command's arguments; to be freed */
+	unsigned chosen[ARGS_CHOSEN_MAX]; /* what an argument that is a list has */
 };
 
 /* 0, or -1 with what is wrong in `error`. */

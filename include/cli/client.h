@@ -2,6 +2,7 @@
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
 
+#include "ctl/ctl_event_msg.h"
 #include "ctl/ctl_frame.h"
 #include "ctl/ctl_json.h"
 
@@ -22,5 +23,10 @@ void client_close(struct client *c);
 int client_call(struct client *c, const char *method, const struct ctl_message *m,
 		const void *args, struct ctl_doc **replyp, const struct ctl_value **valuep,
 		char error[static CTL_ERROR_MAX]);
+
+/* Waits for the next event, however long that takes.  0 and the event, whose texts are those of
+ * *docp, to be freed; -1 with the reason in `error`. */
+int client_next_event(struct client *c, struct ctl_doc **docp, struct ctl_event *e,
+		      char error[static CTL_ERROR_MAX]);
 
 #endif

@@ -26,13 +26,15 @@ struct command {
 	/* Whether to call again for more of the array, with `args` changed for that.  `n`
 	 * elements came, the last of which is `last`.  NULL: never. */
 	bool (*more)(void *args, size_t n, const void *last);
+	/* As text: one event.  With this, events follow the result until somebody ends it. */
+	void (*event)(FILE *out, struct ctl_doc *doc, const struct ctl_event *e);
 };
 
 /* In the order in which help shows them; NULL ends them. */
 extern const struct command *const commands[];
 
 extern const struct command cmd_dns, cmd_flow_close, cmd_flows, cmd_forward_add,
-	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_quit, cmd_stats, cmd_status;
+	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */
 int command_run(const struct command *cmd, struct client *client, void *args, bool json,

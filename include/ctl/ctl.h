@@ -13,6 +13,9 @@ struct ctl;
 struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx),
 		    void *quit_ctx);
 
+/* To be called at the end of each turn of the loop, for clients that want to hear of new flows. */
+void ctl_turn(struct ctl *c);
+
 /* Ends all clients and closes the listening sockets. */
 void ctl_free(struct ctl *c);
 

@@ -27,6 +27,9 @@ int ctl_doc_decode(struct ctl_doc *doc, const struct ctl_value *value,
 /* The object that the document is. */
 const struct ctl_value *ctl_doc_root(const struct ctl_doc *doc);
 
+/* The text that it was parsed from. */
+const char *ctl_doc_text(const struct ctl_doc *doc);
+
 /* Walks the elements of an array: the first after NULL, then the next; NULL at the end, and for
  * what is no array. */
 const struct ctl_value *ctl_value_next(const struct ctl_value *array,

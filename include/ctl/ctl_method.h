@@ -21,11 +21,15 @@ struct ctl_target {
 	struct env *env;
 	void (*quit)(void *quit_ctx); /* ends the loop */
 	void *quit_ctx;
+	struct ctl_events *events;
 };
+
+struct ctl_subscriber;
 
 struct ctl_call {
 	const struct ctl_method *method; /* NULL: no call is under way */
 	const struct ctl_info *info;
+	struct ctl_subscriber *subscriber; /* what the client is told unasked */
 	const void *args;    /* as the method's table says */
 	struct ctl_doc *doc; /* the request, and memory for what results point to */
 	bool started;	     /* a list: the handler was called before */
@@ -73,6 +77,7 @@ ctl_look_fn ctl_forwards_query;
 ctl_change_fn ctl_forwards_add, ctl_forwards_remove;
 ctl_look_fn ctl_leases_query;
 ctl_look_fn ctl_dns_query;
+ctl_look_fn ctl_events_subscribe;
 ctl_change_fn ctl_quit;
 
 /* A list of `n` texts of `size` bytes each, as results have it; false without memory. */

@@ -7,6 +7,7 @@
 #ifndef CTL_CTL_SESSION_H
 #define CTL_CTL_SESSION_H
 
+#include "ctl/ctl_event.h"
 #include "ctl/ctl_frame.h"
 #include "ctl/ctl_method.h"
 
@@ -26,10 +27,12 @@ struct ctl_session {
 	bool pending; /* there is work, or there may be */
 	bool hangup;  /* nothing is answered any more: to be closed once `out` is taken */
 	struct ctl_buf in, out;
+	struct ctl_subscriber subscriber; /* from the negotiation on */
 	struct ctl_frame frame;
 	struct ctl_call call;
 	struct ctl_request request; /* of the call */
 	void *result;		    /* likewise */
+	void (*wake)(struct ctl_session *s); /* there is work without input; NULL: nobody minds */
 };
 
 /* Begins with the greeting in s->out.  What it points to must outlive it. */

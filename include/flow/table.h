@@ -38,6 +38,10 @@ struct flow_table {
 	struct flow_closed closed[FLOW_CLOSED_KEPT];
 	uint64_t n_closed; /* ever; the newest is closed[(n_closed - 1) % FLOW_CLOSED_KEPT] */
 	uint64_t by_reason[N_FLOW_CLOSE_REASONS];
+
+	/* Hears of each flow that was taken out, before it is freed; NULL: nobody. */
+	void (*removed)(void *ctx, const struct flow *f, const struct flow_closed *closed);
+	void *removed_ctx;
 };
 
 /* 0 or -ENOMEM. */

@@ -7,6 +7,8 @@
 #ifndef PROTO_ENV_H
 #define PROTO_ENV_H
 
+#include <sys/types.h>
+
 #include "base/timerq.h"
 #include "flow/stats.h"
 #include "flow/table.h"
@@ -36,6 +38,7 @@ struct guest_ops {
 /* What we know of the guest from what it sent. */
 struct guest {
 	bool connected;	 /* a client is on the link */
+	pid_t client_pid; /* its process; 0: unknown */
 	uint64_t changed_ns; /* when one came or left; 0: never */
 	bool mac_known;
 	struct mac mac;	 /* broadcast until known */
@@ -49,6 +52,7 @@ struct guest {
 struct dhcp4;
 struct dhcp6;
 struct dns;
+struct event_ops;
 struct forwards;
 struct icmp;
 struct multicast;
@@ -71,6 +75,10 @@ struct env {
 
 	const struct guest_ops *guest_ops;
 	void *link;
+
+	uint32_t events_wanted; /* bits by enum event_kind, see proto/event.h */
+	const struct event_ops *event_ops;
+	void *listener;
 
 	struct tcp *tcp;
 	struct udp *udp;
@@ -104,9 +112,7 @@ void demux_guest_down(struct env *env);
 /* The guest's network is not what it was: what we tell without being asked is told anew. */
 void demux_network_changed(struct env *env);
 
-static inline void env_drop(struct env *env, enum drop reason)
-{
-	env->stats.drops[reason]++;
-}
+/* A frame of the guest, or what it carried, goes no further. */
+void env_drop(struct env *env, enum drop reason);
 
 #endif

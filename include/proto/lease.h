@@ -65,7 +65,7 @@ const struct lease *lease_held(const struct lease *l, uint64_t now_ns);
 void lease_grant(struct env *env, struct lease *l, const struct lease_client *c,
 		 const struct addr *addr, const struct lease_times *t);
 
-/* Nobody holds it any more; `why` is for the log. */
+/* Nobody holds it any more; `why` is "expired", "released" or "declined". */
 void lease_end(struct env *env, struct lease *l, const char *why);
 
 enum lease_state lease_state(const struct lease *l, uint64_t now_ns);

@@ -9,4 +9,11 @@
  */
 bool preempt_flow(struct env *env);
 
+/* Likewise, after a socket was not to be had for lack of descriptors. */
+bool preempt_descriptor(struct env *env);
+
+/* flow_table_insert(), ending another flow for it if need be; what is refused is counted.  0 or
+ * -errno as there. */
+int preempt_insert(struct env *env, struct flow *f);
+
 #endif

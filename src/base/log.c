@@ -24,10 +24,18 @@ static void to_stderr(enum log_level level, enum log_unit unit, const char *line
 
 static log_sink *current_sink = to_stderr;
 static enum log_level current_level = LOG_LEVEL_INFO;
+static log_observer *observer;
+static void *observer_ctx;
 
 void log_set_sink(log_sink *sink)
 {
 	current_sink = sink ? sink : to_stderr;
+}
+
+void log_set_observer(log_observer *fn, void *ctx)
+{
+	observer = fn;
+	observer_ctx = ctx;
 }
 
 void log_set_level(enum log_level level)
@@ -71,6 +79,8 @@ void log_write(enum log_level level, enum log_unit unit, const char *fmt, ...)
 	va_end(ap);
 	defuse(line);
 	current_sink(level, unit, line);
+	if (observer && level <= LOG_LEVEL_WARN)
+		observer(observer_ctx, level, unit, line);
 }
 
 void log_limited(struct log_limit *limit, uint64_t now_ns, enum log_level level,

@@ -153,6 +153,27 @@ static int set_value(const struct ctl_field *f, const char *text, void *p, char 
 	return fail(error, "%s cannot be given here", f->name);
 }
 
+/* Words with commas between them. */
+static int set_choices(struct args *a, const struct ctl_field *f, const char *text,
+		       struct ctl_list *list, char *error)
+{
+	size_t len, n = 0;
+	char word[64];
+
+	for (;; text += len + 1) {
+		len = strcspn(text, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		if (n == ARGS_CHOSEN_MAX)
+			return fail(error, "%s has too many elements", f->name);
+		if (set_choice(f, word, &a->chosen[n++], error))
+			return -1;
+		if (!text[len])
+			break;
+	}
+	*list = (struct ctl_list){ a->chosen, n };
+	return 0;
+}
+
 static int set(struct args *a, const struct ctl_field *f, const char *text, uint64_t *given,
 	       char *error)
 {
@@ -163,6 +184,8 @@ static int set(struct args *a, const struct ctl_field *f, const char *text, uint
 	*given |= bit;
 	if (f->has)
 		*(uint32_t *)a->values |= f->has;
+	if (f->list)
+		return set_choices(a, f, text, (void *)((char *)a->values + f->offset), error);
 	return set_value(f, text, (char *)a->values + f->offset, error);
 }
 
@@ -267,7 +290,7 @@ static bool has_place(const struct command *cmd, const struct ctl_field *f)
 
 static void print_value_name(FILE *out, const struct ctl_field *f)
 {
-	if (f->kind == CTL_CHOICE)
+	if (f->kind == CTL_CHOICE && !f->list)
 		for (unsigned i = 0; f->names[i]; i++)
 			fprintf(out, "%s%s", i ? "|" : "", f->names[i]);
 	else

@@ -138,6 +138,25 @@ int client_call(struct client *c, const char *method, const struct ctl_message *
 	return next_reply(c, replyp, valuep, error);
 }
 
+int client_next_event(struct client *c, struct ctl_doc **docp, struct ctl_event *e,
+		      char error[static CTL_ERROR_MAX])
+{
+	struct timeval forever = { 0 };
+	struct ctl_doc *doc;
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever)))
+		return fail_errno(error, "cannot wait");
+	while ((doc = next_object(c, error))) {
+		if (!ctl_doc_decode(doc, ctl_doc_root(doc), &ctl_event_message, e, NULL, error) &&
+		    e->has & CTL_EVENT_HAS_EVENT) {
+			*docp = doc;
+			return 0;
+		}
+		ctl_doc_free(doc);
+	}
+	return -1;
+}
+
 static int negotiate(struct client *c, char *error)
 {
 	struct ctl_capabilities none = { 0 };

@@ -10,7 +10,7 @@ const struct command *const commands[] = {
 	&cmd_status,	     &cmd_flows,    &cmd_flow_close,
 	&cmd_stats,	     &cmd_forwards, &cmd_forward_add,
 	&cmd_forward_remove, &cmd_leases,   &cmd_dns,
-	&cmd_quit,	     NULL,
+	&cmd_monitor,	     &cmd_quit,	    NULL,
 };
 
 static int decode(const struct command *cmd, struct ctl_doc *reply,
@@ -96,8 +96,29 @@ static int run_list(const struct command *cmd, struct client *client, void *args
 	return more;
 }
 
+/* Each event at once, whoever reads them. */
+static int follow(const struct command *cmd, struct client *client, bool json, FILE *out,
+		  char *error)
+{
+	struct ctl_event e;
+	struct ctl_doc *doc;
+
+	while (!client_next_event(client, &doc, &e, error)) {
+		if (json)
+			fprintf(out, "%s\n", ctl_doc_text(doc));
+		else
+			cmd->event(out, doc, &e);
+		ctl_doc_free(doc);
+		if (fflush(out))
+			return 0; /* nobody reads them any more: the caller finds out, too */
+	}
+	return -1;
+}
+
 int command_run(const struct command *cmd, struct client *client, void *args, bool json,
 		FILE *out, char error[static CTL_ERROR_MAX])
 {
-	return (cmd->list ? run_list : run_one)(cmd, client, args, json, out, error);
+	int err = (cmd->list ? run_list : run_one)(cmd, client, args, json && !cmd->event, out, error);
+
+	return !err && cmd->event ? follow(cmd, client, json, out, error) : err;
 }

@@ -27,10 +27,12 @@ static void admit(struct ctl_listener *l, int fd)
 	struct ctl *c = l->ctl;
 	const char *refusal = NULL;
 
-	if (!is_allowed(c, fd))
+	if (!is_allowed(c, fd)) {
 		refusal = "only root and the daemon's own user may connect";
-	else if (c->info.n_clients >= c->target.env->conf->limits.control_clients)
+	} else if (c->info.n_clients >= c->target.env->conf->limits.control_clients) {
 		refusal = "there are too many control clients";
+		event_limit_reached(c->target.env, LIMIT_CONTROL_CLIENTS);
+	}
 	if (refusal)
 		log_warn_limited(&limit, c->target.env->now_ns, CTL, "client refused: %s",
 				 refusal);
@@ -110,6 +112,11 @@ int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority)
 	return 0;
 }
 
+void ctl_turn(struct ctl *c)
+{
+	ctl_events_turn(&c->events);
+}
+
 struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx), void *quit_ctx)
 {
 	struct ctl *c = calloc(1, sizeof(*c));
@@ -117,7 +124,8 @@ struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx),
 	if (!c)
 		return NULL;
 	c->loop = loop;
-	c->target = (struct ctl_target){ env, quit, quit_ctx };
+	c->target = (struct ctl_target){ env, quit, quit_ctx, &c->events };
+	ctl_events_init(&c->events, env);
 	c->info.start_ns = env->now_ns;
 	c->resume.fire = resume_due;
 	list_init(&c->conns);
@@ -129,7 +137,8 @@ void ctl_free(struct ctl *c)
 	if (!c)
 		return;
 	while (!list_empty(&c->conns))
-		ctl_conn_end(c->conns.next);
+		ctl_conn_farewell(c->conns.next);
+	ctl_events_free(&c->events);
 	timerq_cancel(&c->target.env->timers, &c->resume);
 	for (unsigned i = 0; i < c->n_listeners; i++) {
 		watch_stop(&c->listeners[i].watch);

@@ -37,11 +37,6 @@ static void conn_end(struct ctl_conn *conn)
 	ctl_conn_ended(c);
 }
 
-void ctl_conn_end(struct list *link)
-{
-	conn_end(container_of(link, struct ctl_conn, link));
-}
-
 static void stalled(struct timer *t, void *ctx)
 {
 	struct ctl_conn *conn = container_of(t, struct ctl_conn, stall);
@@ -137,6 +132,22 @@ static void conn_event(struct watch *w, unsigned events)
 	conn_serve(container_of(w, struct ctl_conn, watch), events);
 }
 
+static void conn_wake(struct ctl_session *s)
+{
+	struct ctl_conn *conn = container_of(s, struct ctl_conn, session);
+
+	watch_set(&conn->watch, conn_wants(conn));
+}
+
+void ctl_conn_farewell(struct list *link)
+{
+	struct ctl_conn *conn = container_of(link, struct ctl_conn, link);
+
+	ctl_session_work(&conn->session, CTL_WORK_PER_TURN);
+	conn_write(conn);
+	conn_end(conn);
+}
+
 int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const char *refusal)
 {
 	struct ctl_conn *conn = calloc(1, sizeof(*conn));
@@ -149,6 +160,7 @@ int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const cha
 	conn->fd = fd;
 	conn->stall.fire = stalled;
 	ctl_session_init(&conn->session, &c->target, &c->info, authority);
+	conn->session.wake = conn_wake;
 	if (refusal)
 		ctl_session_refuse(&conn->session, refusal);
 	watch_init(&conn->watch, c->loop, fd, conn_event);

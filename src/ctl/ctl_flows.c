@@ -4,123 +4,38 @@
  * and go while a slow client reads.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
 #include "ctl/ctl_method.h"
+#include "ctl/ctl_show.h"
 
-/* The arguments of query-flows, read once. */
+/* The arguments of query-flows, read once a call of the handler. */
 struct filter {
-	const struct ctl_flow_query *query;
-	struct addr net;
-	unsigned prefix_len;
+	struct ctl_flow_filter flow;
+	const char *state; /* NULL: any */
 };
 
-/* "192.0.2.1", "192.0.2.0/24"; -EINVAL for anything else. */
-static int prefix_parse(const char *text, struct addr *net, unsigned *prefix_len)
+static int read_filter(struct ctl_call *call, const struct ctl_flow_query *q, struct filter *f)
 {
-	const char *slash = strchr(text, '/');
-	char addr[ADDR_STR_MAX];
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	unsigned long bits, max;
-	char *end;
-
-	if (len >= sizeof(addr))
-		return -EINVAL;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	if (addr_parse(addr, net))
-		return -EINVAL;
-	max = addr_is_ip4(net) ? 32 : 128;
-	bits = slash ? strtoul(slash + 1, &end, 10) : max;
-	if (slash && (slash[1] < '0' || slash[1] > '9' || *end || bits > max))
-		return -EINVAL;
-	*prefix_len = (unsigned)bits;
+	*f = (struct filter){ .flow = { .by_proto = q->has & CTL_FLOW_QUERY_HAS_PROTO,
+					.by_dir = q->has & CTL_FLOW_QUERY_HAS_DIR,
+					.by_port = q->has & CTL_FLOW_QUERY_HAS_PORT,
+					.proto = q->proto,
+					.dir = q->dir,
+					.port = q->port },
+			      .state = q->has & CTL_FLOW_QUERY_HAS_STATE ? q->state : NULL };
+	if (q->has & CTL_FLOW_QUERY_HAS_ADDR && ctl_flow_filter_net(&f->flow, q->addr))
+		return ctl_fail(call, -EINVAL, "argument 'addr' must be an IP address or prefix");
 	return 0;
-}
-
-static bool ends_match(const struct filter *f, const struct flow_key *key,
-		       const struct endpoint *host, const struct endpoint *peer)
-{
-	const struct endpoint ends[] = {
-		{ key->guest, key->guest_port }, { key->peer, key->peer_port }, *host, *peer
-	};
-	const struct ctl_flow_query *q = f->query;
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if ((!(q->has & CTL_FLOW_QUERY_HAS_ADDR) ||
-		     addr_in_prefix(&ends[i].addr, &f->net, f->prefix_len)) &&
-		    (!(q->has & CTL_FLOW_QUERY_HAS_PORT) || ends[i].port == q->port))
-			return true;
-	return false;
 }
 
 static bool matches(const struct filter *f, const struct flow_key *key, enum flow_dir dir,
 		    const struct endpoint *host, const struct endpoint *peer, const char *state)
 {
-	const struct ctl_flow_query *q = f->query;
-
-	if (q->has & CTL_FLOW_QUERY_HAS_PROTO && q->proto != key->proto)
-		return false;
-	if (q->has & CTL_FLOW_QUERY_HAS_DIR && q->dir != (unsigned)dir)
-		return false;
-	if (q->has & CTL_FLOW_QUERY_HAS_STATE && strcasecmp(q->state, state) != 0)
-		return false;
-	return ends_match(f, key, host, peer);
-}
-
-static void show_ends(struct ctl_flow *c, const struct flow_key *key,
-		      const struct endpoint *host, const struct endpoint *peer)
-{
-	c->proto = key->proto;
-	c->guest = (struct endpoint){ key->guest, key->guest_port };
-	c->dest = (struct endpoint){ key->peer, key->peer_port };
-	c->peer = *peer;
-	c->host = *host;
-	if (!endpoint_eq(&c->dest, peer))
-		c->has |= CTL_FLOW_HAS_DEST;
-	if (host->port)
-		c->has |= CTL_FLOW_HAS_HOST;
-}
-
-static void show_open(struct ctl_flow *c, const struct flow *f, uint64_t now_ns)
-{
-	uint64_t timeout_ns = f->class->timeout(f, now_ns);
-
-	*c = (struct ctl_flow){
-		.has = CTL_FLOW_HAS_IDLE | (timeout_ns ? CTL_FLOW_HAS_TIMEOUT : 0),
-		.id = f->id,
-		.dir = f->dir,
-		.state = f->class->state(f),
-		.bytes_out = f->bytes_out,
-		.bytes_in = f->bytes_in,
-		.packets_out = f->packets_out,
-		.packets_in = f->packets_in,
-		.age_ms = (now_ns - f->created_ns) / NS_PER_MS,
-		.idle_ms = (now_ns - f->used_ns) / NS_PER_MS,
-		.timeout_ms = timeout_ns / NS_PER_MS,
-	};
-	show_ends(c, &f->key, &f->host, &f->peer);
-}
-
-static void show_closed(struct ctl_flow *c, const struct flow_closed *f, uint64_t now_ns)
-{
-	*c = (struct ctl_flow){
-		.has = CTL_FLOW_HAS_REASON | CTL_FLOW_HAS_CLOSED,
-		.id = f->id,
-		.dir = f->dir,
-		.state = "CLOSED",
-		.bytes_out = f->bytes_out,
-		.bytes_in = f->bytes_in,
-		.packets_out = f->packets_out,
-		.packets_in = f->packets_in,
-		.age_ms = (f->closed_ns - f->created_ns) / NS_PER_MS,
-		.reason = flow_close_reason_name(f->reason),
-		.closed_ms = (now_ns - f->closed_ns) / NS_PER_MS,
-	};
-	show_ends(c, &f->key, &f->host, &f->peer);
+	return (!f->state || !strcasecmp(f->state, state)) &&
+	       ctl_flow_filter_matches(&f->flow, key, dir, host, peer);
 }
 
 static int next_open(struct ctl_call *call, const struct env *env, const struct filter *filter,
@@ -133,7 +48,7 @@ static int next_open(struct ctl_call *call, const struct env *env, const struct 
 	call->cursor = f->id;
 	if (!matches(filter, &f->key, f->dir, &f->host, &f->peer, f->class->state(f)))
 		return CTL_CONTINUE;
-	show_open(result, f, env->now_ns);
+	ctl_show_flow(f, env->now_ns, result);
 	return CTL_ITEM;
 }
 
@@ -150,7 +65,7 @@ static int next_closed(struct ctl_call *call, const struct env *env,
 	f = &t->closed[--call->cursor % FLOW_CLOSED_KEPT];
 	if (!matches(filter, &f->key, f->dir, &f->host, &f->peer, "CLOSED"))
 		return CTL_CONTINUE;
-	show_closed(result, f, env->now_ns);
+	ctl_show_closed_flow(f, env->now_ns, result);
 	return CTL_ITEM;
 }
 
@@ -158,12 +73,11 @@ int ctl_flows_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	const struct ctl_flow_query *q = call->args;
 	uint64_t limit = q->has & CTL_FLOW_QUERY_HAS_LIMIT ? q->limit : CTL_FLOWS_LIMIT_DEFAULT;
-	struct filter filter = { .query = q };
+	struct filter filter;
+	int rc = read_filter(call, q, &filter);
 
-	if (q->has & CTL_FLOW_QUERY_HAS_ADDR &&
-	    prefix_parse(q->addr, &filter.net, &filter.prefix_len))
-		return ctl_fail(call, -EINVAL,
-				"argument 'addr' must be an IP address or prefix");
+	if (rc)
+		return rc;
 	if (q->closed && q->has & CTL_FLOW_QUERY_HAS_AFTER)
 		return ctl_fail(call, -EINVAL, "argument 'after' does not go with 'closed'");
 	if (!call->started)

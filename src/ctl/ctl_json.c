@@ -120,6 +120,11 @@ const struct ctl_value *ctl_doc_root(const struct ctl_doc *doc)
 	return value(doc->root);
 }
 
+const char *ctl_doc_text(const struct ctl_doc *doc)
+{
+	return doc->text;
+}
+
 const struct ctl_value *ctl_value_next(const struct ctl_value *array, const struct ctl_value *v)
 {
 	if (!cJSON_IsArray(json(array)))
@@ -168,13 +173,18 @@ static int decode_uint(struct decoder *d, const struct ctl_field *f, const cJSON
 	return 0;
 }
 
-static int refuse_choice(struct decoder *d, const struct ctl_field *f)
+static int refuse_choice(struct decoder *d, const struct ctl_field *f, const cJSON *item)
 {
 	char names[128] = "";
+	size_t at = 0;
 
-	for (size_t i = 0, at = 0; f->names[i] && at < sizeof(names); i++)
+	for (size_t i = 0; f->names[i] && at < sizeof(names); i++)
 		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i ? ", " : "",
 				       f->names[i]);
+	if (at >= sizeof(names) && cJSON_IsString(item)) /* more than one cares to read */
+		return refuse(d, f->name, "cannot be '%.60s'", item->valuestring);
+	if (at >= sizeof(names))
+		return refuse(d, f->name, "must be a string");
 	return refuse(d, f->name, "must be one of: %s", names);
 }
 
@@ -187,7 +197,7 @@ static int decode_choice(struct decoder *d, const struct ctl_field *f, const cJS
 		*v = i;
 		return 0;
 	}
-	return refuse_choice(d, f);
+	return refuse_choice(d, f, item);
 }
 
 static int decode_text(struct decoder *d, const struct ctl_field *f, const cJSON *item, void *p)

@@ -3,26 +3,27 @@
 #include <stdio.h>
 
 #include "ctl/ctl_method.h"
+#include "ctl/ctl_show.h"
 #include "proto/dhcp4.h"
 #include "proto/dhcp6.h"
-
-/* "01:52:54:00:12:34:56"; NULL without memory. */
-static const char *client_id_text(struct ctl_call *call, const struct lease_client *c)
-{
-	char *text = ctl_doc_alloc(call->doc, c->id_len * 3 + 1);
-
-	for (size_t i = 0; text && i < c->id_len; i++)
-		sprintf(text + (i ? i * 3 - 1 : 0), i ? ":%02x" : "%02x", c->id[i]);
-	return text;
-}
 
 static uint64_t ms_until(uint64_t then_ns, uint64_t now_ns)
 {
 	return then_ns > now_ns ? (then_ns - now_ns) / NS_PER_MS : 0;
 }
 
-static void show_lease(const struct lease *l, uint64_t now_ns, struct ctl_lease *c)
+/* As "01:52:54:00:12:34:56". */
+static void print_id(const struct lease_client *c, char *text)
 {
+	*text = '\0';
+	for (size_t i = 0; i < c->id_len; i++)
+		sprintf(text + (i ? i * 3 - 1 : 0), i ? ":%02x" : "%02x", c->id[i]);
+}
+
+void ctl_show_lease(const struct lease *l, uint64_t now_ns, char id[static CTL_LEASE_ID_TEXT],
+		    struct ctl_lease *c)
+{
+	print_id(&l->client, id);
 	*c = (struct ctl_lease){
 		.has = (l->client.id_len ? CTL_LEASE_HAS_CLIENT_ID : 0) |
 		       (addr_is_ip4(&l->addr) ? 0 : CTL_LEASE_HAS_IAID) |
@@ -30,6 +31,7 @@ static void show_lease(const struct lease *l, uint64_t now_ns, struct ctl_lease 
 		       (l->expiry_ns != TIMERQ_NEVER ? CTL_LEASE_HAS_END : 0),
 		.address = l->addr,
 		.mac = l->client.mac,
+		.client_id = id,
 		.iaid = l->client.iaid,
 		.hostname = l->client.hostname,
 		.state = lease_state_name(lease_state(l, now_ns)),
@@ -54,13 +56,14 @@ int ctl_leases_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	const uint64_t n_servers = 2;
 	const struct lease *lease = NULL;
-	struct ctl_lease *c = result;
+	char *id = ctl_doc_alloc(call->doc, CTL_LEASE_ID_TEXT);
 
+	if (!id)
+		return ctl_fail(call, -ENOMEM, "no memory");
 	while (!lease && call->cursor < n_servers)
 		lease = lease_of(env, call->cursor++);
 	if (!lease)
 		return CTL_DONE;
-	show_lease(lease, env->now_ns, c);
-	c->client_id = client_id_text(call, &lease->client);
-	return c->client_id ? CTL_ITEM : ctl_fail(call, -ENOMEM, "no memory");
+	ctl_show_lease(lease, env->now_ns, id, result);
+	return CTL_ITEM;
 }

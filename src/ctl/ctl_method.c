@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/ctl_event_msg.h"
+
 static const struct ctl_method methods[] = {
 	{ .name = "qmp_capabilities",
 	  .args = &ctl_capabilities_message,
@@ -47,6 +49,10 @@ static const struct ctl_method methods[] = {
 	  .args = &ctl_nothing_message,
 	  .result = &ctl_dns_message,
 	  .look = ctl_dns_query },
+	{ .name = "events-subscribe",
+	  .args = &ctl_subscribe_message,
+	  .result = &ctl_nothing_message,
+	  .look = ctl_events_subscribe },
 	{ .name = "forward-add",
 	  .args = &ctl_forward_add_message,
 	  .result = &ctl_forward_message,

@@ -1,15 +1,7 @@
 /* ctl/ctl_msg.c: the tables of ctl/ctl_msg.h. */
 #include "ctl/ctl_msg.h"
 
-#define MEMBER(type, member, json, what, ...)                                                  \
-	{                                                                                      \
-		.name = (json), .kind = (what), .offset = offsetof(struct type, member),       \
-		__VA_ARGS__                                                                    \
-	}
-#define MESSAGE(type)                                                                          \
-	const struct ctl_message type##_message = { sizeof(struct type), type##_fields,        \
-						    sizeof(type##_fields) /                    \
-							    sizeof(type##_fields[0]) }
+#include "ctl/ctl_member.h"
 
 const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
 const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
@@ -122,7 +114,7 @@ static const struct ctl_field ctl_network_fields[] = {
 	MEMBER(ctl_network, fqdn, "fqdn", CTL_TEXT, .has = CTL_NETWORK_HAS_FQDN),
 	MEMBER(ctl_network, ip4.loopback, "loopback", CTL_ADDR, .has = CTL_NETWORK_HAS_LOOPBACK),
 };
-static MESSAGE(ctl_network);
+MESSAGE(ctl_network);
 
 static const struct ctl_field ctl_flow_count_fields[] = {
 	MEMBER(ctl_flow_count, open, "open", CTL_UINT),
@@ -186,19 +178,19 @@ static const struct ctl_field endpoint_fields[] = {
 	MEMBER(endpoint, addr, "addr", CTL_ADDR),
 	MEMBER(endpoint, port, "port", CTL_PORT),
 };
-static MESSAGE(endpoint);
+const struct ctl_message ctl_endpoint_message = { sizeof(struct endpoint), endpoint_fields, 2 };
 
 static const struct ctl_field ctl_flow_fields[] = {
 	MEMBER(ctl_flow, id, "id", CTL_UINT),
 	MEMBER(ctl_flow, proto, "proto", CTL_CHOICE, .names = ctl_proto_names),
 	MEMBER(ctl_flow, dir, "dir", CTL_CHOICE, .names = ctl_dir_names),
 	MEMBER(ctl_flow, state, "state", CTL_TEXT),
-	MEMBER(ctl_flow, guest, "guest", CTL_OBJECT, .object = &endpoint_message),
-	MEMBER(ctl_flow, dest, "dest", CTL_OBJECT, .object = &endpoint_message,
+	MEMBER(ctl_flow, guest, "guest", CTL_OBJECT, .object = &ctl_endpoint_message),
+	MEMBER(ctl_flow, dest, "dest", CTL_OBJECT, .object = &ctl_endpoint_message,
 	       .has = CTL_FLOW_HAS_DEST),
-	MEMBER(ctl_flow, host, "host", CTL_OBJECT, .object = &endpoint_message,
+	MEMBER(ctl_flow, host, "host", CTL_OBJECT, .object = &ctl_endpoint_message,
 	       .has = CTL_FLOW_HAS_HOST),
-	MEMBER(ctl_flow, peer, "peer", CTL_OBJECT, .object = &endpoint_message),
+	MEMBER(ctl_flow, peer, "peer", CTL_OBJECT, .object = &ctl_endpoint_message),
 	MEMBER(ctl_flow, bytes_out, "bytes_out", CTL_UINT),
 	MEMBER(ctl_flow, bytes_in, "bytes_in", CTL_UINT),
 	MEMBER(ctl_flow, packets_out, "packets_out", CTL_UINT),

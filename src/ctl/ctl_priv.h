@@ -19,6 +19,7 @@ struct ctl {
 	struct loop *loop;
 	struct ctl_target target;
 	struct ctl_info info;
+	struct ctl_events events;
 	struct list conns;
 	struct ctl_listener listeners[2];
 	unsigned n_listeners;
@@ -30,8 +31,8 @@ struct ctl {
  * With a `refusal`, that is all it is told before the connection ends.  0 or -ENOMEM. */
 int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const char *refusal);
 
-/* Ends the client whose link in ctl.conns this is. */
-void ctl_conn_end(struct list *link);
+/* Ends the client whose link in ctl.conns this is, with a last try to give it what waits. */
+void ctl_conn_farewell(struct list *link);
 
 /* A client has gone, and its descriptor with it. */
 void ctl_conn_ended(struct ctl *c);

@@ -42,6 +42,8 @@ static void end_call(struct ctl_session *s)
 void ctl_session_free(struct ctl_session *s)
 {
 	end_call(s);
+	if (s->negotiated)
+		ctl_subscriber_free(&s->subscriber);
 	ctl_buf_free(&s->in);
 	ctl_buf_free(&s->out);
 }
@@ -123,6 +125,7 @@ static int prepare(struct ctl_session *s)
 		return ctl_fail(call, -ENOMEM, "no memory");
 	call->args = args;
 	call->info = s->info;
+	call->subscriber = &s->subscriber;
 	return ctl_doc_decode(call->doc, s->request.arguments, m, args, "argument",
 			      call->error);
 }
@@ -150,6 +153,22 @@ static void print_item(struct ctl_session *s)
 	ctl_json_print(&s->out, s->call.method->result, s->result);
 }
 
+static void event_waits(struct ctl_subscriber *sub)
+{
+	struct ctl_session *s = container_of(sub, struct ctl_session, subscriber);
+
+	s->pending = true;
+	if (s->wake)
+		s->wake(s);
+}
+
+static void negotiated(struct ctl_session *s)
+{
+	s->negotiated = true;
+	ctl_subscriber_init(&s->subscriber, s->target->events);
+	s->subscriber.wake = event_waits;
+}
+
 static void reply(struct ctl_session *s)
 {
 	const struct ctl_method *m = s->call.method;
@@ -163,7 +182,7 @@ static void reply(struct ctl_session *s)
 	print_id(s);
 	ctl_buf_puts(&s->out, "}\r\n");
 	if (m->look == ctl_qmp_capabilities)
-		s->negotiated = true;
+		negotiated(s);
 	end_call(s);
 }
 
@@ -229,6 +248,8 @@ void ctl_session_work(struct ctl_session *s, unsigned units)
 	do {
 		if (s->hangup || ctl_buf_len(&s->out) >= CTL_BACKLOG_STOP)
 			return;
+		if (!s->call.method && s->negotiated) /* never within a reply */
+			ctl_subscriber_take(&s->subscriber, &s->out);
 		cost = s->call.method ? continue_call(s) : next_request(s);
 		spent += cost;
 	} while (cost && spent < units);

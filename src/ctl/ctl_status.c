@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl_method.h"
+#include "ctl/ctl_show.h"
 
 static struct ctl_guest guest_status(const struct env *env)
 {
@@ -39,7 +40,8 @@ static struct ctl_network_ip ip_status(const struct net_ip *ip)
 	};
 }
 
-static int network_status(struct ctl_call *call, const struct net *net, struct ctl_network *n)
+void ctl_show_network(const struct net *net, const char *search[static CONF_SEARCH_MAX],
+		      struct ctl_network *n)
 {
 	*n = (struct ctl_network){
 		.has = (net->hostname[0] ? CTL_NETWORK_HAS_HOSTNAME : 0) |
@@ -57,10 +59,9 @@ static int network_status(struct ctl_call *call, const struct net *net, struct c
 		.fqdn = net->fqdn,
 	};
 	n->has |= n->ip4.has;
-	if (!ctl_list_texts(call, net->search[0], sizeof(net->search[0]), net->n_search,
-			    &n->search))
-		return ctl_fail(call, -ENOMEM, "no memory");
-	return CTL_DONE;
+	for (unsigned i = 0; i < net->n_search; i++)
+		search[i] = net->search[i];
+	n->search = (struct ctl_list){ search, net->n_search };
 }
 
 static_assert(CTL_LAYER_APPLIED == SANDBOX_APPLIED, "posternctl knows it, too");
@@ -97,8 +98,10 @@ static int sandbox_status(struct ctl_call *call, const struct sandbox_status *sa
 int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	struct ctl_status *s = result;
-	int rc;
+	const char **search = ctl_doc_alloc(call->doc, CONF_SEARCH_MAX * sizeof(*search));
 
+	if (!search)
+		return ctl_fail(call, -ENOMEM, "no memory");
 	s->version = POSTERN_VERSION;
 	s->pid = (uint64_t)getpid();
 	s->uptime_ms = (env->now_ns - call->info->start_ns) / NS_PER_MS;
@@ -110,6 +113,6 @@ int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 					    .icmp = env->flows.by_proto[FLOW_ICMP] };
 	s->control = (struct ctl_client_count){ call->info->n_clients,
 						env->conf->limits.control_clients };
-	rc = network_status(call, env->net, &s->network);
-	return rc ? rc : sandbox_status(call, env->sandbox, &s->sandbox);
+	ctl_show_network(env->net, search, &s->network);
+	return sandbox_status(call, env->sandbox, &s->sandbox);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ctl/ctl.h"
 #include "daemon_priv.h"
 #include "daemon/logging.h"
 #include "daemon/notify.h"
@@ -19,6 +20,7 @@
 #include "daemon/process.h"
 #include "link/stream.h"
 #include "loop/loop.h"
+#include "proto/event.h"
 
 #define REASON_MAX 512
 
@@ -34,6 +36,7 @@ static bool on_idle(void *ctx)
 	struct daemon *d = ctx;
 	bool more = demux_run_ready(&d->env);
 
+	ctl_turn(d->ctl);
 	return stream_link_flush(d->link) || more;
 }
 
@@ -149,6 +152,7 @@ static void ready_stop(struct daemon *d)
 	struct list *pos, *tmp;
 
 	notify_send(d->fd_manager, "STOPPING=1");
+	event_tell(&d->env, &(struct event){ .kind = EVENT_SHUTDOWN });
 	list_for_each(pos, tmp, &d->env.flows.all)
 	{
 		struct flow *f = container_of(pos, struct flow, all);

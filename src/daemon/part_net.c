@@ -6,6 +6,7 @@
 #include "daemon_priv.h"
 #include "daemon/netconf.h"
 #include "host/sock.h"
+#include "proto/event.h"
 #include "proto/forward.h"
 #include "wire/ip6.h"
 
@@ -101,6 +102,7 @@ static void resolvers_changed(void *ctx, const struct resolv_conf *rc)
 
 	netconf_update_dns(&d->conf, rc, &d->net);
 	tell_dns(&d->net);
+	event_tell(&d->env, &(struct event){ .kind = EVENT_RESOLVERS_CHANGED });
 	demux_network_changed(&d->env); /* routers advertise resolvers */
 }
 
@@ -169,6 +171,7 @@ static void host_changed(void *ctx)
 		log_info(HOST, "the host's network has changed");
 		tell_addresses(&d->net);
 		tell_dns(&d->net);
+		event_tell(&d->env, &(struct event){ .kind = EVENT_NETWORK_CHANGED });
 		demux_network_changed(&d->env);
 	} else if (moved4 || moved6) {
 		demux_network_changed(&d->env); /* groups were joined on what is gone */

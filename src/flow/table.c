@@ -183,4 +183,6 @@ void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_rea
 				   .packets_out = f->packets_out,
 				   .packets_in = f->packets_in,
 				   .reason = reason };
+	if (t->removed)
+		t->removed(t->removed_ctx, f, c);
 }

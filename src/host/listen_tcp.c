@@ -7,6 +7,7 @@
 #include "host/listen_priv.h"
 #include "host/sock.h"
 #include "host/tcp_sock.h"
+#include "proto/event.h"
 
 #define ACCEPTS_PER_WAKEUP 16
 #define PAUSE_NS	   (250 * NS_PER_MS)
@@ -49,6 +50,7 @@ static void pause_for_lack(struct tcp_listener *t, int err)
 	struct env *env = t->listen->env;
 
 	env->stats.forward_pauses++;
+	event_limit_reached(env, LIMIT_OPEN_FILES);
 	log_warn_limited(&limit, env->now_ns, FORWARD, "clients of port %u have to wait: %s",
 			 t->port, strerror(err));
 	pause_accepting(t);
@@ -61,6 +63,7 @@ static void no_descriptor(struct tcp_listener *t)
 
 	t->forward->n_refused++;
 	env->stats.forward_refused++;
+	event_limit_reached(env, LIMIT_OPEN_FILES);
 	log_warn_limited(&limit, env->now_ns, FORWARD,
 			 "client of port %u reset: no descriptor left for it", t->port);
 }

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "link/txbuf.h"
 #include "loop/loop.h"
+#include "proto/event.h"
 
 #define PREFIX_LEN	4
 #define VLAN_SLACK	8 /* two tags: counted as such rather than ending the client */
@@ -208,6 +209,16 @@ static void client_ready(struct watch *w, unsigned events)
 		receive(l);
 }
 
+/* 0: unknown. */
+static pid_t peer_pid(int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	return peer.pid;
+}
+
 void stream_link_attach(struct stream_link *l, int fd)
 {
 	int size = SOCKET_BUFFER;
@@ -223,6 +234,8 @@ void stream_link_attach(struct stream_link *l, int fd)
 	l->env->stats.link_clients++;
 	log_info(LINK, "guest connected");
 	demux_guest_up(l->env);
+	l->env->guest.client_pid = peer_pid(fd);
+	event_tell(l->env, &(struct event){ .kind = EVENT_CLIENT_CONNECTED });
 	update_watch(l);
 }
 
@@ -233,19 +246,16 @@ static void client_ended(struct stream_link *l, const char *why)
 	close(l->fd);
 	l->fd = -1;
 	demux_guest_down(l->env);
+	event_tell(l->env, &(struct event){ .kind = EVENT_CLIENT_DISCONNECTED, .reason = why });
 	if (l->one_off)
 		l->on_left(l->ctx);
 }
 
 static void refuse(struct stream_link *l, int fd)
 {
-	struct ucred peer = { 0 };
-	socklen_t len = sizeof(peer);
-
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	l->env->stats.link_refused++;
 	log_warn_limited(&l->refused_limit, l->env->now_ns, LINK,
-			 "client with pid %d refused: another one is connected", (int)peer.pid);
+			 "client with pid %d refused: another one is connected", (int)peer_pid(fd));
 	close(fd); /* last: who sees the end finds the reason in the log */
 }
 
@@ -261,6 +271,7 @@ static void pause_accept(struct stream_link *l, int err)
 
 	log_warn_limited(&l->pause_limit, env->now_ns, LINK, "client has to wait: %s",
 			 strerror(err));
+	event_limit_reached(env, LIMIT_OPEN_FILES);
 	if (!timerq_set(&env->timers, &l->resume, env->now_ns + ACCEPT_PAUSE_NS))
 		watch_set(&l->listener, 0);
 }

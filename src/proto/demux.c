@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "proto/arp.h"
 #include "proto/dns.h"
-#include "proto/env.h"
+#include "proto/event.h"
 #include "proto/ip.h"
 #include "proto/multicast.h"
 #include "proto/ndp.h"
@@ -25,6 +25,7 @@ static void learn(struct env *env, const struct pkt *p)
 	g->mac = p->eth.src;
 	g->mac_known = true;
 	log_info(LINK, "guest MAC address %s", mac_print(&g->mac, text));
+	event_tell(env, &(struct event){ .kind = EVENT_GUEST_SEEN });
 }
 
 static enum drop dispatch(struct env *env, const struct pkt *p)

@@ -9,6 +9,7 @@
 #include "proto/dns_cache.h"
 #include "proto/dns_lookup.h"
 #include "proto/dns_static.h"
+#include "proto/event.h"
 #include "proto/guest.h"
 
 struct dns {
@@ -152,6 +153,7 @@ static void ask_servers(struct env *env, const struct dns_query *q, const uint8_
 		return;
 	if (err == -ENOSPC) {
 		env->stats.dns_limit++;
+		event_limit_reached(env, LIMIT_DNS_QUERIES);
 		log_warn_limited(&limit, env->now_ns, DNS, "too many DNS queries under way");
 	}
 	reply(env, c, q, DNS_SERVFAIL, NULL, 0);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "proto/dns.h"
+#include "proto/event.h"
 #include "wire/dns.h"
 
 #define LENGTH_LEN 2
@@ -114,6 +115,7 @@ static void *open_client(struct env *env, struct tcp_conn *conn)
 
 	if (n_clients >= DNS_TCP_CLIENTS_MAX && !end_idle()) {
 		env->stats.dns_limit++;
+		event_limit_reached(env, LIMIT_DNS_QUERIES);
 		return NULL;
 	}
 	t = calloc(1, sizeof(*t));

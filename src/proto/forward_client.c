@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "proto/event.h"
 #include "proto/forward.h"
 #include "proto/guest_addr.h"
 #include "proto/tcp/tcp.h"
@@ -111,6 +112,18 @@ static const char *refusal(int rc)
 	}
 }
 
+static void tell_failed(struct env *env, const struct forward *f, uint16_t port,
+			const struct endpoint *client, const char *reason)
+{
+	const struct event_forward failed = { .id = f->id,
+					      .proto = f->rule.proto,
+					      .port = port,
+					      .client = *client,
+					      .reason = reason };
+
+	event_tell(env, &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &failed });
+}
+
 void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 			const struct tcp_host_ops *ops, void *host,
 			void (*set_conn)(void *host, struct tcp_conn *conn),
@@ -131,6 +144,7 @@ void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 	env->stats.forward_refused++;
 	log_warn_limited(&refused_limit, env->now_ns, FORWARD,
 			 "TCP client %s at port %u reset: %s", text, port, refusal(rc));
+	tell_failed(env, f, port, client, refusal(rc));
 }
 
 static void count_lost(struct env *env, struct forward *f, uint16_t port,
@@ -144,6 +158,7 @@ static void count_lost(struct env *env, struct forward *f, uint16_t port,
 	log_warn_limited(&limit, env->now_ns, FORWARD,
 			 "datagram of UDP client %s at port %u lost: %s",
 			 endpoint_print(client, text), port, refusal(rc));
+	tell_failed(env, f, port, client, refusal(rc));
 }
 
 int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,

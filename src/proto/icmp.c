@@ -106,15 +106,6 @@ bool icmp_preempt(struct env *env)
 	return true;
 }
 
-static int insert(struct env *env, struct icmp_flow *f)
-{
-	int rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
-
-	if (rc == -ENOSPC && preempt_flow(env))
-		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
-	return rc;
-}
-
 static void log_opened(const struct flow *flow)
 {
 	char guest[ADDR_STR_MAX], peer[ADDR_STR_MAX];
@@ -137,14 +128,12 @@ static struct icmp_flow *new_flow(struct env *env, const struct flow_key *key, i
 	f->flow.timer.fire = timer_fired;
 	list_init(&f->oldest);
 	f->timeouts = &env->conf->timeouts;
-	*err = -insert(env, f);
+	*err = -preempt_insert(env, &f->flow);
 	if (*err) {
-		env->stats.flow_refused++;
 		free(f);
 		return NULL;
 	}
 	timerq_set(&env->timers, &f->flow.timer, deadline(&f->flow));
-	env->stats.flow_opened++;
 	log_opened(&f->flow);
 	return f;
 }
@@ -166,7 +155,7 @@ static struct icmp_flow *open_flow(struct env *env, const struct flow_key *key, 
 	if (!f)
 		return NULL;
 	f->sock = icmp->ops->open(icmp->host, f, &f->flow.peer.addr, err);
-	if (!f->sock && (*err == EMFILE || *err == ENFILE) && preempt_flow(env))
+	if (!f->sock && (*err == EMFILE || *err == ENFILE) && preempt_descriptor(env))
 		f->sock = icmp->ops->open(icmp->host, f, &f->flow.peer.addr, err);
 	if (f->sock) {
 		list_append(&icmp->flows, &f->oldest);

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "proto/event.h"
+
 #define log_event(env, l, ...)                                                                 \
 	log_limited(&(l)->log_limit, (env)->now_ns, LOG_LEVEL_INFO, LOG_UNIT_DHCP, __VA_ARGS__)
 
@@ -79,9 +81,11 @@ static uint64_t after(uint64_t now_ns, uint32_t seconds)
 void lease_grant(struct env *env, struct lease *l, const struct lease_client *c,
 		 const struct addr *addr, const struct lease_times *t)
 {
+	bool renewed = lease_held(l, env->now_ns) && lease_client_eq(&l->client, c) &&
+		       addr_eq(&l->addr, addr);
+
 	log_grant(env, l, c, addr, t->end);
-	if (!lease_held(l, env->now_ns) || !lease_client_eq(&l->client, c) ||
-	    !addr_eq(&l->addr, addr)) {
+	if (!renewed) {
 		l->since_ns = env->now_ns;
 		l->n_granted = 0;
 	}
@@ -97,6 +101,8 @@ void lease_grant(struct env *env, struct lease *l, const struct lease_client *c,
 		timerq_cancel(&env->timers, &l->expiry);
 	else
 		timerq_set_earlier(&env->timers, &l->expiry, l->expiry_ns);
+	event_tell(env, &(struct event){ .kind = renewed ? EVENT_LEASE_RENEWED : EVENT_LEASE_GRANTED,
+					 .lease = l });
 }
 
 void lease_end(struct env *env, struct lease *l, const char *why)
@@ -105,6 +111,7 @@ void lease_end(struct env *env, struct lease *l, const char *why)
 
 	log_event(env, l, "lease of %s by %s %s", addr_print(&l->addr, addr),
 		  mac_print(&l->client.mac, mac), why);
+	event_tell(env, &(struct event){ .kind = EVENT_LEASE_ENDED, .lease = l, .reason = why });
 	l->granted = false;
 	timerq_cancel(&env->timers, &l->expiry);
 }

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "proto/dhcp4.h"
+#include "proto/event.h"
 #include "proto/guest.h"
 #include "proto/host_error.h"
 #include "proto/icmp.h"
@@ -132,19 +133,15 @@ struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum 
 		f->flow.timer.fire = timer_fired;
 		f->timeouts = &env->conf->timeouts;
 		init_lists(f);
-		rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
-		if (rc == -ENOSPC && preempt_flow(env))
-			rc = flow_table_insert(&env->flows, &f->flow, env->now_ns);
+		rc = preempt_insert(env, &f->flow);
 	}
 	if (rc) {
-		env->stats.flow_refused++;
 		free(f);
 		*err = -rc;
 		return NULL;
 	}
 	list_append(&env->udp->unassured, &f->unassured);
 	timerq_set(&env->timers, &f->flow.timer, deadline(f));
-	env->stats.flow_opened++;
 	log_opened(&f->flow);
 	return f;
 }
@@ -226,9 +223,10 @@ static bool may_keep_port(struct udp *u, const struct addr *guest)
 	return addr_eq(&k->guest, guest);
 }
 
-/* Ends an older flow for the sake of `self`. */
+/* Ends an older flow for the sake of `self`, which finds no descriptor. */
 static bool make_room(struct env *env, const struct udp_flow *self)
 {
+	event_limit_reached(env, LIMIT_OPEN_FILES);
 	return (env->udp->unassured.next != &self->unassured && udp_preempt(env)) ||
 	       icmp_preempt(env);
 }

@@ -15,6 +15,8 @@ static struct net net = { .ip4 = { .on = true, .prefix_len = 24 }, .mtu = 1500 }
 static struct env env = { .conf = &conf, .net = &net };
 static struct ctl_session session;
 
+#define NEGOTIATE "{\"execute\": \"qmp_capabilities\"}"
+
 static void quit(void *ctx)
 {
 }
@@ -41,7 +43,8 @@ static void take_lines(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ctl_target target = { &env, quit, NULL };
+	static struct ctl_events events;
+	struct ctl_target target = { &env, quit, NULL, &events };
 	struct ctl_info info = { .n_clients = 1 };
 	size_t step;
 
@@ -52,13 +55,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	for (uint16_t port = 1; port <= 40; port++)
 		fake_flow_open(&env, port);
+	ctl_events_init(&events, &env);
 	ctl_session_init(&session, &target, &info, data[0] & 1 ? CTL_MAY_CHANGE : CTL_MAY_LOOK);
-	session.negotiated = data[0] & 2;
+	if (data[0] & 2)
+		ctl_session_input(&session, NEGOTIATE, sizeof(NEGOTIATE) - 1);
 	step = (size_t)(data[0] >> 2) + 1;
 	for (data++, size--; size && !session.hangup; data += step, size -= step) {
 		if (step > size)
 			step = size;
 		ctl_session_input(&session, (const char *)data, step);
+		event_tell(&env, &(struct event){ .kind = EVENT_GUEST_SEEN });
 		while (session.pending && !session.hangup) {
 			ctl_session_work(&session, 64);
 			take_lines();
@@ -66,8 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (session.out.failed)
 		abort();
+	fake_flow_close_all(&env); /* of which it may want to hear */
 	ctl_session_free(&session);
-	fake_flow_close_all(&env);
+	ctl_events_free(&events);
 	flow_table_free(&env.flows);
 	return 0;
 }

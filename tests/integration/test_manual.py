@@ -59,7 +59,7 @@ def test_examples(lab):
         if request:
             commands.add(request["execute"])
             session.send_raw(json.dumps(request).encode() + b"\n")
-        got = session.receive()
+        got = session.receive_reply()
         same_form(want, got, f"the reply to {json.dumps(request)}")
         for member in ("id", "error"):
             equal(got.get(member), want.get(member), f"{member} of the reply to {request}")

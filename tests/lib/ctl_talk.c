@@ -23,7 +23,8 @@ static void quit(void *ctx)
 	talk_n_quits++;
 }
 
-static struct ctl_target target = { &talk_guest.env, quit, NULL };
+struct ctl_events talk_events;
+static struct ctl_target target = { &talk_guest.env, quit, NULL, &talk_events };
 
 void talk_input(const char *text)
 {
@@ -60,6 +61,7 @@ void talk_start(enum ctl_authority authority)
 	talk_n_quits = 0;
 	info = (struct ctl_info){ .start_ns = talk_guest.env.now_ns - 5 * NS_PER_SEC,
 				  .n_clients = 1 };
+	ctl_events_init(&talk_events, &talk_guest.env);
 	ctl_session_init(&talk_session, &target, &info, authority);
 	talk_take_behind(0);
 	ck_assert_int_eq(strncmp(talk_taken, GREETING_START, strlen(GREETING_START)), 0);
@@ -74,6 +76,7 @@ void talk_start_negotiated(void)
 void talk_stop(void)
 {
 	ctl_session_free(&talk_session);
+	ctl_events_free(&talk_events);
 	fake_flow_close_all(&talk_guest.env);
 	fake_guest_free(&talk_guest);
 }

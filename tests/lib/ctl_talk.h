@@ -14,6 +14,7 @@
 
 extern struct fake_guest talk_guest;
 extern struct ctl_session talk_session;
+extern struct ctl_events talk_events;
 extern unsigned talk_n_quits;
 extern char talk_taken[]; /* what the client took last */
 

@@ -198,12 +198,15 @@ static void dhcp_message(uint8_t type)
 	ck_assert_int_eq(dhcp4_from_guest(&talk_guest.env, &packet.pkt), DROP_NONE);
 }
 
+#define NO_EVENTS "{\"execute\": \"events-subscribe\", \"arguments\": {\"events\": []}}"
+
 START_TEST(leases)
 {
 	static const char query[] = "{\"execute\": \"query-leases\"}",
 			  none[] = "{\"return\": []}\r\n";
 
 	talk_start_negotiated();
+	talk_say(NO_EVENTS);
 	ck_assert_str_eq(talk_say(query), none); /* DHCP is off */
 	talk_guest.env.dhcp4 = dhcp4_new(&talk_guest.env);
 	ck_assert_str_eq(talk_say(query), none);
@@ -252,6 +255,7 @@ START_TEST(leases_of_both_families)
 	static const char query[] = "{\"execute\": \"query-leases\"}";
 
 	talk_start_negotiated();
+	talk_say(NO_EVENTS);
 	talk_guest.env.dhcp6 = dhcp6_new(&talk_guest.env);
 	ck_assert_str_eq(talk_say(query), "{\"return\": []}\r\n");
 	dhcp6_message();

@@ -78,15 +78,11 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	list_init(&c->batch);
 	list_init(&c->turn);
 	list_init(&c->delack);
-	*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
-	if (*err == -ENOSPC && preempt_flow(env))
-		*err = flow_table_insert(&env->flows, &c->flow, env->now_ns);
+	*err = preempt_insert(env, &c->flow);
 	if (*err) {
-		env->stats.flow_refused++;
 		free(c);
 		return NULL;
 	}
-	env->stats.flow_opened++;
 	c->iss = c->snd_una = c->snd_nxt = initial_sequence(env, key);
 	return c;
 }
@@ -238,7 +234,7 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 		c->flow.peer = (struct endpoint){ net_to_host(env->net, &p->dst), p->tcp.dport };
 		c->host_ops = t->dialer->ops;
 		c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
-		if (!c->host && is_scarce(err) && preempt_flow(env))
+		if (!c->host && is_scarce(err) && preempt_descriptor(env))
 			c->host = t->dialer->connect(env, c, &c->flow.peer, &err);
 	}
 	if (!c->host)

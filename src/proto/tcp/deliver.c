@@ -1,6 +1,7 @@
 /* proto/tcp/deliver.c: what the guest sent, to the host side. */
 #include <errno.h>
 
+#include "proto/event.h"
 #include "proto/tcp/conn.h"
 
 #define SEND_PIECES 512 /* in one send() */
@@ -23,8 +24,10 @@ static void add_piece(struct tcp *t, struct tcp_conn *c, const uint8_t *data, ui
 /* Keeps bytes in the queue; without memory they count as not received. */
 static void queue(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
-	if (tcp_recvq_put(&c->recvq, &env->tcp->pool, seq, data, len))
-		env->stats.tcp_memory_pressure += len;
+	if (!tcp_recvq_put(&c->recvq, &env->tcp->pool, seq, data, len))
+		return;
+	env->stats.tcp_memory_pressure += len;
+	event_limit_reached(env, LIMIT_TCP_MEMORY);
 }
 
 /* Nobody is there to take it, of which the reset will tell; until then the guest need not wait for

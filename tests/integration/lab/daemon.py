@@ -193,6 +193,19 @@ class Qmp:
         line = self.stream.readline()
         return json.loads(line) if line else None
 
+    def receive_reply(self):
+        """The next object that is no event."""
+        while "event" in (reply := self.receive() or {"error": {"desc": "connection closed"}}):
+            pass
+        return reply
+
+    def receive_event(self, name):
+        """The data of the next event of that name; what comes before it is passed over."""
+        while (message := self.receive()) and message.get("event") != name:
+            pass
+        check(message, f"the connection ended without {name}")
+        return message["data"]
+
     def handshake(self):
         greeting = self.receive()
         contains(greeting or {}, "QMP", "the greeting")
@@ -205,9 +218,7 @@ class Qmp:
         if arguments is not None:
             message["arguments"] = arguments
         self.send_raw(json.dumps(message).encode() + b"\n")
-        while "event" in (reply := self.receive() or {"error": {"desc": "connection closed"}}):
-            pass
-        return reply
+        return self.receive_reply()
 
     def execute(self, command, **arguments):
         """The command's return value; an error reply fails the test."""

@@ -1,0 +1,82 @@
+/* proto/event.h: what happens, told at once to the one who listens: the control service.
+ *
+ * Telling costs a test of a bit as long as nobody wants to hear of that kind.
+ */
+#ifndef PROTO_EVENT_H
+#define PROTO_EVENT_H
+
+#include "proto/env.h"
+
+struct lease;
+
+enum event_kind {
+	EVENT_CLIENT_CONNECTED,
+	EVENT_CLIENT_DISCONNECTED,
+	EVENT_GUEST_SEEN, /* its first frame, or the first from another hardware address */
+	EVENT_LEASE_GRANTED,
+	EVENT_LEASE_RENEWED,
+	EVENT_LEASE_ENDED,
+	EVENT_NETWORK_CHANGED,
+	EVENT_RESOLVERS_CHANGED,
+	EVENT_FLOW_OPENED,
+	EVENT_FLOW_CLOSED,
+	EVENT_FORWARD_FAILED,
+	EVENT_LIMIT_REACHED,
+	EVENT_FRAMES_DROPPED,
+	EVENT_WARNING,
+	EVENT_SHUTDOWN,
+	N_EVENTS
+};
+
+/* Limits that traffic or clients can reach. */
+enum event_limit {
+	LIMIT_FLOWS,
+	LIMIT_OPEN_FILES,
+	LIMIT_DNS_QUERIES,
+	LIMIT_FRAGMENTS,
+	LIMIT_TCP_MEMORY,
+	LIMIT_CONTROL_CLIENTS,
+	N_LIMITS
+};
+
+/* A client of a forward that did not come through. */
+struct event_forward {
+	uint64_t id; /* of the rule */
+	enum flow_proto proto;
+	uint16_t port; /* of the host */
+	struct endpoint client;
+	const char *reason;
+};
+
+/* Valid, with all it points to, for the time of the call. */
+struct event {
+	enum event_kind kind;
+	const char *reason;		      /* CLIENT_DISCONNECTED, LEASE_ENDED */
+	const struct lease *lease;	      /* LEASE_* */
+	const struct event_forward *forward;  /* FORWARD_FAILED */
+	enum event_limit limit;		      /* LIMIT_REACHED */
+	enum drop drop;			      /* FRAMES_DROPPED */
+};
+
+struct event_ops {
+	/* Only for kinds whose bit is set in env->events_wanted. */
+	void (*tell)(void *listener, const struct event *e);
+};
+
+static inline bool event_is_wanted(const struct env *env, enum event_kind kind)
+{
+	return env->events_wanted & 1u << kind;
+}
+
+static inline void event_tell(struct env *env, const struct event *e)
+{
+	if (event_is_wanted(env, e->kind))
+		env->event_ops->tell(env->listener, e);
+}
+
+static inline void event_limit_reached(struct env *env, enum event_limit limit)
+{
+	event_tell(env, &(struct event){ .kind = EVENT_LIMIT_REACHED, .limit = limit });
+}
+
+#endif

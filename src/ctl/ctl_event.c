@@ -1,0 +1,336 @@
+/* ctl/ctl_event.c: from what happens to the text that subscribers get. */
+#include "ctl/ctl_event.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/ctl_json.h"
+
+#define EVENT_MAX 8192 /* bytes of one: names and lists in it are bounded */
+#define FLOW_KINDS (1u << EVENT_FLOW_OPENED | 1u << EVENT_FLOW_CLOSED)
+
+
+static const char *const limit_names[] = { "flows",	"open-files", "dns-queries",
+					   "fragments", "tcp-memory", "control-clients" };
+static_assert(sizeof(limit_names) / sizeof(limit_names[0]) == N_LIMITS, "a name each");
+
+/* The text of an event, into `out`. */
+static void print_event(struct ctl_buf *out, const char *name, const struct ctl_message *m,
+			const void *data)
+{
+	struct timespec now;
+	char text[96];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(text, sizeof(text), "{\"timestamp\": {\"seconds\": %lld, \"microseconds\": %ld}, ",
+		 (long long)now.tv_sec, now.tv_nsec / 1000);
+	ctl_buf_puts(out, text);
+	snprintf(text, sizeof(text), "\"event\": \"%s\", \"data\": ", name);
+	ctl_buf_puts(out, text);
+	ctl_json_print(out, m, data);
+	ctl_buf_puts(out, "}\r\n");
+}
+
+static void give(struct ctl_subscriber *s, const struct ctl_buf *text)
+{
+	size_t len = ctl_buf_len(text);
+
+	if (!text->failed && !s->lost && len <= s->text.max - ctl_buf_len(&s->text))
+		ctl_buf_append(&s->text, ctl_buf_text(text), len);
+	else
+		s->lost++;
+	if (s->wake)
+		s->wake(s);
+}
+
+static bool wants(const struct ctl_subscriber *s, enum event_kind kind, const struct flow *flow)
+{
+	return s->kinds & 1u << kind &&
+	       (!flow || ctl_flow_filter_matches(&s->flows, &flow->key, flow->dir, &flow->host,
+						 &flow->peer));
+}
+
+/* The text is made once, and only if somebody wants it.  `flow`: what it is about, or NULL. */
+static void post(struct ctl_events *ev, enum event_kind kind, const struct flow *flow,
+		 const struct ctl_message *m, const void *data)
+{
+	ctl_buf_consume(&ev->text, ctl_buf_len(&ev->text));
+	ev->text.failed = false;
+	for (struct list *l = ev->subscribers.next; l != &ev->subscribers; l = l->next) {
+		struct ctl_subscriber *s = container_of(l, struct ctl_subscriber, link);
+
+		if (!wants(s, kind, flow))
+			continue;
+		if (!ctl_buf_len(&ev->text))
+			print_event(&ev->text, ctl_event_names[kind], m, data);
+		give(s, &ev->text);
+	}
+}
+
+/* Storms */
+
+static void post_limit(struct ctl_events *ev, unsigned limit, uint64_t count)
+{
+	post(ev, EVENT_LIMIT_REACHED, NULL, &ctl_event_limit_message,
+	     &(struct ctl_event_count){ limit_names[limit], count });
+}
+
+static void post_drop(struct ctl_events *ev, unsigned reason, uint64_t count)
+{
+	post(ev, EVENT_FRAMES_DROPPED, NULL, &ctl_event_drop_message,
+	     &(struct ctl_event_count){ drop_name((enum drop)reason), count });
+}
+
+static void post_forward(struct ctl_events *ev, unsigned unused, uint64_t count)
+{
+	const struct event_forward *f = &ev->last_forward;
+
+	post(ev, EVENT_FORWARD_FAILED, NULL, &ctl_event_forward_message,
+	     &(struct ctl_event_forward){ .id = f->id,
+					  .proto = f->proto,
+					  .host_port = f->port,
+					  .client = f->client,
+					  .reason = f->reason,
+					  .count = count });
+}
+
+typedef void post_storm_fn(struct ctl_events *ev, unsigned which, uint64_t count);
+
+/* It happened once more. */
+static void storm(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn *tell, unsigned which)
+{
+	s->held++;
+	if (ev->env->now_ns < s->due_ns) {
+		timerq_set_earlier(&ev->env->timers, &ev->timer, s->due_ns);
+		return;
+	}
+	tell(ev, which, s->held);
+	s->held = 0;
+	s->due_ns = ev->env->now_ns + NS_PER_SEC;
+}
+
+/* What was held back is told now, or waits for its time. */
+static void storm_over(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn *tell,
+		       unsigned which)
+{
+	if (!s->held)
+		return;
+	s->held--;
+	storm(ev, s, tell, which);
+}
+
+static void storms_due(struct timer *t, void *ctx)
+{
+	struct ctl_events *ev = container_of(t, struct ctl_events, timer);
+
+	for (unsigned i = 0; i < N_LIMITS; i++)
+		storm_over(ev, &ev->limits[i], post_limit, i);
+	for (unsigned i = 0; i < N_DROPS; i++)
+		storm_over(ev, &ev->drops[i], post_drop, i);
+	storm_over(ev, &ev->forward, post_forward, 0);
+}
+
+/* Kinds of events */
+
+static void tell_client(struct ctl_events *ev, const struct event *e)
+{
+	pid_t pid = e->kind == EVENT_CLIENT_CONNECTED ? ev->env->guest.client_pid : 0;
+
+	post(ev, e->kind, NULL, &ctl_event_client_message,
+	     &(struct ctl_event_client){ .has = (pid ? CTL_EVENT_CLIENT_HAS_PID : 0) |
+						(e->reason ? CTL_EVENT_CLIENT_HAS_REASON : 0),
+					 .pid = (uint64_t)pid,
+					 .reason = e->reason });
+}
+
+static void tell_lease(struct ctl_events *ev, const struct event *e)
+{
+	struct ctl_event_lease data = { .has = e->reason ? CTL_EVENT_LEASE_HAS_REASON : 0,
+					.reason = e->reason };
+	char id[CTL_LEASE_ID_TEXT];
+
+	ctl_show_lease(e->lease, ev->env->now_ns, id, &data.lease);
+	post(ev, e->kind, NULL, &ctl_event_lease_message, &data);
+}
+
+static void tell_network(struct ctl_events *ev, const struct event *e)
+{
+	const char *search[CONF_SEARCH_MAX];
+	struct ctl_network data;
+
+	ctl_show_network(ev->env->net, search, &data);
+	post(ev, e->kind, NULL, &ctl_network_message, &data);
+}
+
+static void hear(void *listener, const struct event *e)
+{
+	struct ctl_events *ev = listener;
+
+	switch (e->kind) {
+	case EVENT_CLIENT_CONNECTED:
+	case EVENT_CLIENT_DISCONNECTED:
+		tell_client(ev, e);
+		break;
+	case EVENT_GUEST_SEEN:
+		post(ev, e->kind, NULL, &ctl_event_guest_message,
+		     &(struct ctl_event_guest){ ev->env->guest.mac });
+		break;
+	case EVENT_LEASE_GRANTED:
+	case EVENT_LEASE_RENEWED:
+	case EVENT_LEASE_ENDED:
+		tell_lease(ev, e);
+		break;
+	case EVENT_NETWORK_CHANGED:
+	case EVENT_RESOLVERS_CHANGED:
+		tell_network(ev, e);
+		break;
+	case EVENT_FORWARD_FAILED:
+		ev->last_forward = *e->forward;
+		storm(ev, &ev->forward, post_forward, 0);
+		break;
+	case EVENT_LIMIT_REACHED:
+		storm(ev, &ev->limits[e->limit], post_limit, e->limit);
+		break;
+	case EVENT_FRAMES_DROPPED:
+		storm(ev, &ev->drops[e->drop], post_drop, e->drop);
+		break;
+	case EVENT_SHUTDOWN:
+		post(ev, e->kind, NULL, &ctl_nothing_message, &(struct ctl_nothing){ 0 });
+		break;
+	case EVENT_FLOW_OPENED: /* these are not told of, but heard from the table and the log */
+	case EVENT_FLOW_CLOSED:
+	case EVENT_WARNING:
+	case N_EVENTS:
+		break;
+	}
+}
+
+static const struct event_ops event_ops = { hear };
+
+/* Flows */
+
+static void announce(struct ctl_events *ev, const struct flow *f)
+{
+	struct ctl_flow data;
+
+	ev->announced = f->id;
+	ctl_show_flow(f, ev->env->now_ns, &data);
+	post(ev, EVENT_FLOW_OPENED, f, &ctl_flow_message, &data);
+}
+
+void ctl_events_turn(struct ctl_events *ev)
+{
+	const struct flow *f;
+
+	if (event_is_wanted(ev->env, EVENT_FLOW_OPENED))
+		while ((f = flow_table_next(&ev->env->flows, ev->announced)))
+			announce(ev, f);
+}
+
+/* A flow may end in the turn in which it was opened: it is told of in its place. */
+static void announce_up_to(struct ctl_events *ev, const struct flow *last)
+{
+	const struct flow *f;
+
+	while ((f = flow_table_next(&ev->env->flows, ev->announced)) && f->id < last->id)
+		announce(ev, f);
+	announce(ev, last);
+}
+
+static void flow_removed(void *ctx, const struct flow *f, const struct flow_closed *closed)
+{
+	struct ctl_events *ev = ctx;
+	struct ctl_flow data;
+
+	if (f->id > ev->announced && event_is_wanted(ev->env, EVENT_FLOW_OPENED))
+		announce_up_to(ev, f);
+	ctl_show_closed_flow(closed, ev->env->now_ns, &data);
+	post(ev, EVENT_FLOW_CLOSED, f, &ctl_flow_message, &data);
+}
+
+/* The log */
+
+static void warned(void *ctx, enum log_level level, enum log_unit unit, const char *line)
+{
+	struct ctl_events *ev = ctx;
+	struct ctl_problem_record *p = &ev->problems[ev->n_problems++ % CTL_PROBLEMS_KEPT];
+
+	*p = (struct ctl_problem_record){ .at_ns = ev->env->now_ns, .level = level, .unit = unit };
+	snprintf(p->text, sizeof(p->text), "%s", line);
+	post(ev, EVENT_WARNING, NULL, &ctl_event_warning_message,
+	     &(struct ctl_event_warning){ log_level_name(level), log_unit_name(unit), line });
+}
+
+void ctl_events_init(struct ctl_events *ev, struct env *env)
+{
+	*ev = (struct ctl_events){ .env = env,
+				   .timer = { .fire = storms_due },
+				   .text = ctl_buf_init(EVENT_MAX) };
+	list_init(&ev->subscribers);
+	env->event_ops = &event_ops;
+	env->listener = ev;
+	log_set_observer(warned, ev);
+}
+
+void ctl_events_free(struct ctl_events *ev)
+{
+	assert(list_empty(&ev->subscribers));
+	log_set_observer(NULL, NULL);
+	timerq_cancel(&ev->env->timers, &ev->timer);
+	ctl_buf_free(&ev->text);
+}
+
+/* Subscribers */
+
+/* Those who tell need to know whether somebody listens at all. */
+static void update_wanted(struct ctl_events *ev)
+{
+	struct flow_table *flows = &ev->env->flows;
+	uint32_t kinds = 0;
+
+	for (struct list *l = ev->subscribers.next; l != &ev->subscribers; l = l->next)
+		kinds |= container_of(l, struct ctl_subscriber, link)->kinds;
+	if (kinds & ~ev->env->events_wanted & 1u << EVENT_FLOW_OPENED)
+		ev->announced = flows->next_id - 1;
+	ev->env->events_wanted = kinds;
+	flows->removed = kinds & FLOW_KINDS ? flow_removed : NULL;
+	flows->removed_ctx = ev;
+}
+
+void ctl_subscriber_init(struct ctl_subscriber *s, struct ctl_events *ev)
+{
+	*s = (struct ctl_subscriber){ .events = ev,
+				      .kinds = CTL_EVENTS_ALL & ~FLOW_KINDS,
+				      .text = ctl_buf_init(CTL_EVENTS_MAX) };
+	list_append(&ev->subscribers, &s->link);
+	update_wanted(ev);
+}
+
+void ctl_subscriber_free(struct ctl_subscriber *s)
+{
+	list_remove(&s->link);
+	ctl_buf_free(&s->text);
+	update_wanted(s->events);
+}
+
+void ctl_subscriber_choose(struct ctl_subscriber *s, uint32_t kinds,
+			   const struct ctl_flow_filter *flows)
+{
+	ctl_events_turn(s->events); /* flows that are there already are no news */
+	s->kinds = kinds;
+	s->flows = *flows;
+	update_wanted(s->events);
+}
+
+void ctl_subscriber_take(struct ctl_subscriber *s, struct ctl_buf *out)
+{
+	struct ctl_event_lost lost = { s->lost };
+
+	ctl_buf_append(out, ctl_buf_text(&s->text), ctl_buf_len(&s->text));
+	ctl_buf_consume(&s->text, ctl_buf_len(&s->text));
+	if (s->lost)
+		print_event(out, "EVENTS_LOST", &ctl_event_lost_message, &lost);
+	s->lost = 0;
+}

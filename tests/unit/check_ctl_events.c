@@ -1,0 +1,284 @@
+/* Events of the control socket: who hears of what, in which order, and what becomes of storms and
+ * of clients that do not read. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "lib/ctl_talk.h"
+#include "lib/fake_flow.h"
+#include "lib/suite.h"
+#include "proto/event.h"
+#include "proto/lease.h"
+
+static struct env *env(void)
+{
+	return &talk_guest.env;
+}
+
+/* What waits for the client, as it would be read now. */
+static const char *heard(void)
+{
+	return talk_say("");
+}
+
+static void subscribe(const char *arguments)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "{\"execute\": \"events-subscribe\", \"arguments\": %s}",
+		 arguments);
+	ck_assert_str_eq(talk_say(text), "{\"return\": {}}\r\n");
+}
+
+static void drop(unsigned n, enum drop reason)
+{
+	while (n--)
+		env_drop(env(), reason);
+}
+
+START_TEST(names_match_kinds)
+{
+	unsigned n = 0;
+
+	while (ctl_event_names[n])
+		n++;
+	ck_assert_uint_eq(n, N_EVENTS);
+	ck_assert_str_eq(ctl_event_names[EVENT_FLOW_CLOSED], "FLOW_CLOSED");
+	ck_assert_str_eq(ctl_event_names[EVENT_SHUTDOWN], "SHUTDOWN");
+}
+END_TEST
+
+START_TEST(nothing_before_the_negotiation)
+{
+	talk_start(CTL_MAY_LOOK);
+	ck_assert_uint_eq(env()->events_wanted, 0);
+	event_tell(env(), &(struct event){ .kind = EVENT_SHUTDOWN });
+	ck_assert_str_eq(talk_say(TALK_NEGOTIATE), "{\"return\": {}}\r\n");
+	event_tell(env(), &(struct event){ .kind = EVENT_SHUTDOWN });
+	talk_assert_contains(heard(), "\"event\": \"SHUTDOWN\", \"data\": {}}\r\n");
+	talk_stop();
+}
+END_TEST
+
+START_TEST(form)
+{
+	unsigned long seconds, us;
+
+	talk_start_negotiated();
+	env()->guest.mac = MAC_BROADCAST;
+	event_tell(env(), &(struct event){ .kind = EVENT_GUEST_SEEN });
+	ck_assert_int_eq(sscanf(heard(), "{\"timestamp\": {\"seconds\": %lu, \"microseconds\": %lu}",
+				&seconds, &us), 2);
+	ck_assert_uint_gt(seconds, 1700000000);
+	ck_assert_uint_lt(us, 1000000);
+	ck_assert_str_eq(strchr(talk_taken, '}'),
+			 "}, \"event\": \"GUEST_SEEN\", \"data\": {\"mac\":\"ff:ff:ff:ff:ff:ff\"}}\r\n");
+	talk_stop();
+}
+END_TEST
+
+START_TEST(leases)
+{
+	const struct lease_times times = { 10, 20, 30 };
+	struct lease_client client = { .id_len = 2, .id = { 1, 0xab }, .hostname = "web" };
+	struct addr a = addr_of("10.0.2.15");
+	struct lease l;
+
+	lease_init(&l);
+	talk_start_negotiated();
+	lease_grant(env(), &l, &client, &a, &times);
+	talk_assert_contains(heard(), "\"LEASE_GRANTED\", \"data\": {\"lease\":{\"address\":"
+					      "\"10.0.2.15\"");
+	talk_assert_contains(talk_taken, "\"client_id\":\"01:ab\"");
+	talk_assert_contains(talk_taken, "\"expires_ms\":30000");
+	lease_grant(env(), &l, &client, &a, &times);
+	talk_assert_contains(heard(), "\"LEASE_RENEWED\"");
+	talk_assert_contains(talk_taken, "\"grants\":2");
+	lease_end(env(), &l, "released");
+	talk_assert_contains(heard(), "\"LEASE_ENDED\"");
+	talk_assert_contains(talk_taken, "\"reason\":\"released\"}}\r\n");
+	talk_stop();
+}
+END_TEST
+
+START_TEST(flows_only_for_those_who_want_them)
+{
+	talk_start_negotiated();
+	fake_flow_open(env(), 1000); /* before: no news */
+	ctl_events_turn(&talk_events);
+	ck_assert_str_eq(heard(), "");
+	subscribe("{\"events\": [\"FLOW_OPENED\", \"FLOW_CLOSED\"]}");
+	ctl_events_turn(&talk_events);
+	ck_assert_str_eq(heard(), "");
+	fake_flow_open(env(), 1001);
+	ck_assert_str_eq(heard(), ""); /* not before it is set up whole */
+	ctl_events_turn(&talk_events);
+	talk_assert_contains(heard(), "\"FLOW_OPENED\", \"data\": {\"id\":2,");
+	fake_flow_close_all(env());
+	talk_assert_contains(heard(), "\"FLOW_CLOSED\", \"data\": {\"id\":1,");
+	talk_assert_contains(talk_taken, "\"reason\":\"shutdown\",\"closed_ms\":0}}");
+	ck_assert_uint_eq(talk_count(talk_taken, "FLOW_CLOSED"), 2);
+	event_tell(env(), &(struct event){ .kind = EVENT_SHUTDOWN }); /* which was not chosen */
+	ck_assert_str_eq(heard(), "");
+	talk_stop();
+}
+END_TEST
+
+START_TEST(opened_and_closed_in_one_turn)
+{
+	talk_start_negotiated();
+	subscribe("{}");
+	fake_flow_open(env(), 1000);
+	fake_flow_open(env(), 1001);
+	fake_flow_close_all(env());
+	ctl_events_turn(&talk_events);
+	heard();
+	ck_assert_uint_eq(talk_count(talk_taken, "FLOW_OPENED"), 2);
+	ck_assert_uint_eq(talk_count(talk_taken, "FLOW_CLOSED"), 2);
+	ck_assert(strstr(talk_taken, "FLOW_OPENED") < strstr(talk_taken, "FLOW_CLOSED"));
+	talk_stop();
+}
+END_TEST
+
+START_TEST(filters)
+{
+	talk_start_negotiated();
+	talk_assert_error("{\"execute\": \"events-subscribe\", \"arguments\": {\"addr\": \"x\"}}",
+			  "GenericError", "argument 'addr' must be an IP address or prefix");
+	talk_assert_error("{\"execute\": \"events-subscribe\", \"arguments\": {\"events\": [\"X\"]}}",
+			  "GenericError",
+			  "argument 'events' cannot be 'X'");
+	subscribe("{\"proto\": \"udp\", \"addr\": \"198.51.100.0/24\", \"port\": 53, \"dir\": \"out\"}");
+	fake_flow_open(env(), 53); /* TCP */
+	fake_flow_open_to(env(), FLOW_UDP, 1, (struct endpoint){ addr_of("198.51.100.1"), 54 });
+	fake_flow_open_to(env(), FLOW_UDP, 2, (struct endpoint){ addr_of("198.51.101.1"), 53 });
+	ctl_events_turn(&talk_events);
+	ck_assert_str_eq(heard(), "");
+	fake_flow_open_to(env(), FLOW_UDP, 3, (struct endpoint){ addr_of("198.51.100.1"), 53 });
+	ctl_events_turn(&talk_events);
+	ck_assert_uint_eq(talk_count(heard(), "FLOW_OPENED"), 1);
+	talk_stop();
+}
+END_TEST
+
+START_TEST(storms_are_summarised)
+{
+	talk_start_negotiated();
+	drop(1, DROP_RUNT);
+	talk_assert_contains(heard(), "\"FRAMES_DROPPED\", \"data\": "
+					      "{\"reason\":\"runt\",\"count\":1}}\r\n");
+	drop(1000, DROP_RUNT);
+	drop(1, DROP_VLAN); /* a storm of its own */
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 1);
+	talk_assert_contains(talk_taken, "\"reason\":\"vlan\"");
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 1);
+	talk_assert_contains(talk_taken, "{\"reason\":\"runt\",\"count\":1000}");
+	fake_guest_advance(&talk_guest, 5 * NS_PER_SEC); /* it is over: nothing is armed any more */
+	ck_assert_str_eq(heard(), "");
+	ck_assert(!timer_armed(&talk_events.timer));
+	talk_stop();
+}
+END_TEST
+
+START_TEST(limits_and_forwards)
+{
+	struct event_forward f = { .id = 7,
+				   .proto = FLOW_TCP,
+				   .port = 2222,
+				   .client = { addr_of("192.0.2.9"), 40000 },
+				   .reason = "no guest is connected" };
+
+	talk_start_negotiated();
+	event_limit_reached(env(), LIMIT_CONTROL_CLIENTS);
+	talk_assert_contains(heard(), "\"LIMIT_REACHED\", \"data\": "
+					      "{\"limit\":\"control-clients\",\"count\":1}}");
+	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &f });
+	ck_assert_ptr_nonnull(strstr(
+		heard(), "\"FORWARD_FAILED\", \"data\": {\"id\":7,\"proto\":\"tcp\",\"host_port\":2222,"
+			 "\"client\":{\"addr\":\"192.0.2.9\",\"port\":40000},"
+			 "\"reason\":\"no guest is connected\",\"count\":1}}"));
+	f.client.port = 40001;
+	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &f });
+	f.client.port = 40002; /* the last one is kept */
+	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &f });
+	ck_assert_str_eq(heard(), "");
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	talk_assert_contains(heard(), "\"port\":40002}");
+	talk_assert_contains(talk_taken, "\"count\":2}}");
+	talk_stop();
+}
+END_TEST
+
+START_TEST(warnings)
+{
+	talk_start_negotiated();
+	log_info(TCP, "nothing to worry about");
+	ck_assert_str_eq(heard(), "");
+	log_warn(DNS, "name server \x1b silent");
+	talk_assert_contains(heard(), "\"WARNING\", \"data\": {\"level\":\"warning\","
+					      "\"unit\":\"dns\",\"text\":\"name server ? silent\"}}");
+	talk_stop();
+}
+END_TEST
+
+/* One that does not read loses events, with a count, and nothing else. */
+START_TEST(slow_reader)
+{
+	const unsigned n = 2000; /* of some 400 bytes each */
+	const char *lost;
+	unsigned kept;
+
+	talk_start_negotiated();
+	subscribe("{\"events\": [\"FLOW_OPENED\"]}");
+	for (unsigned i = 0; i < n; i++)
+		fake_flow_open(env(), (uint16_t)(i + 1));
+	ctl_events_turn(&talk_events);
+	ck_assert_uint_le(ctl_buf_len(&talk_session.subscriber.text), CTL_EVENTS_MAX);
+	heard();
+	kept = talk_count(talk_taken, "FLOW_OPENED");
+	ck_assert_uint_gt(kept, 100);
+	ck_assert_uint_lt(kept, n);
+	lost = strstr(talk_taken, "\"EVENTS_LOST\", \"data\": {\"count\":");
+	ck_assert_ptr_nonnull(lost);
+	ck_assert_uint_eq((unsigned)atoi(strrchr(lost, ':') + 1), n - kept);
+	fake_flow_open(env(), 60000); /* and it hears on */
+	ctl_events_turn(&talk_events);
+	ck_assert_uint_eq(talk_count(heard(), "FLOW_OPENED"), 1);
+	talk_stop();
+}
+END_TEST
+
+/* No event stands within a reply, however long that takes. */
+START_TEST(not_within_a_reply)
+{
+	const char *end;
+
+	talk_start_negotiated();
+	for (unsigned i = 0; i < 500; i++)
+		fake_flow_open(env(), (uint16_t)(i + 1));
+	talk_input("{\"execute\": \"query-flows\"}");
+	ctl_session_work(&talk_session, 1000);
+	ck_assert(talk_session.call.method);
+	log_warn(DNS, "in between");
+	talk_say("");
+	end = strstr(talk_taken, "]}\r\n");
+	ck_assert_ptr_nonnull(end);
+	ck_assert_uint_eq(talk_count(talk_taken, "WARNING"), 1);
+	ck_assert(strstr(talk_taken, "WARNING") > end);
+	talk_stop();
+}
+END_TEST
+
+START_TEST(nobody_listens)
+{
+	talk_start_negotiated();
+	ck_assert_uint_ne(env()->events_wanted, 0);
+	subscribe("{\"events\": []}");
+	ck_assert_uint_eq(env()->events_wanted, 0);
+	ck_assert_ptr_null(env()->flows.removed);
+	talk_stop();
+}
+END_TEST
+
+SUITE_MAIN("ctl_events", names_match_kinds, nothing_before_the_negotiation, form, leases, flows_only_for_those_who_want_them, opened_and_closed_in_one_turn, filters, storms_are_summarised, limits_and_forwards, warnings, slow_reader, not_within_a_reply, nobody_listens)
