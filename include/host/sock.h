@@ -58,8 +58,8 @@ enum sock_fragments {
  * look at what the host knows of the path: its routers tell of it, and so does the guest learn. */
 void sock_set_fragments(int fd, bool ip6, enum sock_fragments f);
 
-/* Makes the IP header of what is sent that of `ip`; `set` is what was set before (ttl 0: the
- * host's default), and is brought up to date. */
+/* Makes TTL and TOS of what is sent those of `ip`; `set` is what was set before (ttl 0: the host's
+ * default), and is brought up to date. */
 void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip);
 
 /* Writes `e` as a socket address, as endpoint_to_sockaddr(); a link-local one, host or group, is of the

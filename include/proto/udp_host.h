@@ -8,6 +8,7 @@
 #define PROTO_UDP_HOST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 #include "base/addr.h"
@@ -25,6 +26,14 @@ struct host_ip {
 	uint8_t ttl, tos;
 	bool dont_fragment;
 };
+
+/* What a socket found out about the way to a peer. */
+struct udp_path {
+	size_t segment_max; /* longer datagrams leave one by one */
+	size_t oversize;    /* datagrams from this length on do not fit the interface */
+};
+
+#define UDP_PATH_UNKNOWN { SIZE_MAX, SIZE_MAX }
 
 /* What recv() yields: one datagram, or several of the same origin that the host put together. */
 struct udp_datagram {

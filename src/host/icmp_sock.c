@@ -110,6 +110,9 @@ static void icmp_set_ip(void *sock, const struct host_ip *ip)
 {
 	struct icmp_sock *s = sock;
 
+	if (ip->dont_fragment != s->ip.dont_fragment)
+		sock_set_fragments(s->fd, is_ip6(s),
+				   ip->dont_fragment ? SOCK_NEVER_FRAGMENT : SOCK_MAY_FRAGMENT);
 	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
 }
 

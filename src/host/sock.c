@@ -216,8 +216,6 @@ void sock_set_ip(int fd, bool ip6, struct host_ip *set, const struct host_ip *ip
 		set_ip6(fd, set, ip);
 	else
 		set_ip4(fd, set, ip);
-	if (ip->dont_fragment != set->dont_fragment)
-		sock_set_fragments(fd, ip6, ip->dont_fragment ? SOCK_NEVER_FRAGMENT : SOCK_MAY_FRAGMENT);
 	*set = *ip;
 }
 

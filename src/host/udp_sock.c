@@ -15,11 +15,9 @@
 #include "base/list.h"
 #include "host/sock.h"
 #include "host/udp_group.h"
+#include "host/udp_out.h"
 
 #define BATCH 64
-/* Datagrams that leave as one, for the kernel or the device to cut apart (UDP_SEGMENT). */
-#define SEGMENTS_MAX 64
-#define TRAIN_MAX    60000
 
 struct udp_sock {
 	struct watch watch;
@@ -27,9 +25,8 @@ struct udp_sock {
 	struct udp_flow *flow;
 	struct endpoint peer, local;
 	struct host_ip ip; /* as set; ttl 0: the host's default */
-	size_t segment_max; /* longer datagrams leave one by one */
-	size_t oversize; /* datagrams from this length on do not fit the interface */
-	bool fragments;	 /* the socket is set for those */
+	struct udp_path path;
+	struct udp_out out;
 	int fd;
 	bool group; /* the peer is one: not connected */
 	struct list hearing;
@@ -155,7 +152,7 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 		return NULL;
 	}
 	s->ip.dont_fragment = true;
-	sock_set_fragments(s->fd, is_ip6(s), SOCK_NEVER_FRAGMENT);
+	s->out = udp_out_init(s->fd, is_ip6(s));
 	watch_init(&s->watch, socks->loop, s->fd, ready);
 	return s;
 }
@@ -163,7 +160,7 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *peer,
 		      uint16_t port, int *err)
 {
-	struct udp_sock s = { .flow = f, .peer = *peer, .segment_max = SIZE_MAX, .oversize = SIZE_MAX };
+	struct udp_sock s = { .flow = f, .peer = *peer, .path = UDP_PATH_UNKNOWN };
 
 	return open_sock(host, &s, port, err);
 }
@@ -171,7 +168,7 @@ static void *udp_open(void *host, struct udp_flow *f, const struct endpoint *pee
 static void *udp_open_group(void *host, struct udp_flow *f, const struct endpoint *group,
 			    uint16_t port, int *err)
 {
-	struct udp_sock s = { .flow = f, .peer = *group, .oversize = SIZE_MAX, .group = true };
+	struct udp_sock s = { .flow = f, .peer = *group, .path = { 0, SIZE_MAX }, .group = true };
 
 	return open_sock(host, &s, port, err);
 }
@@ -198,107 +195,18 @@ static void udp_set_ip(void *sock, const struct host_ip *ip)
 	if (s->group && ip->ttl != s->ip.ttl)
 		sock_set(s->fd, is_ip6(s) ? IPPROTO_IPV6 : IPPROTO_IP,
 			 is_ip6(s) ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ip->ttl);
-	if (ip->dont_fragment != s->ip.dont_fragment)
-		s->fragments = false;
 	sock_set_ip(s->fd, is_ip6(s), &s->ip, ip);
-}
-
-/* How many of the datagrams fit the interface as the first does, or do not as it; sets the socket for
- * those. */
-static int begin_run(struct udp_sock *s, const struct iovec *d, int n)
-{
-	bool oversize = d[0].iov_len >= s->oversize;
-	int i = 1;
-
-	if (s->oversize == SIZE_MAX || !s->ip.dont_fragment)
-		return n;
-	if (oversize != s->fragments)
-		sock_set_fragments(s->fd, is_ip6(s),
-				   oversize ? SOCK_FRAGMENT_OVERSIZE : SOCK_NEVER_FRAGMENT);
-	s->fragments = oversize;
-	while (i < n && (d[i].iov_len >= s->oversize) == oversize)
-		i++;
-	return i;
-}
-
-/* How many of the datagrams can leave as one: they have one length, but for the last. */
-static int train_len(const struct udp_sock *s, const struct iovec *d, int n)
-{
-	size_t len = d[0].iov_len, total = len;
-	int i = 1;
-
-	if (!len || len > s->segment_max)
-		return 1;
-	for (; i < n && i < SEGMENTS_MAX && d[i - 1].iov_len == len; i++) {
-		total += d[i].iov_len;
-		if (!d[i].iov_len || d[i].iov_len > len || total > TRAIN_MAX)
-			break;
-	}
-	return i;
-}
-
-static void set_segment(struct msghdr *m, union control *control, size_t len)
-{
-	uint16_t segment = (uint16_t)len;
-	struct cmsghdr *c;
-
-	m->msg_control = control;
-	m->msg_controllen = CMSG_SPACE(sizeof(segment));
-	c = CMSG_FIRSTHDR(m);
-	c->cmsg_level = IPPROTO_UDP;
-	c->cmsg_type = UDP_SEGMENT;
-	c->cmsg_len = CMSG_LEN(sizeof(segment));
-	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
-}
-
-/* As ops->send(), in as few messages as can be. */
-static int send_trains(struct udp_sock *s, const struct iovec *d, int n)
-{
-	union control control[BATCH];
-	struct mmsghdr m[BATCH];
-	struct sockaddr_storage to;
-	unsigned to_len = s->group ? sock_peer(s->env->net, &s->peer, (struct sockaddr *)&to) : 0;
-	int n_messages = 0, sent;
-
-	for (int i = 0; i < n && n_messages < BATCH; n_messages++) {
-		struct msghdr *h = &m[n_messages].msg_hdr;
-		int len = train_len(s, d + i, n - i);
-
-		*h = (struct msghdr){ .msg_name = s->group ? &to : NULL,
-				      .msg_namelen = to_len,
-				      .msg_iov = (struct iovec *)&d[i],
-				      .msg_iovlen = (size_t)len };
-		if (len > 1)
-			set_segment(h, &control[n_messages], d[i].iov_len);
-		i += len;
-	}
-	n_messages = sendmmsg(s->fd, m, (unsigned)n_messages, MSG_DONTWAIT);
-	if (n_messages < 0)
-		return -errno;
-	sent = 0;
-	for (int i = 0; i < n_messages; i++)
-		sent += (int)m[i].msg_hdr.msg_iovlen;
-	return sent;
 }
 
 static int udp_send(void *sock, const struct iovec *datagrams, int n)
 {
 	struct udp_sock *s = sock;
-	int rc;
+	struct sockaddr_storage to;
+	struct msghdr common = { .msg_name = s->group ? &to : NULL };
 
-	n = begin_run(s, datagrams, n);
-	rc = send_trains(s, datagrams, n);
-	/* longer than the interface's MTU, or a device or a kernel that cannot: EINVAL, EIO, ... */
-	if ((rc == -EINVAL || rc == -EMSGSIZE || rc == -EIO || rc == -EOPNOTSUPP) &&
-	    train_len(s, datagrams, n) > 1) {
-		s->segment_max = datagrams[0].iov_len - 1;
-		rc = send_trains(s, datagrams, n);
-	}
-	if (rc == -EMSGSIZE && s->ip.dont_fragment && datagrams[0].iov_len < s->oversize) {
-		s->oversize = datagrams[0].iov_len;
-		rc = send_trains(s, datagrams, begin_run(s, datagrams, n));
-	}
-	return rc;
+	if (s->group)
+		common.msg_namelen = sock_peer(s->env->net, &s->peer, (struct sockaddr *)&to);
+	return udp_out_send(&s->out, &s->path, s->ip.dont_fragment, &common, datagrams, n);
 }
 
 /* Whether the datagram came from one who may answer: before the socket was connected it could get
