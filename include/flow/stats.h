@@ -89,6 +89,8 @@
 	X(forward_pauses, "forward.pauses", "times that clients had to wait for descriptors")     \
 	X(forward_datagrams, "forward.datagrams", "UDP datagrams of forwards' clients")           \
 	X(forward_lost, "forward.lost", "UDP datagrams of forwards' clients lost")                \
+	X(forward_errors_lost, "forward.errors-lost",                                             \
+	  "ICMP errors about answers to UDP clients of forwards that have no flow")               \
 	X(icmp_requests, "icmp.requests", "ICMP echo requests from the guest")                    \
 	X(icmp_replies, "icmp.replies", "ICMP echo replies of the network to the guest")          \
 	X(icmp_own_replies, "icmp.own-replies", "ICMP echo replies of our own to the guest")      \

@@ -7,6 +7,7 @@
 #include "proto/udp_host.h"
 
 struct cmsghdr;
+struct sockaddr_storage;
 
 /* Descriptors that flows leave alone, so that the control socket, the DNS relay and the guest's
  * link still find one when flows have taken all others. */
@@ -84,7 +85,8 @@ void sock_take_header(const struct cmsghdr *c, uint8_t *ttl, uint8_t *tos);
 void sock_set_errors(int fd, bool ip6);
 
 /* Takes the next ICMP error from that queue; errors that this host
- * found itself are skipped: the call that failed told them already.  0 or -EAGAIN. */
-int sock_read_error(int fd, struct host_error *e);
+ * found itself are skipped: the call that failed told them already.  `*to`, unless NULL, is whom what it is
+ * about was sent to.  0 or -EAGAIN. */
+int sock_read_error(int fd, struct host_error *e, struct sockaddr_storage *to);
 
 #endif

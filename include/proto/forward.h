@@ -14,6 +14,7 @@
 
 #define FORWARD_PATIENCE_NS (10 * NS_PER_SEC)
 
+struct host_error;
 struct tcp_conn;
 struct tcp_host_ops;
 struct udp_client;
@@ -95,5 +96,11 @@ void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
 			 struct udp_client_sock *via, const struct udp_client *client,
 			 const void *data, size_t len);
+
+/* An ICMP error about what the guest sent to a client of `f` at `port`: the guest is told.  Of `client`
+ * address and link count. */
+void forward_udp_error(struct env *env, const struct forward *f, uint16_t port,
+		       const struct udp_client_sock *via, const struct udp_client *client,
+		       const struct host_error *e);
 
 #endif

@@ -12,7 +12,7 @@
 /* RFC 4443 2.4: 1,280 bytes less two IP headers and one ICMP; with IPv4 it is less. */
 #define HOST_ERROR_QUOTE_MAX (IP6_MTU_MIN - 2 * IP6_HEADER_LEN - ICMP_HEADER_LEN)
 
-/* An ICMP error that a socket received; of the socket's family. */
+/* An ICMP error that a socket received; of the family of `from`. */
 struct host_error {
 	struct icmp_error icmp;
 	struct addr from; /* the router or host that sent it */
@@ -36,7 +36,9 @@ struct host_error_packet {
 struct host_error host_error_from_errno(const struct net *net, const struct addr *guest, int error);
 
 /* Sends `e` to the guest, quoting `p`; types other than unreachable, packet too big, time exceeded and
- * parameter problem are ignored.  The address of the sender is mapped as the guest knows it. */
+ * parameter problem are ignored.  The address of the sender is mapped as the guest knows it.  Where the
+ * guest talks to the peer in the other family, so does the error (RFC 7915 4.2, 5.2), from the guest's
+ * gateway. */
 void host_error_send(struct env *env, const struct host_error *e,
 		     const struct host_error_packet *p);
 

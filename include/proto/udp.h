@@ -65,6 +65,9 @@ struct udp_client_ops {
 	void (*want_write)(struct udp_client_sock *s, bool want);
 	/* The link has room again, after udp_from_client() returned -ENOBUFS. */
 	void (*room)(struct udp_client_sock *s);
+	/* Takes the ICMP errors that came, of all clients, and hands them to forward_udp_error(); how
+	 * many there were. */
+	int (*read_errors)(struct udp_client_sock *s);
 };
 
 struct udp_client_sock {
@@ -89,6 +92,12 @@ bool udp_client_room(struct env *env, struct udp_client_sock *s);
 int udp_from_client(struct env *env, struct udp_client_sock *via,
 		    const struct udp_client *client, const struct addr *shown,
 		    const struct endpoint *guest, const void *data, size_t len);
+
+/* Tells the guest of an ICMP error about what it sent to `client`, whom it knows as udp_from_client() had
+ * it.  0, or -ENOENT: it has sent nothing to such a client, or its flow has ended. */
+int udp_client_error(struct env *env, const struct udp_client_sock *via,
+		     const struct udp_client *client, const struct addr *shown,
+		     const struct endpoint *guest, const struct host_error *e);
 
 void udp_client_writable(struct env *env, struct udp_client_sock *s);
 

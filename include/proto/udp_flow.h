@@ -93,8 +93,11 @@ void udp_flow_watch(struct env *env, struct udp_flow *f);
 int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram *d,
 		 const void *data, size_t len);
 
-/* Passes the ICMP errors that came for the flow on to the guest. */
-void udp_read_errors(struct env *env, struct udp_flow *f);
+/* Tells the guest of an ICMP error about what it sent. */
+void udp_error_to_guest(struct env *env, struct udp_flow *f, const struct host_error *e);
+
+/* Passes the ICMP errors that came for the flow's socket on to the guest; how many. */
+int udp_read_errors(struct env *env, struct udp_flow *f);
 
 /* Puts the packet's payload into the batch. */
 void udp_send(struct env *env, struct udp_flow *f, const struct pkt *p);

@@ -195,7 +195,7 @@ static int icmp_recv(void *sock, struct icmp_reply *r)
 
 static int icmp_error(void *sock, struct host_error *e)
 {
-	return sock_read_error(((struct icmp_sock *)sock)->fd, e);
+	return sock_read_error(((struct icmp_sock *)sock)->fd, e, NULL);
 }
 
 const struct icmp_host_ops icmp_sock_ops = { icmp_open, icmp_close, icmp_local, icmp_set_ip,

@@ -94,6 +94,9 @@ static int bind_and_listen(int fd, const struct forward_rule *rule, bool ip6, in
 		return listen(fd, SOMAXCONN) ? -errno : 0;
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	sock_set_udp_buffer(fd);
+	sock_set_errors(fd, false);
+	if (ip6)
+		sock_set_errors(fd, true);
 	return want_header(fd, ip6);
 }
 

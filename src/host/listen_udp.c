@@ -16,6 +16,7 @@
 #define RX_BATCH     16
 #define RX_ROUNDS    4 /* batches a wake-up */
 #define TX_BATCH     64
+#define ERRORS_MAX   64 /* taken together */
 #define DATAGRAM_MAX 65536
 
 struct udp_listener {
@@ -47,6 +48,11 @@ struct udp_rx {
 	struct datagram datagrams[RX_BATCH];
 	uint8_t data[RX_BATCH][DATAGRAM_MAX];
 };
+
+static struct udp_listener *listener_of(struct udp_client_sock *s)
+{
+	return container_of(s, struct udp_listener, sock);
+}
 
 static void update_watch(struct udp_listener *u)
 {
@@ -84,23 +90,27 @@ static struct addr local_ip6(struct msghdr *m)
 	return addr_is_multicast(&a) ? ADDR_ANY6 : a;
 }
 
+/* Whom a name that the kernel gave means: address and link. */
+static struct udp_client client_of(const struct sockaddr_storage *name)
+{
+	struct udp_client client = { 0 };
+	struct sockaddr_in6 in6;
+
+	endpoint_from_sockaddr(&client.addr, (const struct sockaddr *)name);
+	if (addr_is_ip4(&client.addr.addr))
+		return client;
+	memcpy(&in6, name, sizeof(in6));
+	client.link = in6.sin6_scope_id;
+	return client;
+}
+
 /* The sender, and which of our addresses it sends to, as one that answers can come from. */
 static void read_client(struct msghdr *m, struct udp_client *client)
 {
-	struct sockaddr_in6 in6;
-
-	endpoint_from_sockaddr(&client->addr, m->msg_name);
-	client->link = 0;
-	client->ttl = client->tos = 0;
+	*client = client_of(m->msg_name);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
 		sock_take_header(c, &client->ttl, &client->tos);
-	if (addr_is_ip4(&client->addr.addr)) {
-		client->local = local_ip4(m);
-		return;
-	}
-	client->local = local_ip6(m);
-	memcpy(&in6, m->msg_name, sizeof(in6));
-	client->link = in6.sin6_scope_id;
+	client->local = addr_is_ip4(&client->addr.addr) ? local_ip4(m) : local_ip6(m);
 }
 
 /* How many datagrams came; 0: none now. */
@@ -143,6 +153,21 @@ static void deliver(struct udp_rx *rx)
 	rx->owner = NULL;
 }
 
+static int read_errors(struct udp_client_sock *s)
+{
+	struct udp_listener *u = listener_of(s);
+	struct sockaddr_storage to;
+	struct host_error e;
+	int n = 0;
+
+	for (; n < ERRORS_MAX && !sock_read_error(u->fd, &e, &to); n++) {
+		struct udp_client client = client_of(&to);
+
+		forward_udp_error(u->listen->env, u->forward, s->port, s, &client, &e);
+	}
+	return n;
+}
+
 static void receive(struct udp_listener *u)
 {
 	struct udp_rx *rx = u->listen->rx;
@@ -153,6 +178,8 @@ static void receive(struct udp_listener *u)
 		if (u->paused)
 			break;
 		rx->end = read_batch(u, rx);
+		if (!rx->end && read_errors(&u->sock))
+			continue; /* one of them failed the call, and datagrams may wait behind it */
 		rx->owner = u;
 		rx->next = 0;
 		deliver(rx);
@@ -166,15 +193,13 @@ static void ready(struct watch *w, unsigned events)
 {
 	struct udp_listener *u = container_of(w, struct udp_listener, watch);
 
-	if (events & LOOP_WRITE)
+	if (events & LOOP_WRITE) {
+		/* an error wakes us up as often as it is left, though nothing can be sent */
+		read_errors(&u->sock);
 		udp_client_writable(u->listen->env, &u->sock);
+	}
 	if (events & LOOP_READ)
 		receive(u);
-}
-
-static struct udp_listener *listener_of(struct udp_client_sock *s)
-{
-	return container_of(s, struct udp_listener, sock);
 }
 
 static void put_control(struct msghdr *m, int level, int type, const void *data, size_t len)
@@ -248,7 +273,8 @@ static void room(struct udp_client_sock *s)
 
 static const struct udp_client_ops client_ops = { .send = send_to_client,
 						  .want_write = want_write,
-						  .room = room };
+						  .room = room,
+						  .read_errors = read_errors };
 
 struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int fd, bool ip6,
 				      uint16_t port)

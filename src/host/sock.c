@@ -256,16 +256,19 @@ void sock_set_errors(int fd, bool ip6)
 /* Whether the control message carries an error of the network. */
 static bool take_error(const struct cmsghdr *c, struct host_error *e)
 {
-	bool ip4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
-	bool ip6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
-	size_t from_len = ip4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	bool in = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+	bool in6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+	size_t from_len = in ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	struct sock_extended_err ee;
 	struct endpoint from;
+	bool ip4;
 
-	if ((!ip4 && !ip6) || c->cmsg_len < CMSG_LEN(sizeof(ee) + from_len))
+	if ((!in && !in6) || c->cmsg_len < CMSG_LEN(sizeof(ee) + from_len))
 		return false;
 	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
-	if (ee.ee_origin != (ip4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6))
+	/* a socket of IPv6 tells those of IPv4 in the same way */
+	ip4 = ee.ee_origin == SO_EE_ORIGIN_ICMP;
+	if (!ip4 && ee.ee_origin != SO_EE_ORIGIN_ICMP6)
 		return false;
 	if (endpoint_from_sockaddr(&from, (const struct sockaddr *)(CMSG_DATA(c) + sizeof(ee))))
 		return false;
@@ -278,12 +281,14 @@ static bool take_error(const struct cmsghdr *c, struct host_error *e)
 	return true;
 }
 
-int sock_read_error(int fd, struct host_error *e)
+int sock_read_error(int fd, struct host_error *e, struct sockaddr_storage *to)
 {
 	for (;;) {
 		_Alignas(struct cmsghdr) char control[512];
 		struct iovec iov = { e->quote, sizeof(e->quote) };
-		struct msghdr m = { .msg_iov = &iov,
+		struct msghdr m = { .msg_name = to,
+				    .msg_namelen = to ? sizeof(*to) : 0,
+				    .msg_iov = &iov,
 				    .msg_iovlen = 1,
 				    .msg_control = control,
 				    .msg_controllen = sizeof(control) };

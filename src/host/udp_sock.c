@@ -252,7 +252,7 @@ static int udp_recv(void *sock, struct udp_datagram *datagrams, int n)
 
 static int udp_error(void *sock, struct host_error *e)
 {
-	return sock_read_error(((struct udp_sock *)sock)->fd, e);
+	return sock_read_error(((struct udp_sock *)sock)->fd, e, NULL);
 }
 
 static void udp_watch(void *sock, unsigned events)

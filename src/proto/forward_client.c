@@ -180,3 +180,14 @@ int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,
 	}
 	return 0;
 }
+
+void forward_udp_error(struct env *env, const struct forward *f, uint16_t port,
+		       const struct udp_client_sock *via, const struct udp_client *client,
+		       const struct host_error *e)
+{
+	struct way w;
+
+	if (!env->guest.connected || find_way(env, f, port, &client->addr, &w) ||
+	    udp_client_error(env, via, client, &w.shown.addr, &w.guest, e))
+		env->stats.forward_errors_lost++;
+}

@@ -378,30 +378,38 @@ int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram 
 	return rc;
 }
 
-void udp_read_errors(struct env *env, struct udp_flow *f)
+void udp_error_to_guest(struct env *env, struct udp_flow *f, const struct host_error *e)
 {
 	uint8_t l4[UDP_HEADER_LEN + HOST_ERROR_QUOTE_MAX];
+	struct wr w = wr_init(l4, sizeof(l4));
+	struct host_error_packet p = { .flow = &f->flow,
+				       .proto = IP_UDP,
+				       .ttl = f->ip.ttl,
+				       .tos = f->ip.tos,
+				       .dont_fragment = f->ip.dont_fragment,
+				       .len = f->last_len,
+				       .l4 = l4 };
+
+	udp_encode(&w, &(struct udp_hdr){ .sport = f->flow.key.guest_port,
+					  .dport = f->flow.key.peer_port,
+					  .len = f->last_len,
+					  .checksum = f->last_checksum });
+	wr_bytes(&w, e->quote, e->len);
+	p.l4_len = wr_len(&w) < p.len ? wr_len(&w) : p.len;
+	host_error_send(env, e, &p);
+	env->stats.udp_errors++;
+}
+
+int udp_read_errors(struct env *env, struct udp_flow *f)
+{
 	struct host_error e;
+	int n = 0;
 
-	for (int i = 0; i < UDP_RX && f->sock && !env->udp->ops->error(f->sock, &e); i++) {
-		struct wr w = wr_init(l4, sizeof(l4));
-		struct host_error_packet p = { .flow = &f->flow,
-					       .proto = IP_UDP,
-					       .ttl = f->ip.ttl,
-					       .tos = f->ip.tos,
-					       .dont_fragment = f->ip.dont_fragment,
-					       .len = f->last_len,
-					       .l4 = l4 };
-
-		udp_encode(&w, &(struct udp_hdr){ .sport = f->flow.key.guest_port,
-						  .dport = f->flow.key.peer_port,
-						  .len = f->last_len,
-						  .checksum = f->last_checksum });
-		wr_bytes(&w, e.quote, e.len);
-		p.l4_len = wr_len(&w) < p.len ? wr_len(&w) : p.len;
-		host_error_send(env, &e, &p);
-		env->stats.udp_errors++;
-	}
+	if (f->via)
+		return f->via->ops->read_errors(f->via);
+	for (; n < UDP_RX && !env->udp->ops->error(f->sock, &e); n++)
+		udp_error_to_guest(env, f, &e);
+	return n;
 }
 
 static void pause_flow(struct env *env, struct udp_flow *f)

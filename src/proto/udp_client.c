@@ -101,6 +101,31 @@ int udp_from_client(struct env *env, struct udp_client_sock *via,
 	return rc;
 }
 
+int udp_client_error(struct env *env, const struct udp_client_sock *via,
+		     const struct udp_client *client, const struct addr *shown,
+		     const struct endpoint *guest, const struct host_error *e)
+{
+	struct flow_key key = { .guest = guest->addr,
+				.peer = *shown,
+				.guest_port = guest->port,
+				.proto = FLOW_UDP };
+
+	/* those who looked like this one may have left before it */
+	for (unsigned choice = 0; choice < FLOW_PORT_CHOICES; choice++) {
+		struct udp_flow *f;
+		struct flow *flow;
+
+		key.peer_port = flow_port_choice(client->addr.port, choice);
+		flow = flow_table_lookup(&env->flows, &key);
+		f = flow ? udp_flow_of(flow) : NULL;
+		if (!f || f->via != via || !is_flow_of(f, client) || !flow->packets_out)
+			continue;
+		udp_error_to_guest(env, f, e);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 void udp_client_writable(struct env *env, struct udp_client_sock *s)
 {
 	struct list *pos, *tmp;

@@ -52,7 +52,7 @@ static void refuse(struct env *env, struct udp_flow *f, int error, const struct 
 				       .l4 = l4 };
 
 	env_drop(env, DROP_HOST_SEND);
-	if (error == ENOBUFS || error == ENOMEM || error == EMSGSIZE || f->via || f->group)
+	if (error == ENOBUFS || error == ENOMEM || error == EMSGSIZE || f->group)
 		return;
 	udp_encode(&w, &(struct udp_hdr){ .sport = f->flow.key.guest_port,
 					  .dport = f->flow.key.peer_port,
@@ -79,10 +79,10 @@ static int send_some(struct env *env, struct udp_flow *f, const struct iovec *d,
 	return sent;
 }
 
-/* How many of the datagrams are done with, sent or refused; the others find no room now. */
+/* How many of the datagrams are done with, sent or refused; the others cannot be now. */
 static int try_send(struct env *env, struct udp_flow *f, const struct iovec *d, int n)
 {
-	int done = 0, failed = 0;
+	int done = 0, failed = 0, n_errors;
 
 	while (done < n) {
 		int rc = send_some(env, f, d + done, n - done);
@@ -94,10 +94,13 @@ static int try_send(struct env *env, struct udp_flow *f, const struct iovec *d, 
 			failed = 0;
 			continue;
 		}
-		/* an ICMP error that came for an earlier datagram fails the next call, once */
-		udp_read_errors(env, f);
+		/* an ICMP error that came for an earlier datagram, of a forward also to another
+		 * client, fails the next call, once */
+		n_errors = udp_read_errors(env, f);
 		if (rc != -EPERM && failed++ < RETRIES)
 			continue;
+		if (n_errors) /* they keep coming: nothing tells which one this was */
+			break;
 		refuse(env, f, -rc, &d[done++]);
 		failed = 0;
 	}

@@ -32,7 +32,12 @@ static void room(struct udp_client_sock *s)
 {
 }
 
-static const struct udp_client_ops client_ops = { listener_send, want_write, room };
+static int read_errors(struct udp_client_sock *s)
+{
+	return 0;
+}
+
+static const struct udp_client_ops client_ops = { listener_send, want_write, room, read_errors };
 
 static void guest_sends(struct rd *r, struct packet *p)
 {
@@ -58,11 +63,25 @@ static void guest_complains(struct rd *r, struct packet *p)
 	icmp_from_guest(&g.env, &p->pkt);
 }
 
-static void network_complains(struct rd *r, struct fake_udp_sock *s)
+/* some look alike to the guest */
+static struct udp_client client_at(uint8_t port)
+{
+	return (struct udp_client){ { addr_ip4(0x7f000001 + port % 3), port / 16 }, addr_ip4(0xcb007109), 0 };
+}
+
+/* Of what was sent to a peer, or to a client. */
+static void network_complains(struct rd *r, struct fake_udp_sock *s, uint8_t port)
 {
 	struct host_error e = { .icmp.type = rd_u8(r), .icmp.code = rd_u8(r), .icmp.rest = rd_be16(r) };
+	struct endpoint to = { addr_ip4(0x0a00020f), 1 };
+	struct udp_client client = client_at(port);
+	struct addr shown = net_to_guest(&g.net, &client.addr.addr);
 
 	e.len = rd_u8(r) * 2u;
+	e.from = e.icmp.code & 2 ? client.addr.addr : ADDR_LOOPBACK6;
+	udp_client_error(&g.env, &listener, &client, &shown, &to, &e);
+	if (!s)
+		return;
 	if (s->n_errors < 8)
 		s->errors[s->n_errors++] = e;
 	s->send_error_once = e.icmp.code & 1 ? ECONNREFUSED : 0;
@@ -72,9 +91,7 @@ static void client_sends(struct rd *r)
 {
 	static const uint8_t payload[2000];
 	uint8_t port = rd_u8(r);
-	/* some look alike to the guest */
-	struct udp_client client = { { addr_ip4(0x7f000001 + port % 3), port / 16 },
-				     addr_ip4(0xcb007109), 0 };
+	struct udp_client client = client_at(port);
 	struct addr shown = net_to_guest(&g.net, &client.addr.addr);
 	struct endpoint to = { addr_ip4(0x0a00020f), 1 };
 
@@ -102,8 +119,7 @@ static void step(struct rd *r, struct packet *p)
 		}
 		break;
 	case 3:
-		if (s)
-			network_complains(r, s);
+		network_complains(r, s, n);
 		break;
 	case 4:
 		udp_batch_end(&g.env); /* frames do not outlive it */

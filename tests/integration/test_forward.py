@@ -201,6 +201,26 @@ def test_udp_guest_refuses(lab):
     check_udp(lab.server, 2222)
 
 
+def test_udp_client_gone(lab):
+    """The error of a client's closed port reaches the guest's socket that answers, and no other's."""
+    lab.start("-u", "2222:22")
+    server = lab.guest.udp_socket(port=22)
+    other, gone = lab.server.udp_socket(), lab.server.udp_socket()
+    for client in other, gone:
+        client.sendto(b"question", (HOST_ADDR, 2222))
+        _, peer = server.recvfrom(100)
+    gone.close()
+    server.connect(peer)
+    for _ in range(2):
+        server.send(b"answer")
+        with within(5), raises(ConnectionRefusedError, "recv"):
+            server.recv(100)
+    server.close()
+    guest_udp_echo(lab, 22)
+    other.sendto(b"still there", (HOST_ADDR, 2222))
+    equal(other.recv(100), b"still there", "the echo")
+
+
 def test_guest_not_booted(lab):
     """A connection that came before the guest was up is served when it is."""
     daemon = lab.daemon().start("-t", "2222:22")

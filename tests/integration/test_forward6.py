@@ -112,6 +112,36 @@ def receive_header(sock):
     return {int.from_bytes(data, "little") for _, _, data in control}, peer
 
 
+def test_udp_client_gone(lab):
+    """The error of a client's closed port reaches the guest's socket, of either family."""
+    start(lab, "-u", "2222:22")
+    for addr, source in (HOST_ADDR6, "::"), (HOST_ADDR, "0.0.0.0"):
+        with lab.guest.udp_socket("::", 22) as server:
+            with lab.server.udp_socket(source) as client:
+                client.sendto(b"question", (addr, 2222))
+                _, peer = server.recvfrom(100)
+            server.connect(peer)
+            server.send(b"answer")
+            with within(5), raises(ConnectionRefusedError, f"recv after a client of {addr}"):
+                server.recv(100)
+
+
+def test_udp_client_gone_in_the_other_family(lab):
+    """A guest that does without IPv6 is told of a client of IPv6 as well."""
+    lab.add_ip6()
+    lab.guest.sysctl("ipv6/conf/default/disable_ipv6", 1)
+    lab.start("-u", "2222:22")
+    lab.guest.run("ping", "-c1", ROUTER_ADDR)
+    server = lab.guest.udp_socket(port=22)
+    with lab.server.udp_socket("::") as client:
+        client.sendto(b"question", (HOST_ADDR6, 2222))
+        _, peer = server.recvfrom(100)
+    server.connect(peer)
+    server.send(b"answer")
+    with within(5), raises(ConnectionRefusedError, "recv"):
+        server.recv(100)
+
+
 def test_bulk(lab):
     """64 MB go in through a forward and come back unchanged."""
     start(lab, "-t", "2222:22")

@@ -10,7 +10,10 @@
 #include "lib/packets.h"
 #include "lib/suite.h"
 #include "proto/guest_addr.h"
+#include "proto/host_error.h"
 #include "proto/tcp/tcp.h"
+#include "proto/udp.h"
+#include "wire/icmp6.h"
 
 #define OURS 0xcb007109 /* 203.0.113.9 */
 
@@ -652,7 +655,12 @@ static void no_room(struct udp_client_sock *s)
 {
 }
 
-static const struct udp_client_ops listener_ops = { nothing_sent, no_change, no_room };
+static int no_errors(struct udp_client_sock *s)
+{
+	return 0;
+}
+
+static const struct udp_client_ops listener_ops = { nothing_sent, no_change, no_room, no_errors };
 
 static struct udp_client_sock via;
 
@@ -745,8 +753,41 @@ START_TEST(datagrams_in_the_other_family)
 }
 END_TEST
 
+/* Errors go where the client was led; those of nobody are counted. */
+START_TEST(errors_about_answers)
+{
+	struct forward *f = setup_udp("500-501:1500-1501");
+	struct udp_client c = { { addr_of("::1"), 4000 }, addr_ip4(OURS), 0 };
+	struct host_error e = { { ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_PORT, 0 }, addr_of("::1"), 1, "x" };
+	struct packet_ip6 answer = { .src = addr_of("2001:db8:2::f"), .dst = addr_of("fe80::2") };
+	static struct packet packet;
+	struct pkt p;
+
+	datagram_from(f, "::1", 4000);
+	packet_udp6(&packet, &answer, 1501, 4000, "x", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	forward_udp_error(&g.env, f, 501, &via, &c, &e);
+	ck_assert_uint_eq(g.n_frames, 2);
+	ck_assert_int_eq(pkt_decode(fake_guest_frame(&g, 1)->data, fake_guest_frame(&g, 1)->len, &p), DROP_NONE);
+	ck_assert(addr_eq(&p.src, &answer.dst));
+	ck_assert_uint_eq(p.icmp.type, ICMP6_TYPE_UNREACHABLE);
+	ck_assert_uint_eq(g.env.stats.forward_errors_lost, 0);
+	c.addr.port = 4001;
+	forward_udp_error(&g.env, f, 501, &via, &c, &e);
+	ck_assert_uint_eq(g.env.stats.forward_errors_lost, 1);
+	c.addr.port = 4000;
+	g.env.guest.connected = false;
+	forward_udp_error(&g.env, f, 501, &via, &c, &e);
+	ck_assert_uint_eq(g.env.stats.forward_errors_lost, 2);
+	ck_assert_uint_eq(g.n_frames, 2);
+	teardown_udp();
+}
+END_TEST
+
 SUITE_MAIN("forward", from_the_command_line, mistakes_name_the_option, none_then_some,
 	   taken_port, best_effort, best_effort_makes_way, conflicts, families_conflict, removal_tells_families_apart, at_run_time, rule_limit,
 	   where_clients_are_led, where_clients_of_ip6_are_led,
 	   the_other_family, guest_that_uses_no_ip6, target_of_a_family_that_is_off, refused_clients, clients_that_look_alike,
-	   no_port_left_to_tell_them_apart, datagrams, datagrams_in_the_other_family)
+	   no_port_left_to_tell_them_apart, datagrams, datagrams_in_the_other_family,
+	   errors_about_answers)

@@ -7,6 +7,8 @@
 #include "lib/fake_udp.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
+#include "proto/host_error.h"
+#include "wire/icmp6.h"
 
 #define GATEWAY 0x0a000202
 #define CLIENT	0xc6336407 /* 198.51.100.7 */
@@ -20,7 +22,11 @@ struct listener {
 	uint8_t ttl, tos; /* of what its clients send */
 	char sent[64]; /* first bytes of each datagram sent */
 	size_t n_sent;
-	int send_error;
+	int send_error, send_error_once;
+	struct host_error errors[8]; /* that came about what was sent to `erring` */
+	struct endpoint erring;
+	int n_errors;
+	bool keep_failing; /* each send fails and brings another error */
 	bool blocked, wants_write;
 	unsigned n_room;
 	const char *again; /* offered when there is room */
@@ -37,11 +43,29 @@ static struct listener *listener_of(struct udp_client_sock *s)
 	return container_of(s, struct listener, sock);
 }
 
+/* Nobody is at the port. */
+static struct host_error refused_by(struct addr from)
+{
+	return (struct host_error){ .icmp = { ICMP_TYPE_UNREACHABLE, ICMP_CODE_PORT, 0 },
+				    .from = from,
+				    .len = 1,
+				    .quote = "b" };
+}
+
 static int listener_send(struct udp_client_sock *s, const struct udp_client *client,
 			 const struct host_ip *ip, const struct iovec *d, int n)
 {
 	struct listener *l = listener_of(s);
 
+	int once = l->send_error_once;
+
+	l->send_error_once = 0;
+	if (once)
+		return -once;
+	if (l->keep_failing) {
+		l->errors[l->n_errors++] = refused_by(l->erring.addr);
+		return -ECONNREFUSED;
+	}
 	if (l->send_error)
 		return -l->send_error;
 	if (l->blocked)
@@ -81,7 +105,27 @@ static void room(struct udp_client_sock *s)
 		l->again = NULL;
 }
 
-static const struct udp_client_ops ops = { listener_send, want_write, room };
+static int tell_error(struct listener *l, const struct udp_client *client, const char *shown,
+		      const struct host_error *e)
+{
+	struct endpoint to = { addr_ip4(0x0a00020f), guest.port };
+	struct addr as = shown ? addr_of(shown) : net_to_guest(&g.net, &client->addr.addr);
+
+	return udp_client_error(&g.env, &l->sock, client, &as, &to, e);
+}
+
+static int read_errors(struct udp_client_sock *s)
+{
+	struct listener *l = listener_of(s);
+	int n = l->n_errors;
+
+	for (int i = 0; i < n; i++)
+		tell_error(l, &(struct udp_client){ .addr = l->erring }, NULL, &l->errors[i]);
+	l->n_errors = 0;
+	return n;
+}
+
+static const struct udp_client_ops ops = { listener_send, want_write, room, read_errors };
 
 static void begin(void)
 {
@@ -352,13 +396,229 @@ START_TEST(answers_wait_for_the_listener)
 }
 END_TEST
 
-START_TEST(failed_answer_is_counted)
+/* The frame is an ICMP error that quotes what the guest sent last. */
+static void assert_error(size_t i, const char *from, uint8_t type, uint8_t code, uint32_t rest)
+{
+	const struct fake_frame *f = fake_guest_frame(&g, i);
+	char text[ADDR_STR_MAX];
+	struct pkt p;
+
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	ck_assert_str_eq(addr_print(&p.src, text), from);
+	ck_assert_uint_eq(p.icmp.type, type);
+	ck_assert_uint_eq(p.icmp.code, code);
+	ck_assert_uint_eq((uint32_t)p.icmp.id << 16 | p.icmp.seq, rest);
+	ck_assert_uint_eq(p.payload_len, packet.pkt.ip_len);
+	ck_assert(!memcmp(p.payload + packet.pkt.ip_header_len, packet.pkt.l4, packet.pkt.l4_len));
+}
+
+START_TEST(failed_answer_is_told)
 {
 	begin();
 	client_says(&one, CLIENT, 4000, "a");
 	one.send_error = ENETUNREACH;
 	guest_says(CLIENT, 4000, "1");
 	ck_assert_uint_eq(g.env.stats.drops[DROP_HOST_SEND], 1);
+	assert_error(1, "10.0.2.2", ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET, 0);
+	one.send_error = ENOBUFS; /* that passes */
+	guest_says(CLIENT, 4000, "1");
+	ck_assert_uint_eq(g.env.stats.drops[DROP_HOST_SEND], 2);
+	ck_assert_uint_eq(g.n_frames, 2);
+	end();
+}
+END_TEST
+
+START_TEST(error_exactly)
+{
+	const struct udp_client client = { .addr = { addr_ip4(CLIENT), 4000 } };
+	const struct host_error refused = refused_by(client.addr.addr);
+	const struct fake_frame *f;
+
+	begin();
+	client_says(&one, CLIENT, 4000, "a");
+	packet_udp(&packet, &(struct packet_ip){ .dst = CLIENT, .ttl = 9, .tos = 4, .dont_fragment = true },
+		   guest.port, 4000, "b", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	ck_assert_int_eq(tell_error(&one, &client, NULL, &refused), 0);
+	f = fake_guest_frame(&g, 1);
+	/* Ethernet; IPv4: 57 bytes, TTL 64, ICMP, 198.51.100.7 to 10.0.2.15
+	 * ICMP: port unreachable
+	 * quoted IPv4: 29 bytes, TOS 4, DF, TTL 9, UDP, 10.0.2.15 to 198.51.100.7
+	 * quoted UDP: 80 to 4000, 9 bytes, checksum as the guest sent it; "b" */
+	assert_bytes(f->data, f->len,
+		     "52 54 00 12 34 56  9a 55 9a 55 9a 55  08 00"
+		     "45 00 00 39  00 01 00 00  40 01 44 7a  c6 33 64 07  0a 00 02 0f"
+		     "03 03 cc 13  00 00 00 00"
+		     "45 04 00 1d  00 00 40 00  09 11 3b 83  0a 00 02 0f  c6 33 64 07"
+		     "00 50 0f a0  00 09 be ef  62");
+	ck_assert_uint_eq(g.env.stats.udp_errors, 1);
+	ck_assert_uint_eq(g.env.flows.n, 1);
+	end();
+}
+END_TEST
+
+/* Only of what the guest sent to that client, through that socket. */
+START_TEST(errors_of_nothing_sent)
+{
+	const struct udp_client client = { .addr = { addr_ip4(CLIENT), 4000 } },
+				stranger = { .addr = { addr_ip4(CLIENT), 4001 } };
+	const struct host_error refused = refused_by(client.addr.addr);
+
+	begin();
+	client_says(&one, CLIENT, 4000, "a");
+	ck_assert_int_eq(tell_error(&one, &client, NULL, &refused), -ENOENT);
+	guest_says(CLIENT, 4000, "b");
+	ck_assert_int_eq(tell_error(&one, &stranger, NULL, &refused), -ENOENT);
+	ck_assert_int_eq(tell_error(&other, &client, NULL, &refused), -ENOENT);
+	ck_assert_uint_eq(g.n_frames, 1);
+	ck_assert_int_eq(tell_error(&one, &client, NULL, &refused), 0);
+	end();
+}
+END_TEST
+
+/* Each of those that look alike has errors of its own, also once the first of them left. */
+START_TEST(errors_of_clients_that_look_alike)
+{
+	struct udp_client client = { .addr = { addr_ip4(0x7f000002), 4000 } };
+	const struct host_error refused = refused_by(client.addr.addr);
+
+	begin();
+	client_says(&one, 0x7f000001, 4000, "a");
+	client_says(&one, 0x7f000002, 4000, "b");
+	guest_says(GATEWAY, 49152 + 4001, "b");
+	udp_refused_by_guest(&g.env, &(struct endpoint){ addr_ip4(0x0a00020f), guest.port },
+			     &(struct endpoint){ addr_ip4(GATEWAY), 4000 });
+	ck_assert_int_eq(tell_error(&one, &client, NULL, &refused), 0);
+	assert_error(2, "10.0.2.2", ICMP_TYPE_UNREACHABLE, ICMP_CODE_PORT, 0);
+	client.addr.addr = addr_ip4(0x7f000001);
+	ck_assert_int_eq(tell_error(&one, &client, NULL, &refused), -ENOENT);
+	end();
+}
+END_TEST
+
+/* What is pending of one client fails what is sent to another, once. */
+START_TEST(pending_error_loses_nothing)
+{
+	begin();
+	client_says(&one, CLIENT, 4000, "a");
+	client_says(&one, CLIENT + 1, 4001, "b");
+	guest_says(CLIENT, 4000, "b");
+	one.erring = (struct endpoint){ addr_ip4(CLIENT), 4000 };
+	one.errors[one.n_errors++] = refused_by(one.erring.addr);
+	one.send_error_once = ECONNREFUSED;
+	guest_says(CLIENT + 1, 4001, "c");
+	ck_assert_str_eq(one.sent, "bc");
+	ck_assert_uint_eq(g.n_frames, 3);
+	ck_assert_uint_eq(g.env.stats.drops[DROP_HOST_SEND], 0);
+	end();
+}
+END_TEST
+
+/* While they keep coming, what the guest sends waits. */
+START_TEST(errors_that_keep_coming)
+{
+	begin();
+	client_says(&one, CLIENT, 4000, "a");
+	client_says(&one, CLIENT + 1, 4001, "b");
+	one.erring = (struct endpoint){ addr_ip4(CLIENT), 4000 };
+	one.keep_failing = true;
+	guest_says(CLIENT + 1, 4001, "c");
+	ck_assert(one.wants_write);
+	udp_client_writable(&g.env, &one.sock);
+	ck_assert_uint_eq(one.n_sent, 0);
+	one.keep_failing = false;
+	udp_client_writable(&g.env, &one.sock);
+	ck_assert_str_eq(one.sent, "c");
+	ck_assert(!one.wants_write);
+	ck_assert_uint_eq(g.env.stats.drops[DROP_HOST_SEND], 0);
+	end();
+}
+END_TEST
+
+/* A guest reached over IPv4 by a client of IPv6. */
+START_TEST(errors_in_ip4)
+{
+	static const struct {
+		struct icmp_error e;
+		uint8_t type, code;
+		uint32_t rest;
+	} rows[] = {
+		{ { ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_NO_ROUTE, 0 }, ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET, 0 },
+		{ { ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_ADMIN_PROHIBITED, 0 }, ICMP_TYPE_UNREACHABLE,
+		  ICMP_CODE_ADMIN_PROHIBITED, 0 },
+		{ { ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_ADDRESS, 0 }, ICMP_TYPE_UNREACHABLE, ICMP_CODE_HOST, 0 },
+		{ { ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_PORT, 0 }, ICMP_TYPE_UNREACHABLE, ICMP_CODE_PORT, 0 },
+		{ { ICMP6_TYPE_PACKET_TOO_BIG, 0, 1400 }, ICMP_TYPE_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
+		  1380 },
+		{ { ICMP6_TYPE_PACKET_TOO_BIG, 0, 3 }, ICMP_TYPE_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
+		  1260 },
+		{ { ICMP6_TYPE_PACKET_TOO_BIG, 0, UINT32_MAX }, ICMP_TYPE_UNREACHABLE,
+		  ICMP_CODE_FRAGMENTATION_NEEDED, 65515 },
+		{ { ICMP6_TYPE_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY, 0 }, ICMP_TYPE_TIME_EXCEEDED,
+		  ICMP_CODE_REASSEMBLY, 0 },
+	};
+	const struct udp_client client = { .addr = { addr_of("2001:db8:9::7"), 4000 } };
+	const struct endpoint to = { addr_ip4(0x0a00020f), guest.port };
+	const struct addr shown = addr_ip4(GATEWAY);
+
+	begin();
+	udp_from_client(&g.env, &one.sock, &client, &shown, &to, "a", 1);
+	guest_says(GATEWAY, 4000, "b");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct host_error e = { rows[i].e, addr_of("2001:db8:9::1"), 1, "b" };
+
+		ck_assert_int_eq(tell_error(&one, &client, "10.0.2.2", &e), 0);
+		assert_error(1 + i, "10.0.2.2", rows[i].type, rows[i].code, rows[i].rest);
+		fake_guest_advance(&g, NS_PER_SEC);
+	}
+	fake_guest_clear(&g);
+	tell_error(&one, &client, "10.0.2.2",
+		   &(struct host_error){ { ICMP6_TYPE_PARAMETER_PROBLEM, 0, 4 }, addr_of("2001:db8:9::1"), 0, "" });
+	ck_assert_uint_eq(g.n_frames, 0);
+	end();
+}
+END_TEST
+
+/* And over IPv6 by one of IPv4. */
+START_TEST(errors_in_ip6)
+{
+	static const struct {
+		struct icmp_error e;
+		uint8_t type, code;
+		uint32_t rest;
+	} rows[] = {
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET, 0 }, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_NO_ROUTE, 0 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_HOST, 0 }, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_ADDRESS, 0 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_PORT, 0 }, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_PORT, 0 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_PROTOCOL, 0 }, ICMP6_TYPE_PARAMETER_PROBLEM,
+		  ICMP6_CODE_NEXT_HEADER, 6 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET_PROHIBITED, 0 }, ICMP6_TYPE_UNREACHABLE,
+		  ICMP6_CODE_ADMIN_PROHIBITED, 0 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_ADMIN_PROHIBITED, 0 }, ICMP6_TYPE_UNREACHABLE,
+		  ICMP6_CODE_ADMIN_PROHIBITED, 0 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, 1400 }, ICMP6_TYPE_PACKET_TOO_BIG, 0,
+		  1420 },
+		{ { ICMP_TYPE_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, 0 }, ICMP6_TYPE_PACKET_TOO_BIG, 0,
+		  1280 },
+		{ { ICMP_TYPE_TIME_EXCEEDED, 0, 0 }, ICMP6_TYPE_TIME_EXCEEDED, 0, 0 },
+	};
+	const struct udp_client client = { .addr = { addr_ip4(CLIENT), 4000 } };
+	const struct endpoint to = { addr_of("2001:db8:2::f"), guest.port };
+	const struct addr shown = addr_of("fe80::2");
+
+	begin();
+	udp_from_client(&g.env, &one.sock, &client, &shown, &to, "a", 1);
+	packet_udp6(&packet, &(struct packet_ip6){ .dst = shown }, guest.port, 4000, "b", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct host_error e = { rows[i].e, addr_ip4(OURS), 1, "b" };
+
+		ck_assert_int_eq(udp_client_error(&g.env, &one.sock, &client, &shown, &to, &e), 0);
+		assert_error(1 + i, "fe80::2", rows[i].type, rows[i].code, rows[i].rest);
+		fake_guest_advance(&g, NS_PER_SEC);
+	}
 	end();
 }
 END_TEST
@@ -422,5 +682,6 @@ SUITE_MAIN("udp_client", client_keeps_its_address, ip_header, loopback_client_is
 	   clients_and_forwards_do_not_mix, answer_within_a_flow_of_the_guest,
 	   flows_of_the_guest_are_its_own,
 	   full_link_holds_the_listener, answers_wait_for_the_listener,
-	   failed_answer_is_counted, refusing_guest_ends_the_flow, no_guest_no_flow,
+	   failed_answer_is_told, error_exactly, errors_of_nothing_sent, errors_of_clients_that_look_alike,
+	   pending_error_loses_nothing, errors_that_keep_coming, errors_in_ip4, errors_in_ip6, refusing_guest_ends_the_flow, no_guest_no_flow,
 	   clients_time_out, too_long_for_the_guests_family)
