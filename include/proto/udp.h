@@ -57,9 +57,9 @@ struct udp_client {
 struct udp_client_sock;
 
 struct udp_client_ops {
-	/* Sends datagrams to the client, from where it sends to, with the TTL and TOS of `ip`; as
-	 * udp_host_ops.send(). */
-	int (*send)(struct udp_client_sock *s, const struct udp_client *to,
+	/* Sends datagrams to the client, from where it sends to, with the header of `ip` as
+	 * udp_host_ops.set_ip(); else as udp_host_ops.send().  `path` is the flow's. */
+	int (*send)(struct udp_client_sock *s, const struct udp_client *to, struct udp_path *path,
 		    const struct host_ip *ip, const struct iovec *datagrams, int n);
 	/* Whether udp_client_writable() shall be called once send() would take a datagram. */
 	void (*want_write)(struct udp_client_sock *s, bool want);

@@ -20,6 +20,7 @@ struct udp_flow {
 	void *sock;		     /* the host's; NULL for a forward's client */
 	struct udp_client_sock *via; /* the forward's; NULL for what the guest opened */
 	struct udp_client client;    /* and its client */
+	struct udp_path path;	     /* to that */
 	struct list of_via;
 	struct list unassured; /* no lively exchange yet: first to go when room is needed */
 	struct list paused;    /* not read until the link has room */

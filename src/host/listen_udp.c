@@ -3,7 +3,6 @@
  * Datagrams are read into one buffer that all listeners share.  When the link is full, what was
  * read stays there and nobody reads on, so that nothing read is lost and memory is bounded.
  */
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,11 +10,11 @@
 
 #include "host/listen_priv.h"
 #include "host/sock.h"
+#include "host/udp_out.h"
 #include "proto/udp.h"
 
 #define RX_BATCH     16
 #define RX_ROUNDS    4 /* batches a wake-up */
-#define TX_BATCH     64
 #define ERRORS_MAX   64 /* taken together */
 #define DATAGRAM_MAX 65536
 
@@ -26,6 +25,7 @@ struct udp_listener {
 	struct forward *forward;
 	int fd;
 	bool ip6;	 /* the socket's family: IPv4 clients have mapped addresses */
+	struct udp_out out[2]; /* to clients of IPv6, of IPv4 */
 	bool paused;	 /* not read until the link has room */
 	bool want_write; /* the guest's answers wait */
 };
@@ -233,27 +233,20 @@ static void set_header(struct msghdr *m, const struct udp_client *to, const stru
 }
 
 static int send_to_client(struct udp_client_sock *s, const struct udp_client *client,
-			  const struct host_ip *ip, const struct iovec *datagrams, int n)
+			  struct udp_path *path, const struct host_ip *ip,
+			  const struct iovec *datagrams, int n)
 {
 	struct udp_listener *u = listener_of(s);
 	union control control = { .bytes = { 0 } };
 	struct sockaddr_storage to;
-	struct msghdr common = { .msg_name = &to, .msg_iovlen = 1, .msg_control = &control };
-	struct mmsghdr m[TX_BATCH];
-	int sent;
+	struct msghdr common = { .msg_name = &to, .msg_control = &control };
 
 	common.msg_namelen =
 		u->ip6 ? endpoint_to_sockaddr6(&client->addr, client->link, (struct sockaddr *)&to)
 		       : endpoint_to_sockaddr(&client->addr, (struct sockaddr *)&to);
 	set_header(&common, client, ip);
-	if (n > TX_BATCH)
-		n = TX_BATCH;
-	for (int i = 0; i < n; i++) {
-		m[i].msg_hdr = common;
-		m[i].msg_hdr.msg_iov = (struct iovec *)&datagrams[i];
-	}
-	sent = sendmmsg(u->fd, m, (unsigned)n, MSG_DONTWAIT);
-	return sent < 0 ? -errno : sent;
+	return udp_out_send(&u->out[addr_is_ip4(&client->addr.addr)], path, ip->dont_fragment, &common,
+			    datagrams, n);
 }
 
 static void want_write(struct udp_client_sock *s, bool want)
@@ -292,6 +285,9 @@ struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int f
 	u->forward = f;
 	u->fd = fd;
 	u->ip6 = ip6;
+	if (ip6)
+		u->out[0] = udp_out_init(fd, true);
+	u->out[1] = udp_out_init(fd, false);
 	udp_client_sock_init(&u->sock, &client_ops, port);
 	watch_init(&u->watch, l->loop, fd, ready);
 	update_watch(u);

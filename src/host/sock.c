@@ -186,7 +186,8 @@ bool sock_has_addr(const struct addr *a)
 void sock_set_fragments(int fd, bool ip6, enum sock_fragments f)
 {
 	static const int ip6_values[] = { IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_WANT, IPV6_PMTUDISC_PROBE };
-	static const int ip4_values[] = { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_PROBE };
+	/* DONT would drop what routers still say of datagrams that had left with DF */
+	static const int ip4_values[] = { IP_PMTUDISC_OMIT, IP_PMTUDISC_WANT, IP_PMTUDISC_PROBE };
 
 	if (ip6)
 		sock_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, ip6_values[f]);

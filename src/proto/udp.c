@@ -132,6 +132,7 @@ struct udp_flow *udp_flow_new(struct env *env, const struct flow_key *key, enum 
 		f->flow.dir = dir;
 		f->flow.timer.fire = timer_fired;
 		f->timeouts = &env->conf->timeouts;
+		f->path = (struct udp_path)UDP_PATH_UNKNOWN;
 		init_lists(f);
 		rc = preempt_insert(env, &f->flow);
 	}

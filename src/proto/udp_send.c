@@ -71,7 +71,7 @@ static int send_some(struct env *env, struct udp_flow *f, const struct iovec *d,
 	int sent;
 
 	if (f->via)
-		return f->via->ops->send(f->via, &f->client, &f->ip_set, d, n);
+		return f->via->ops->send(f->via, &f->client, &f->path, &f->ip_set, d, n);
 	sent = u->ops->send(f->sock, d, n);
 	for (int i = 0; f->group && i < sent; i++)
 		udp_echo_sent(&u->echoes, env->now_ns, &f->flow.host, f->flow.peer.port,

@@ -19,7 +19,7 @@ static struct packet packets[STEPS_MAX];
 static struct udp_client_sock listener;
 
 static int listener_send(struct udp_client_sock *s, const struct udp_client *client,
-			 const struct host_ip *ip, const struct iovec *d, int n)
+			 struct udp_path *path, const struct host_ip *ip, const struct iovec *d, int n)
 {
 	return client->addr.port & 1 ? -EAGAIN : n;
 }

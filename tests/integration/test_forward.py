@@ -6,6 +6,10 @@ from lab.checks import check, contains, deadline, equal, eventually, raises, wit
 from lab.lab import GUEST_MAC, HOST_ADDR, ROUTER_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, pattern, receive_all, udp_echo
 
+BIG_BUFFER = 16 << 20
+# linux/in.h; the socket module lacks them
+IP_MTU_DISCOVER, IP_MTU = 10, 14
+IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 0, 2
 
 def guest_echo(lab, port, addr="0.0.0.0"):
     """A TCP echo server in the guest."""
@@ -219,6 +223,31 @@ def test_udp_client_gone(lab):
     guest_udp_echo(lab, 22)
     other.sendto(b"still there", (HOST_ADDR, 2222))
     equal(other.recv(100), b"still there", "the echo")
+
+
+def test_udp_path_mtu(lab):
+    """Answers that must not be fragmented show the guest the path's MTU, each of its sockets; others arrive."""
+    lab.router.ip("link set far mtu 1280")
+    lab.server.ip("link set eth0 mtu 1280")
+    lab.start("-u", "2222:22")
+    client = lab.server.udp_socket(buffer=BIG_BUFFER)
+    for size in 4000, 1400:  # the host knows the path the second time
+        with lab.guest.udp_socket(port=22) as server:
+            client.sendto(b"question", (HOST_ADDR, 2222))
+            _, peer = server.recvfrom(100)
+            server.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+            server.connect(peer)
+            server.send(bytes(1400))
+            with within(5), raises(OSError, "recv"):
+                server.recv(2000)
+                raise AssertionError("a datagram came")
+            equal(server.getsockopt(socket.SOL_IP, IP_MTU), 1280, "the path MTU")
+            server.send(b"short")
+            equal(client.recv(100), b"short", "the answer that fits")
+            server.setsockopt(socket.SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+            server.send(pattern(size))
+            equal(client.recv(1 << 16), pattern(size), "the answer that may be fragmented")
+        lab.guest.run("ip", "route", "flush", "cache")
 
 
 def test_guest_not_booted(lab):

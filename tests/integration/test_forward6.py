@@ -11,6 +11,8 @@ SECOND_ADDR6 = "2001:db8:a::44"
 BIG_BUFFER = 16 << 20
 # linux/in.h; the socket module lacks some of them
 IP_RECVTTL, IP_RECVTOS = 12, 13
+IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24
+IPV6_PMTUDISC_WANT, IPV6_PMTUDISC_DO = 1, 2
 RECEIVE_HEADER = {socket.IPPROTO_IP: (IP_RECVTTL, IP_RECVTOS),
                   socket.IPPROTO_IPV6: (socket.IPV6_RECVHOPLIMIT, socket.IPV6_RECVTCLASS)}
 
@@ -140,6 +142,29 @@ def test_udp_client_gone_in_the_other_family(lab):
     server.send(b"answer")
     with within(5), raises(ConnectionRefusedError, "recv"):
         server.recv(100)
+
+
+def test_udp_path_mtu(lab):
+    """Answers that must not be fragmented show the guest the path's MTU; others arrive."""
+    lab.router.ip("link set far mtu 1280")
+    lab.server.ip("link set eth0 mtu 1280")
+    start(lab, "-u", "2222:22")
+    client = lab.server.udp_socket("::", buffer=BIG_BUFFER)
+    for size in 4000, 1400:  # the host knows the path the second time
+        with lab.guest.udp_socket("::", 22) as server:
+            client.sendto(b"question", (HOST_ADDR6, 2222))
+            _, peer = server.recvfrom(100)
+            server.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO)
+            server.connect(peer)
+            server.send(bytes(1400))
+            with within(5), raises(OSError, "recv"):
+                server.recv(2000)
+                raise AssertionError("a datagram came")
+            equal(server.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU), 1280, "the path MTU")
+            server.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT)
+            server.send(pattern(size))
+            equal(client.recv(1 << 16), pattern(size), "the answer that may be fragmented")
+        lab.guest.run("ip", "-6", "route", "flush", "cache")
 
 
 def test_bulk(lab):

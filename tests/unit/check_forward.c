@@ -642,7 +642,7 @@ END_TEST
 /* Datagrams */
 
 static int nothing_sent(struct udp_client_sock *s, const struct udp_client *to,
-			const struct host_ip *ip, const struct iovec *d, int n)
+			struct udp_path *path, const struct host_ip *ip, const struct iovec *d, int n)
 {
 	return n;
 }

@@ -1,7 +1,8 @@
 /* Sockets of UDP forwards, for real: what the network says of the guest's answers. */
-#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -339,5 +340,130 @@ START_TEST(kinds_of_ip6)
 }
 END_TEST
 
+/* What the loopback interface carries from now on. */
+static int wire_open(void)
+{
+	struct sockaddr_ll sa = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex("lo") };
+	struct timeval patience = { .tv_sec = DEADLINE_NS / NS_PER_SEC };
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	return fd;
+}
+
+enum form { WHOLE, WHOLE_DF, FIRST_FRAGMENT };
+
+/* In which form the next packet leaves. */
+static enum form wire_form(int fd)
+{
+	uint8_t data[70000];
+	struct sockaddr_ll sa;
+	socklen_t len;
+
+	do {
+		len = sizeof(sa);
+		ck_assert_int_ge(recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&sa, &len),
+				 IP4_HEADER_LEN);
+	} while (sa.sll_pkttype != PACKET_OUTGOING);
+	if (data[0] >> 4 == 6)
+		return data[6] == IP_UDP ? WHOLE_DF : FIRST_FRAGMENT;
+	if (get_be16(data + 6) & 0x2000)
+		return FIRST_FRAGMENT;
+	return get_be16(data + 6) & 0x4000 ? WHOLE_DF : WHOLE;
+}
+
+/* The guest's answer leaves so, and arrives. */
+static void assert_leaves(const struct client *c, size_t len, bool dont_fragment, enum form form)
+{
+	static uint8_t in[65536];
+	int wire = wire_open();
+
+	answer(c, len, dont_fragment);
+	ck_assert_int_eq(recv(c->fd, in, sizeof(in), 0), (ssize_t)len);
+	ck_assert_int_eq(wire_form(wire), form);
+	close(wire);
+}
+
+/* DF is the guest's, whatever the host knows of the path; what does not even fit the interface is cut
+ * up all the same. */
+static void check_dont_fragment(const char *spec, const char *addr)
+{
+	static const struct icmp_hdr too_big4 = { ICMP_TYPE_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED, 0, 1280 },
+				     too_big6 = { ICMP6_TYPE_PACKET_TOO_BIG, 0, 0, 1280 };
+	struct client c, other;
+	bool ip4 = addr_is_ip4(&(struct addr[]){ addr_of(addr) }[0]);
+	const struct icmp_hdr *too_big = ip4 ? &too_big4 : &too_big6;
+	uint16_t port;
+
+	setup();
+	ck_assert_int_eq(own_net_ip("link set lo mtu 1500"), 0);
+	port = forward(spec);
+	c = client_open(addr, port);
+	other = client_open(addr, port);
+	assert_leaves(&c, 1400, true, WHOLE_DF);
+	if (ip4)
+		assert_leaves(&c, 1000, false, WHOLE);
+	assert_leaves(&c, 4000, false, FIRST_FRAGMENT);
+	/* though the socket is set for none now */
+	complain(&c, too_big);
+	await_frames(3);
+	assert_error(&c.shown, too_big->type, too_big->code, 1280);
+	assert_leaves(&c, 1400, true, WHOLE_DF);
+	assert_leaves(&c, 4000, true, FIRST_FRAGMENT);
+	assert_leaves(&c, 4000, true, FIRST_FRAGMENT);
+	assert_leaves(&c, 1400, true, WHOLE_DF);
+	/* what is pending of one path says nothing of the interface */
+	complain(&c, too_big);
+	assert_leaves(&other, 1400, true, WHOLE_DF);
+	assert_leaves(&other, 1400, true, WHOLE_DF);
+	await_frames(4);
+	assert_quiet();
+	close(c.fd);
+	close(other.fd);
+	teardown();
+}
+
+START_TEST(dont_fragment)
+{
+	check_dont_fragment("0:53", "127.0.0.1");
+	check_dont_fragment("127.0.0.1/0:53", "127.0.0.1");
+	check_dont_fragment("0:53", "::1");
+	check_dont_fragment("::1/0:53", "::1");
+}
+END_TEST
+
+/* Answers of one length leave as one, each with the header that it would have alone. */
+START_TEST(trains)
+{
+	static const char *const addrs[] = { "127.0.0.1", "::1" };
+	struct client c;
+	char in[2000];
+
+	for (size_t k = 0; k < 2; k++) {
+		setup();
+		c = client_open(addrs[k], forward("0:53"));
+		for (size_t i = 0; i < 100; i++) {
+			static struct packet packets[100];
+			struct packet_ip ip = { .dst = addr_get_ip4(&c.shown) };
+			struct packet_ip6 ip6 = { .src = g.net.ip6.guest, .dst = c.shown };
+
+			if (addr_is_ip4(&c.shown))
+				packet_udp(&packets[i], &ip, 53, c.shown_port, NULL, i < 90 ? 1000 : i);
+			else
+				packet_udp6(&packets[i], &ip6, 53, c.shown_port, NULL, i < 90 ? 1000 : i);
+			ck_assert_int_eq(udp_from_guest(&g.env, &packets[i].pkt), DROP_NONE);
+		}
+		udp_batch_end(&g.env);
+		for (size_t i = 0; i < 100; i++)
+			ck_assert_int_eq(recv(c.fd, in, sizeof(in), 0), (ssize_t)(i < 90 ? 1000 : i));
+		close(c.fd);
+		teardown();
+	}
+}
+END_TEST
+
 SUITE_MAIN_AFTER(own_net_enter, "listen_udp", closed_port, others_go_on, error_without_flow, kinds_of_ip4,
-		 kinds_of_ip6)
+		 kinds_of_ip6, dont_fragment, trains)

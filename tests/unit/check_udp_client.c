@@ -53,7 +53,7 @@ static struct host_error refused_by(struct addr from)
 }
 
 static int listener_send(struct udp_client_sock *s, const struct udp_client *client,
-			 const struct host_ip *ip, const struct iovec *d, int n)
+			 struct udp_path *path, const struct host_ip *ip, const struct iovec *d, int n)
 {
 	struct listener *l = listener_of(s);
 
@@ -187,7 +187,7 @@ START_TEST(client_keeps_its_address)
 }
 END_TEST
 
-/* TTL, DSCP and ECN, both ways. */
+/* TTL, DSCP and ECN, both ways, and the guest's DF. */
 START_TEST(ip_header)
 {
 	const struct fake_frame *f;
@@ -207,6 +207,11 @@ START_TEST(ip_header)
 	udp_batch_end(&g.env);
 	ck_assert_uint_eq(one.ip.ttl, 9);
 	ck_assert_uint_eq(one.ip.tos, 0x2e);
+	ck_assert(!one.ip.dont_fragment);
+	packet_udp(&packet, &(struct packet_ip){ .dst = CLIENT, .dont_fragment = true }, guest.port, 4000, "a", 1);
+	udp_from_guest(&g.env, &packet.pkt);
+	udp_batch_end(&g.env);
+	ck_assert(one.ip.dont_fragment);
 	end();
 }
 END_TEST
