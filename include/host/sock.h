@@ -81,6 +81,10 @@ void sock_want_header(int fd, bool ip6);
 /* Takes TTL (hop limit) or TOS (traffic class) from the control message, if it has one of them. */
 void sock_take_header(const struct cmsghdr *c, uint8_t *ttl, uint8_t *tos);
 
+/* Takes the length of the datagrams that the kernel put together (UDP_GRO), all but the last, from the
+ * control message, if it has that. */
+void sock_take_segment(const struct cmsghdr *c, size_t *len);
+
 /* Has the socket queue the ICMP errors that come for it. */
 void sock_set_errors(int fd, bool ip6);
 

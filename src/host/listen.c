@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -94,6 +95,7 @@ static int bind_and_listen(int fd, const struct forward_rule *rule, bool ip6, in
 		return listen(fd, SOMAXCONN) ? -errno : 0;
 	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	sock_set_udp_buffer(fd);
+	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	sock_set_errors(fd, false);
 	if (ip6)
 		sock_set_errors(fd, true);

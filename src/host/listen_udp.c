@@ -30,22 +30,24 @@ struct udp_listener {
 	bool want_write; /* the guest's answers wait */
 };
 
-/* Our address in both forms, TTL and TOS. */
+/* Our address in both forms, TTL and TOS, the length of segments. */
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-		   4 * CMSG_SPACE(sizeof(int))];
+		   5 * CMSG_SPACE(sizeof(int))];
 };
 
-struct datagram {
-	size_t len;
+/* What came together from one client: `segment` bytes each, the last one may be shorter. */
+struct train {
+	size_t len, segment;
 	struct udp_client client;
 };
 
 struct udp_rx {
-	struct udp_listener *owner; /* whose datagrams next .. end - 1 wait for room; or NULL */
+	struct udp_listener *owner; /* whose trains next .. end - 1 wait for room; or NULL */
 	int next, end;
-	struct datagram datagrams[RX_BATCH];
+	size_t offset; /* in the next one */
+	struct train trains[RX_BATCH];
 	uint8_t data[RX_BATCH][DATAGRAM_MAX];
 };
 
@@ -105,15 +107,17 @@ static struct udp_client client_of(const struct sockaddr_storage *name)
 }
 
 /* The sender, and which of our addresses it sends to, as one that answers can come from. */
-static void read_client(struct msghdr *m, struct udp_client *client)
+static void read_train(struct msghdr *m, size_t len, struct train *t)
 {
-	*client = client_of(m->msg_name);
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-		sock_take_header(c, &client->ttl, &client->tos);
-	client->local = addr_is_ip4(&client->addr.addr) ? local_ip4(m) : local_ip6(m);
+	*t = (struct train){ len, len, client_of(m->msg_name) };
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		sock_take_header(c, &t->client.ttl, &t->client.tos);
+		sock_take_segment(c, &t->segment);
+	}
+	t->client.local = addr_is_ip4(&t->client.addr.addr) ? local_ip4(m) : local_ip6(m);
 }
 
-/* How many datagrams came; 0: none now. */
+/* How many trains came; 0: none now. */
 static int read_batch(struct udp_listener *u, struct udp_rx *rx)
 {
 	struct sockaddr_storage from[RX_BATCH];
@@ -132,23 +136,27 @@ static int read_batch(struct udp_listener *u, struct udp_rx *rx)
 						.msg_controllen = sizeof(control[i]) };
 	}
 	n = recvmmsg(u->fd, m, RX_BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++) {
-		rx->datagrams[i].len = m[i].msg_len;
-		read_client(&m[i].msg_hdr, &rx->datagrams[i].client);
-	}
+	for (int i = 0; i < n; i++)
+		read_train(&m[i].msg_hdr, m[i].msg_len, &rx->trains[i]);
 	return n < 0 ? 0 : n;
 }
 
 /* Passes on what was read, as far as there is room. */
 static void deliver(struct udp_rx *rx)
 {
-	for (; rx->owner && rx->next < rx->end; rx->next++) {
-		const struct datagram *d = &rx->datagrams[rx->next];
+	while (rx->owner && rx->next < rx->end) {
+		const struct train *t = &rx->trains[rx->next];
+		size_t left = t->len - rx->offset, len = left < t->segment ? left : t->segment;
 		struct udp_listener *u = rx->owner;
 
 		if (forward_udp_datagram(u->listen->env, u->forward, u->sock.port, &u->sock,
-					 &d->client, rx->data[rx->next], d->len))
+					 &t->client, rx->data[rx->next] + rx->offset, len))
 			return;
+		rx->offset += len;
+		if (rx->offset < t->len)
+			continue;
+		rx->next++;
+		rx->offset = 0;
 	}
 	rx->owner = NULL;
 }
@@ -182,6 +190,7 @@ static void receive(struct udp_listener *u)
 			continue; /* one of them failed the call, and datagrams may wait behind it */
 		rx->owner = u;
 		rx->next = 0;
+		rx->offset = 0;
 		deliver(rx);
 		if (rx->end < RX_BATCH)
 			break;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -244,6 +245,18 @@ void sock_take_header(const struct cmsghdr *c, uint8_t *ttl, uint8_t *tos)
 		*ttl = (uint8_t)value;
 	else if (ip6 && c->cmsg_type == IPV6_TCLASS)
 		*tos = (uint8_t)value;
+}
+
+void sock_take_segment(const struct cmsghdr *c, size_t *len)
+{
+	int segment;
+
+	if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO ||
+	    c->cmsg_len < CMSG_LEN(sizeof(segment)))
+		return;
+	memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+	if (segment > 0)
+		*len = (size_t)segment;
 }
 
 void sock_set_errors(int fd, bool ip6)

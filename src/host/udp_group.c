@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -157,19 +156,12 @@ static bool is_to_all(const struct cmsghdr *c)
 
 void udp_group_take(struct msghdr *m, struct udp_datagram *d)
 {
-	int segment;
-
 	d->ttl = d->tos = 0;
 	d->to_all = false;
 	d->segment = d->payload.iov_len;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		sock_take_header(c, &d->ttl, &d->tos);
 		d->to_all |= is_to_all(c);
-		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_GRO ||
-		    c->cmsg_len < CMSG_LEN(sizeof(segment)))
-			continue;
-		memcpy(&segment, CMSG_DATA(c), sizeof(segment));
-		if (segment > 0)
-			d->segment = (size_t)segment;
+		sock_take_segment(c, &d->segment);
 	}
 }

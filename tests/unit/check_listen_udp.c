@@ -3,6 +3,7 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -465,5 +466,40 @@ START_TEST(trains)
 }
 END_TEST
 
+/* What clients send together is told apart, also where the link gets full in the middle. */
+START_TEST(segments)
+{
+	static const char *const addrs[] = { "127.0.0.1", "::1" };
+	uint8_t out[3500];
+	int segment = 1000;
+	struct client c;
+
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i / 500);
+	for (size_t k = 0; k < 2; k++) {
+		setup();
+		c = client_open(addrs[k], forward("0:53"));
+		fake_guest_clear(&g);
+		ck_assert_int_eq(setsockopt(c.fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+		ck_assert_int_eq(send(c.fd, out, sizeof(out), 0), sizeof(out));
+		g.room = 2;
+		await_frames(2);
+		g.room = -1;
+		udp_room(&g.env);
+		await_frames(4);
+		for (size_t i = 0; i < 4; i++) {
+			const struct fake_frame *f = fake_guest_frame(&g, i);
+			struct pkt p;
+
+			ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+			ck_assert_uint_eq(p.payload_len, i < 3 ? 1000 : 500);
+			ck_assert(!memcmp(p.payload, out + i * 1000, p.payload_len));
+		}
+		close(c.fd);
+		teardown();
+	}
+}
+END_TEST
+
 SUITE_MAIN_AFTER(own_net_enter, "listen_udp", closed_port, others_go_on, error_without_flow, kinds_of_ip4,
-		 kinds_of_ip6, dont_fragment, trains)
+		 kinds_of_ip6, dont_fragment, trains, segments)
