@@ -1,7 +1,8 @@
 /* ctl/ctl_event.h: hears what happens in the daemon and tells it to the sessions that want it.
  *
- * Nobody is waited for: each session has a bounded buffer, and loses, with a count, what does not
- * fit.  What can come in storms is told at once the first time, then once a second with a count.
+ * Nobody is waited for: each session has a bounded buffer, and loses, with a count, what does
+ * not fit.  What can come in storms is told at once the first time, then once a second with a
+ * count.
  */
 #ifndef CTL_CTL_EVENT_H
 #define CTL_CTL_EVENT_H
@@ -13,12 +14,12 @@
 #include "proto/event.h"
 
 #define CTL_EVENTS_ALL	  ((1u << N_EVENTS) - 1) /* bits of all kinds */
-#define CTL_EVENTS_MAX	  (128 * 1024) /* bytes that wait for a session */
+#define CTL_EVENTS_MAX	  (128 * 1024)		 /* bytes that wait for a session */
 #define CTL_PROBLEMS_KEPT 16
 #define CTL_PROBLEM_TEXT  256
 
-/* An event that may come in storms: when it may be told next, and how often it happened since it
- * was told last. */
+/* An event that may come in storms: when it may be told next, and how often it happened since
+ * it was told last. */
 struct ctl_storm {
 	uint64_t due_ns, held;
 };
@@ -40,7 +41,8 @@ struct ctl_events {
 	struct event_forward last_forward; /* that failed */
 	struct timer timer;		   /* armed while a storm is held back */
 	struct ctl_problem_record problems[CTL_PROBLEMS_KEPT];
-	uint64_t n_problems; /* ever; the newest is problems[(n_problems - 1) % CTL_PROBLEMS_KEPT] */
+	uint64_t n_problems; /* ever; the newest is problems[(n_problems - 1) %
+				CTL_PROBLEMS_KEPT] */
 	struct ctl_buf text;
 };
 

@@ -4,7 +4,9 @@
 
 #include "ctl/ctl_msg.h"
 
-extern const char *const ctl_event_names[]; /* by enum event_kind */
+/* By enum event_kind: the names, which NULL ends, and what `data` is. */
+extern const char *const ctl_event_names[];
+extern const struct ctl_message *const ctl_event_data[];
 
 struct ctl_timestamp {
 	uint64_t seconds, microseconds; /* of the wall clock */

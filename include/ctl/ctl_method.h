@@ -78,6 +78,7 @@ ctl_change_fn ctl_forwards_add, ctl_forwards_remove;
 ctl_look_fn ctl_leases_query;
 ctl_look_fn ctl_dns_query;
 ctl_look_fn ctl_events_subscribe;
+ctl_look_fn ctl_schema_query;
 ctl_change_fn ctl_quit;
 
 /* A list of `n` texts of `size` bytes each, as results have it; false without memory. */

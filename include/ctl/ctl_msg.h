@@ -26,7 +26,8 @@ enum ctl_kind {
 	CTL_ADDR,   /* string: struct addr */
 	CTL_MAC,    /* string: struct mac */
 	CTL_OBJECT, /* object: a struct that `object` describes */
-	CTL_VALUE   /* anything: const struct ctl_value *; only to be decoded */
+	CTL_VALUE,  /* anything: const struct ctl_value *; only to be decoded */
+	CTL_JSON    /* anything: const char *, its text; only to be printed */
 };
 
 /* A member. */
@@ -116,6 +117,18 @@ struct ctl_capabilities {
 
 struct ctl_command {
 	const char *name;
+};
+
+/* query-schema */
+
+struct ctl_schema {
+#define CTL_SCHEMA_IS_COMMAND 0x1u
+#define CTL_SCHEMA_IS_EVENT   0x2u
+	uint32_t has;
+	unsigned kind;
+	const char *name;
+	bool changes;
+	const char *arguments, *returns, *data; /* JSON Schema */
 };
 
 /* query-status */
@@ -341,7 +354,7 @@ struct ctl_dns {
 
 extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_greeting_message,
 	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
-	ctl_command_message, ctl_endpoint_message, ctl_network_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
+	ctl_command_message, ctl_endpoint_message, ctl_network_message, ctl_schema_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
 	ctl_flow_id_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
 	ctl_forward_remove_message, ctl_lease_message, ctl_dns_message;
 

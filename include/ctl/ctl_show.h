@@ -1,5 +1,5 @@
-/* ctl/ctl_show.h: what replies and events have in common: the daemon's things as messages, and the
- * choice of flows.  Texts in a message are those of the thing shown. */
+/* ctl/ctl_show.h: what replies and events have in common: the daemon's things as messages, and
+ * the choice of flows.  Texts in a message are those of the thing shown. */
 #ifndef CTL_CTL_SHOW_H
 #define CTL_CTL_SHOW_H
 
@@ -17,7 +17,8 @@ struct ctl_flow_filter {
 	uint16_t port; /* and with this port: the same end */
 };
 
-/* Takes "192.0.2.1" or "192.0.2.0/24" as the condition on addresses; -EINVAL for anything else. */
+/* Takes "192.0.2.1" or "192.0.2.0/24" as the condition on addresses; -EINVAL for anything else.
+ */
 int ctl_flow_filter_net(struct ctl_flow_filter *f, const char *text);
 
 bool ctl_flow_filter_matches(const struct ctl_flow_filter *f, const struct flow_key *key,

@@ -51,11 +51,11 @@ struct event_forward {
 /* Valid, with all it points to, for the time of the call. */
 struct event {
 	enum event_kind kind;
-	const char *reason;		      /* CLIENT_DISCONNECTED, LEASE_ENDED */
-	const struct lease *lease;	      /* LEASE_* */
-	const struct event_forward *forward;  /* FORWARD_FAILED */
-	enum event_limit limit;		      /* LIMIT_REACHED */
-	enum drop drop;			      /* FRAMES_DROPPED */
+	const char *reason;		     /* CLIENT_DISCONNECTED, LEASE_ENDED */
+	const struct lease *lease;	     /* LEASE_* */
+	const struct event_forward *forward; /* FORWARD_FAILED */
+	enum event_limit limit;		     /* LIMIT_REACHED */
+	enum drop drop;			     /* FRAMES_DROPPED */
 };
 
 struct event_ops {

@@ -148,6 +148,7 @@ static int set_value(const struct ctl_field *f, const char *text, void *p, char 
 	case CTL_MAC:
 	case CTL_OBJECT:
 	case CTL_VALUE:
+	case CTL_JSON:
 		break;
 	}
 	return fail(error, "%s cannot be given here", f->name);

@@ -79,8 +79,9 @@ static void say_flow(struct line *l, const void *data)
 	const struct ctl_flow *e = data;
 	char guest[ENDPOINT_STR_MAX], peer[ENDPOINT_STR_MAX], out[TEXT_MAX], in[TEXT_MAX];
 
-	say(l, " %" PRIu64 " %s %s %s %s", e->id, ctl_proto_names[e->proto], ctl_dir_names[e->dir],
-	    endpoint_print(&e->guest, guest), endpoint_print(&e->peer, peer));
+	say(l, " %" PRIu64 " %s %s %s %s", e->id, ctl_proto_names[e->proto],
+	    ctl_dir_names[e->dir], endpoint_print(&e->guest, guest),
+	    endpoint_print(&e->peer, peer));
 	if (e->has & CTL_FLOW_HAS_REASON)
 		say(l, " %s out %s in %s", e->reason, text_bytes(e->bytes_out, out),
 		    text_bytes(e->bytes_in, in));
@@ -91,8 +92,9 @@ static void say_forward(struct line *l, const void *data)
 	const struct ctl_event_forward *e = data;
 	char client[ENDPOINT_STR_MAX];
 
-	say(l, " %" PRIu64 " %s port %u client %s: %s", e->id, ctl_forward_proto_names[e->proto],
-	    e->host_port, endpoint_print(&e->client, client), e->reason);
+	say(l, " %" PRIu64 " %s port %u client %s: %s", e->id,
+	    ctl_forward_proto_names[e->proto], e->host_port, endpoint_print(&e->client, client),
+	    e->reason);
 	if (e->count > 1)
 		say(l, " (%" PRIu64 " times)", e->count);
 }

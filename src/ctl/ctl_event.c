@@ -8,9 +8,8 @@
 
 #include "ctl/ctl_json.h"
 
-#define EVENT_MAX 8192 /* bytes of one: names and lists in it are bounded */
+#define EVENT_MAX  8192 /* bytes of one: names and lists in it are bounded */
 #define FLOW_KINDS (1u << EVENT_FLOW_OPENED | 1u << EVENT_FLOW_CLOSED)
-
 
 static const char *const limit_names[] = { "flows",	"open-files", "dns-queries",
 					   "fragments", "tcp-memory", "control-clients" };
@@ -24,7 +23,8 @@ static void print_event(struct ctl_buf *out, const char *name, const struct ctl_
 	char text[96];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(text, sizeof(text), "{\"timestamp\": {\"seconds\": %lld, \"microseconds\": %ld}, ",
+	snprintf(text, sizeof(text),
+		 "{\"timestamp\": {\"seconds\": %lld, \"microseconds\": %ld}, ",
 		 (long long)now.tv_sec, now.tv_nsec / 1000);
 	ctl_buf_puts(out, text);
 	snprintf(text, sizeof(text), "\"event\": \"%s\", \"data\": ", name);
@@ -54,7 +54,7 @@ static bool wants(const struct ctl_subscriber *s, enum event_kind kind, const st
 
 /* The text is made once, and only if somebody wants it.  `flow`: what it is about, or NULL. */
 static void post(struct ctl_events *ev, enum event_kind kind, const struct flow *flow,
-		 const struct ctl_message *m, const void *data)
+		 const void *data)
 {
 	ctl_buf_consume(&ev->text, ctl_buf_len(&ev->text));
 	ev->text.failed = false;
@@ -64,7 +64,8 @@ static void post(struct ctl_events *ev, enum event_kind kind, const struct flow 
 		if (!wants(s, kind, flow))
 			continue;
 		if (!ctl_buf_len(&ev->text))
-			print_event(&ev->text, ctl_event_names[kind], m, data);
+			print_event(&ev->text, ctl_event_names[kind], ctl_event_data[kind],
+				    data);
 		give(s, &ev->text);
 	}
 }
@@ -73,13 +74,13 @@ static void post(struct ctl_events *ev, enum event_kind kind, const struct flow 
 
 static void post_limit(struct ctl_events *ev, unsigned limit, uint64_t count)
 {
-	post(ev, EVENT_LIMIT_REACHED, NULL, &ctl_event_limit_message,
+	post(ev, EVENT_LIMIT_REACHED, NULL,
 	     &(struct ctl_event_count){ limit_names[limit], count });
 }
 
 static void post_drop(struct ctl_events *ev, unsigned reason, uint64_t count)
 {
-	post(ev, EVENT_FRAMES_DROPPED, NULL, &ctl_event_drop_message,
+	post(ev, EVENT_FRAMES_DROPPED, NULL,
 	     &(struct ctl_event_count){ drop_name((enum drop)reason), count });
 }
 
@@ -87,7 +88,7 @@ static void post_forward(struct ctl_events *ev, unsigned unused, uint64_t count)
 {
 	const struct event_forward *f = &ev->last_forward;
 
-	post(ev, EVENT_FORWARD_FAILED, NULL, &ctl_event_forward_message,
+	post(ev, EVENT_FORWARD_FAILED, NULL,
 	     &(struct ctl_event_forward){ .id = f->id,
 					  .proto = f->proto,
 					  .host_port = f->port,
@@ -99,7 +100,8 @@ static void post_forward(struct ctl_events *ev, unsigned unused, uint64_t count)
 typedef void post_storm_fn(struct ctl_events *ev, unsigned which, uint64_t count);
 
 /* It happened once more. */
-static void storm(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn *tell, unsigned which)
+static void storm(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn *tell,
+		  unsigned which)
 {
 	s->held++;
 	if (ev->env->now_ns < s->due_ns) {
@@ -138,7 +140,7 @@ static void tell_client(struct ctl_events *ev, const struct event *e)
 {
 	pid_t pid = e->kind == EVENT_CLIENT_CONNECTED ? ev->env->guest.client_pid : 0;
 
-	post(ev, e->kind, NULL, &ctl_event_client_message,
+	post(ev, e->kind, NULL,
 	     &(struct ctl_event_client){ .has = (pid ? CTL_EVENT_CLIENT_HAS_PID : 0) |
 						(e->reason ? CTL_EVENT_CLIENT_HAS_REASON : 0),
 					 .pid = (uint64_t)pid,
@@ -152,7 +154,7 @@ static void tell_lease(struct ctl_events *ev, const struct event *e)
 	char id[CTL_LEASE_ID_TEXT];
 
 	ctl_show_lease(e->lease, ev->env->now_ns, id, &data.lease);
-	post(ev, e->kind, NULL, &ctl_event_lease_message, &data);
+	post(ev, e->kind, NULL, &data);
 }
 
 static void tell_network(struct ctl_events *ev, const struct event *e)
@@ -161,7 +163,7 @@ static void tell_network(struct ctl_events *ev, const struct event *e)
 	struct ctl_network data;
 
 	ctl_show_network(ev->env->net, search, &data);
-	post(ev, e->kind, NULL, &ctl_network_message, &data);
+	post(ev, e->kind, NULL, &data);
 }
 
 static void hear(void *listener, const struct event *e)
@@ -174,8 +176,7 @@ static void hear(void *listener, const struct event *e)
 		tell_client(ev, e);
 		break;
 	case EVENT_GUEST_SEEN:
-		post(ev, e->kind, NULL, &ctl_event_guest_message,
-		     &(struct ctl_event_guest){ ev->env->guest.mac });
+		post(ev, e->kind, NULL, &(struct ctl_event_guest){ ev->env->guest.mac });
 		break;
 	case EVENT_LEASE_GRANTED:
 	case EVENT_LEASE_RENEWED:
@@ -197,9 +198,10 @@ static void hear(void *listener, const struct event *e)
 		storm(ev, &ev->drops[e->drop], post_drop, e->drop);
 		break;
 	case EVENT_SHUTDOWN:
-		post(ev, e->kind, NULL, &ctl_nothing_message, &(struct ctl_nothing){ 0 });
+		post(ev, e->kind, NULL, &(struct ctl_nothing){ 0 });
 		break;
-	case EVENT_FLOW_OPENED: /* these are not told of, but heard from the table and the log */
+	case EVENT_FLOW_OPENED: /* these are not told of, but heard from the table and the log
+				 */
 	case EVENT_FLOW_CLOSED:
 	case EVENT_WARNING:
 	case N_EVENTS:
@@ -217,7 +219,7 @@ static void announce(struct ctl_events *ev, const struct flow *f)
 
 	ev->announced = f->id;
 	ctl_show_flow(f, ev->env->now_ns, &data);
-	post(ev, EVENT_FLOW_OPENED, f, &ctl_flow_message, &data);
+	post(ev, EVENT_FLOW_OPENED, f, &data);
 }
 
 void ctl_events_turn(struct ctl_events *ev)
@@ -247,7 +249,7 @@ static void flow_removed(void *ctx, const struct flow *f, const struct flow_clos
 	if (f->id > ev->announced && event_is_wanted(ev->env, EVENT_FLOW_OPENED))
 		announce_up_to(ev, f);
 	ctl_show_closed_flow(closed, ev->env->now_ns, &data);
-	post(ev, EVENT_FLOW_CLOSED, f, &ctl_flow_message, &data);
+	post(ev, EVENT_FLOW_CLOSED, f, &data);
 }
 
 /* The log */
@@ -257,9 +259,11 @@ static void warned(void *ctx, enum log_level level, enum log_unit unit, const ch
 	struct ctl_events *ev = ctx;
 	struct ctl_problem_record *p = &ev->problems[ev->n_problems++ % CTL_PROBLEMS_KEPT];
 
-	*p = (struct ctl_problem_record){ .at_ns = ev->env->now_ns, .level = level, .unit = unit };
+	*p = (struct ctl_problem_record){ .at_ns = ev->env->now_ns,
+					  .level = level,
+					  .unit = unit };
 	snprintf(p->text, sizeof(p->text), "%s", line);
-	post(ev, EVENT_WARNING, NULL, &ctl_event_warning_message,
+	post(ev, EVENT_WARNING, NULL,
 	     &(struct ctl_event_warning){ log_level_name(level), log_unit_name(unit), line });
 }
 

@@ -3,22 +3,14 @@
 
 #include "ctl/ctl_member.h"
 
-const char *const ctl_event_names[] = { "CLIENT_CONNECTED",
-					"CLIENT_DISCONNECTED",
-					"GUEST_SEEN",
-					"LEASE_GRANTED",
-					"LEASE_RENEWED",
-					"LEASE_ENDED",
-					"NETWORK_CHANGED",
-					"RESOLVERS_CHANGED",
-					"FLOW_OPENED",
-					"FLOW_CLOSED",
-					"FORWARD_FAILED",
-					"LIMIT_REACHED",
-					"FRAMES_DROPPED",
-					"WARNING",
-					"SHUTDOWN",
-					NULL };
+const char *const ctl_event_names[] = { "CLIENT_CONNECTED", "CLIENT_DISCONNECTED",
+					"GUEST_SEEN",	    "LEASE_GRANTED",
+					"LEASE_RENEWED",    "LEASE_ENDED",
+					"NETWORK_CHANGED",  "RESOLVERS_CHANGED",
+					"FLOW_OPENED",	    "FLOW_CLOSED",
+					"FORWARD_FAILED",   "LIMIT_REACHED",
+					"FRAMES_DROPPED",   "WARNING",
+					"SHUTDOWN",	    NULL };
 
 static const struct ctl_field ctl_timestamp_fields[] = {
 	MEMBER(ctl_timestamp, seconds, "seconds", CTL_UINT),
@@ -36,7 +28,8 @@ MESSAGE(ctl_event);
 
 static const struct ctl_field ctl_event_client_fields[] = {
 	MEMBER(ctl_event_client, pid, "pid", CTL_UINT, .has = CTL_EVENT_CLIENT_HAS_PID),
-	MEMBER(ctl_event_client, reason, "reason", CTL_TEXT, .has = CTL_EVENT_CLIENT_HAS_REASON),
+	MEMBER(ctl_event_client, reason, "reason", CTL_TEXT,
+	       .has = CTL_EVENT_CLIENT_HAS_REASON),
 };
 MESSAGE(ctl_event_client);
 
@@ -55,7 +48,8 @@ static const struct ctl_field ctl_event_forward_fields[] = {
 	MEMBER(ctl_event_forward, id, "id", CTL_UINT),
 	MEMBER(ctl_event_forward, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names),
 	MEMBER(ctl_event_forward, host_port, "host_port", CTL_PORT),
-	MEMBER(ctl_event_forward, client, "client", CTL_OBJECT, .object = &ctl_endpoint_message),
+	MEMBER(ctl_event_forward, client, "client", CTL_OBJECT,
+	       .object = &ctl_endpoint_message),
 	MEMBER(ctl_event_forward, reason, "reason", CTL_TEXT),
 	MEMBER(ctl_event_forward, count, "count", CTL_UINT),
 };
@@ -88,8 +82,9 @@ static const struct ctl_field ctl_event_warning_fields[] = {
 MESSAGE(ctl_event_warning);
 
 static const struct ctl_field ctl_subscribe_fields[] = {
-	MEMBER(ctl_subscribe, events, "events", CTL_CHOICE, .list = true, .names = ctl_event_names,
-	       .has = CTL_SUBSCRIBE_HAS_EVENTS, .help = "only these; else all"),
+	MEMBER(ctl_subscribe, events, "events", CTL_CHOICE, .list = true,
+	       .names = ctl_event_names, .has = CTL_SUBSCRIBE_HAS_EVENTS,
+	       .help = "only these; else all"),
 	MEMBER(ctl_subscribe, proto, "proto", CTL_CHOICE, .names = ctl_proto_names,
 	       .has = CTL_SUBSCRIBE_HAS_PROTO, .help = "of flows: only this protocol"),
 	MEMBER(ctl_subscribe, dir, "dir", CTL_CHOICE, .names = ctl_dir_names,
@@ -101,3 +96,11 @@ static const struct ctl_field ctl_subscribe_fields[] = {
 	       .help = "of flows: an end with this port"),
 };
 MESSAGE(ctl_subscribe);
+
+const struct ctl_message *const ctl_event_data[] = {
+	&ctl_event_client_message, &ctl_event_client_message,  &ctl_event_guest_message,
+	&ctl_event_lease_message,  &ctl_event_lease_message,   &ctl_event_lease_message,
+	&ctl_network_message,	   &ctl_network_message,       &ctl_flow_message,
+	&ctl_flow_message,	   &ctl_event_forward_message, &ctl_event_limit_message,
+	&ctl_event_drop_message,   &ctl_event_warning_message, &ctl_nothing_message,
+};

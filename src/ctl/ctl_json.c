@@ -244,6 +244,8 @@ static int decode_one(struct decoder *d, const struct ctl_field *f, const cJSON 
 	case CTL_VALUE:
 		*(const struct ctl_value **)p = value(item);
 		return 0;
+	case CTL_JSON:
+		break;
 	}
 	return -EINVAL;
 }
@@ -254,7 +256,8 @@ static size_t size_of(const struct ctl_field *f)
 		[CTL_BOOL] = sizeof(bool),	 [CTL_UINT] = sizeof(uint64_t),
 		[CTL_PORT] = sizeof(uint16_t),	 [CTL_TEXT] = sizeof(const char *),
 		[CTL_CHOICE] = sizeof(unsigned), [CTL_ADDR] = sizeof(struct addr),
-		[CTL_MAC] = sizeof(struct mac),	 [CTL_VALUE] = sizeof(const struct ctl_value *)
+		[CTL_MAC] = sizeof(struct mac),	 [CTL_VALUE] = sizeof(const struct ctl_value *),
+		[CTL_JSON] = sizeof(const char *)
 	};
 
 	return f->kind == CTL_OBJECT ? f->object->size : sizes[f->kind];
@@ -449,6 +452,8 @@ static cJSON *encode_one(const struct ctl_field *f, const void *p)
 		return cJSON_CreateString(mac_print(p, text));
 	case CTL_OBJECT:
 		return encode_object(f->object, p);
+	case CTL_JSON:
+		return cJSON_CreateRaw(*(const char *const *)p);
 	case CTL_VALUE:
 		break;
 	}

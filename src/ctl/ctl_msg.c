@@ -70,6 +70,20 @@ static const struct ctl_field ctl_command_fields[] = {
 };
 MESSAGE(ctl_command);
 
+/* query-schema */
+
+static const char *const schema_kinds[] = { "command", "event", NULL };
+
+static const struct ctl_field ctl_schema_fields[] = {
+	MEMBER(ctl_schema, kind, "kind", CTL_CHOICE, .names = schema_kinds),
+	MEMBER(ctl_schema, name, "name", CTL_TEXT),
+	MEMBER(ctl_schema, changes, "changes", CTL_BOOL, .has = CTL_SCHEMA_IS_COMMAND),
+	MEMBER(ctl_schema, arguments, "arguments", CTL_JSON, .has = CTL_SCHEMA_IS_COMMAND),
+	MEMBER(ctl_schema, returns, "returns", CTL_JSON, .has = CTL_SCHEMA_IS_COMMAND),
+	MEMBER(ctl_schema, data, "data", CTL_JSON, .has = CTL_SCHEMA_IS_EVENT),
+};
+MESSAGE(ctl_schema);
+
 /* query-status */
 
 static const struct ctl_field ctl_guest_fields[] = {

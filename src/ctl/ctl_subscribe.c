@@ -18,7 +18,8 @@ int ctl_events_subscribe(struct ctl_call *call, const struct env *env, void *res
 	uint32_t kinds = args->has & CTL_SUBSCRIBE_HAS_EVENTS ? 0 : CTL_EVENTS_ALL;
 
 	if (args->has & CTL_SUBSCRIBE_HAS_ADDR && ctl_flow_filter_net(&flows, args->addr))
-		return ctl_fail(call, -EINVAL, "argument 'addr' must be an IP address or prefix");
+		return ctl_fail(call, -EINVAL,
+				"argument 'addr' must be an IP address or prefix");
 	for (size_t i = 0; i < args->events.n; i++)
 		kinds |= 1u << chosen[i];
 	ctl_subscriber_choose(call->subscriber, kinds, &flows);

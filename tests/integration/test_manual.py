@@ -6,6 +6,7 @@ import pathlib
 from lab.checks import check, contains, equal, eventually
 from lab.daemon import Qmp
 from lab.lab import SERVER_ADDR
+from lab.schema import PATH as SCHEMA, check_message
 from lab.servers import TcpServer, echo, receive_all
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "man/postern-control.7"
@@ -60,6 +61,7 @@ def test_examples(lab):
             commands.add(request["execute"])
             session.send_raw(json.dumps(request).encode() + b"\n")
         got = session.receive_reply()
+        check_message(got, request and request["execute"])
         same_form(want, got, f"the reply to {json.dumps(request)}")
         for member in ("id", "error"):
             equal(got.get(member), want.get(member), f"{member} of the reply to {request}")
@@ -70,3 +72,10 @@ def test_examples(lab):
     sock.close()
     daemon.wait_exit(0)
     contains(daemon.log(), "as a control client asked", "the log")
+
+
+def test_schema(lab):
+    """The schema that is installed is the one that the daemon tells."""
+    daemon = lab.daemon().start()
+    script = PAGE.parents[1] / "scripts/control-schema"
+    equal(lab.host.run(script, daemon.control), SCHEMA.read_text(), "the schema")

@@ -1,5 +1,5 @@
-/* Events of the control socket: who hears of what, in which order, and what becomes of storms and
- * of clients that do not read. */
+/* Events of the control socket: who hears of what, in which order, and what becomes of storms
+ * and of clients that do not read. */
 #include <stdio.h>
 #include <string.h>
 
@@ -67,12 +67,15 @@ START_TEST(form)
 	talk_start_negotiated();
 	env()->guest.mac = MAC_BROADCAST;
 	event_tell(env(), &(struct event){ .kind = EVENT_GUEST_SEEN });
-	ck_assert_int_eq(sscanf(heard(), "{\"timestamp\": {\"seconds\": %lu, \"microseconds\": %lu}",
-				&seconds, &us), 2);
+	ck_assert_int_eq(sscanf(heard(),
+				"{\"timestamp\": {\"seconds\": %lu, \"microseconds\": %lu}",
+				&seconds, &us),
+			 2);
 	ck_assert_uint_gt(seconds, 1700000000);
 	ck_assert_uint_lt(us, 1000000);
-	ck_assert_str_eq(strchr(talk_taken, '}'),
-			 "}, \"event\": \"GUEST_SEEN\", \"data\": {\"mac\":\"ff:ff:ff:ff:ff:ff\"}}\r\n");
+	ck_assert_str_eq(
+		strchr(talk_taken, '}'),
+		"}, \"event\": \"GUEST_SEEN\", \"data\": {\"mac\":\"ff:ff:ff:ff:ff:ff\"}}\r\n");
 	talk_stop();
 }
 END_TEST
@@ -88,7 +91,7 @@ START_TEST(leases)
 	talk_start_negotiated();
 	lease_grant(env(), &l, &client, &a, &times);
 	talk_assert_contains(heard(), "\"LEASE_GRANTED\", \"data\": {\"lease\":{\"address\":"
-					      "\"10.0.2.15\"");
+				      "\"10.0.2.15\"");
 	talk_assert_contains(talk_taken, "\"client_id\":\"01:ab\"");
 	talk_assert_contains(talk_taken, "\"expires_ms\":30000");
 	lease_grant(env(), &l, &client, &a, &times);
@@ -143,12 +146,14 @@ END_TEST
 START_TEST(filters)
 {
 	talk_start_negotiated();
-	talk_assert_error("{\"execute\": \"events-subscribe\", \"arguments\": {\"addr\": \"x\"}}",
-			  "GenericError", "argument 'addr' must be an IP address or prefix");
-	talk_assert_error("{\"execute\": \"events-subscribe\", \"arguments\": {\"events\": [\"X\"]}}",
-			  "GenericError",
-			  "argument 'events' cannot be 'X'");
-	subscribe("{\"proto\": \"udp\", \"addr\": \"198.51.100.0/24\", \"port\": 53, \"dir\": \"out\"}");
+	talk_assert_error(
+		"{\"execute\": \"events-subscribe\", \"arguments\": {\"addr\": \"x\"}}",
+		"GenericError", "argument 'addr' must be an IP address or prefix");
+	talk_assert_error(
+		"{\"execute\": \"events-subscribe\", \"arguments\": {\"events\": [\"X\"]}}",
+		"GenericError", "argument 'events' cannot be 'X'");
+	subscribe("{\"proto\": \"udp\", \"addr\": \"198.51.100.0/24\", \"port\": 53, \"dir\": "
+		  "\"out\"}");
 	fake_flow_open(env(), 53); /* TCP */
 	fake_flow_open_to(env(), FLOW_UDP, 1, (struct endpoint){ addr_of("198.51.100.1"), 54 });
 	fake_flow_open_to(env(), FLOW_UDP, 2, (struct endpoint){ addr_of("198.51.101.1"), 53 });
@@ -166,7 +171,7 @@ START_TEST(storms_are_summarised)
 	talk_start_negotiated();
 	drop(1, DROP_RUNT);
 	talk_assert_contains(heard(), "\"FRAMES_DROPPED\", \"data\": "
-					      "{\"reason\":\"runt\",\"count\":1}}\r\n");
+				      "{\"reason\":\"runt\",\"count\":1}}\r\n");
 	drop(1000, DROP_RUNT);
 	drop(1, DROP_VLAN); /* a storm of its own */
 	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 1);
@@ -174,7 +179,8 @@ START_TEST(storms_are_summarised)
 	fake_guest_advance(&talk_guest, NS_PER_SEC);
 	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 1);
 	talk_assert_contains(talk_taken, "{\"reason\":\"runt\",\"count\":1000}");
-	fake_guest_advance(&talk_guest, 5 * NS_PER_SEC); /* it is over: nothing is armed any more */
+	fake_guest_advance(&talk_guest,
+			   5 * NS_PER_SEC); /* it is over: nothing is armed any more */
 	ck_assert_str_eq(heard(), "");
 	ck_assert(!timer_armed(&talk_events.timer));
 	talk_stop();
@@ -192,12 +198,13 @@ START_TEST(limits_and_forwards)
 	talk_start_negotiated();
 	event_limit_reached(env(), LIMIT_CONTROL_CLIENTS);
 	talk_assert_contains(heard(), "\"LIMIT_REACHED\", \"data\": "
-					      "{\"limit\":\"control-clients\",\"count\":1}}");
+				      "{\"limit\":\"control-clients\",\"count\":1}}");
 	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &f });
 	ck_assert_ptr_nonnull(strstr(
-		heard(), "\"FORWARD_FAILED\", \"data\": {\"id\":7,\"proto\":\"tcp\",\"host_port\":2222,"
-			 "\"client\":{\"addr\":\"192.0.2.9\",\"port\":40000},"
-			 "\"reason\":\"no guest is connected\",\"count\":1}}"));
+		heard(),
+		"\"FORWARD_FAILED\", \"data\": {\"id\":7,\"proto\":\"tcp\",\"host_port\":2222,"
+		"\"client\":{\"addr\":\"192.0.2.9\",\"port\":40000},"
+		"\"reason\":\"no guest is connected\",\"count\":1}}"));
 	f.client.port = 40001;
 	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &f });
 	f.client.port = 40002; /* the last one is kept */
@@ -217,7 +224,7 @@ START_TEST(warnings)
 	ck_assert_str_eq(heard(), "");
 	log_warn(DNS, "name server \x1b silent");
 	talk_assert_contains(heard(), "\"WARNING\", \"data\": {\"level\":\"warning\","
-					      "\"unit\":\"dns\",\"text\":\"name server ? silent\"}}");
+				      "\"unit\":\"dns\",\"text\":\"name server ? silent\"}}");
 	talk_stop();
 }
 END_TEST
@@ -281,4 +288,7 @@ START_TEST(nobody_listens)
 }
 END_TEST
 
-SUITE_MAIN("ctl_events", names_match_kinds, nothing_before_the_negotiation, form, leases, flows_only_for_those_who_want_them, opened_and_closed_in_one_turn, filters, storms_are_summarised, limits_and_forwards, warnings, slow_reader, not_within_a_reply, nobody_listens)
+SUITE_MAIN("ctl_events", names_match_kinds, nothing_before_the_negotiation, form, leases,
+	   flows_only_for_those_who_want_them, opened_and_closed_in_one_turn, filters,
+	   storms_are_summarised, limits_and_forwards, warnings, slow_reader,
+	   not_within_a_reply, nobody_listens)

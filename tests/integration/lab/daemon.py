@@ -10,6 +10,7 @@ import subprocess
 
 from lab.checks import check, contains, equal, eventually
 from lab.node import need
+from lab.schema import check_message
 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
@@ -191,7 +192,10 @@ class Qmp:
     def receive(self):
         """The next object, None at the end of the stream."""
         line = self.stream.readline()
-        return json.loads(line) if line else None
+        message = json.loads(line) if line else None
+        if message:
+            check_message(message)
+        return message
 
     def receive_reply(self):
         """The next object that is no event."""
@@ -218,7 +222,9 @@ class Qmp:
         if arguments is not None:
             message["arguments"] = arguments
         self.send_raw(json.dumps(message).encode() + b"\n")
-        return self.receive_reply()
+        reply = self.receive_reply()
+        check_message(reply, command)
+        return reply
 
     def execute(self, command, **arguments):
         """The command's return value; an error reply fails the test."""
