@@ -97,6 +97,9 @@
 	X(icmp_errors, "icmp.errors-out", "ICMP errors about echo requests to the guest")         \
 	X(icmp_lost, "icmp.lost", "ICMP echo replies dropped because the link was full")          \
 	X(icmp_errors_limited, "icmp.errors-limited", "ICMP errors not sent: too many at a time") \
+	X(path_mtu_lowered, "path-mtu.lowered", "narrower paths that the guest told of")          \
+	X(path_mtu_ignored, "path-mtu.ignored",                                                   \
+	  "errors of the guest about too big packets that we cannot have sent")                   \
 	X(fragments_in, "fragments.in", "fragments from the guest")                               \
 	X(fragments_whole, "fragments.whole", "datagrams put together from fragments")            \
 	X(tcp_segments_in, "tcp.segments-in", "TCP segments from the guest")                      \

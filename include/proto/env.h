@@ -14,6 +14,7 @@
 #include "flow/table.h"
 #include "proto/conf.h"
 #include "proto/net.h"
+#include "proto/path_mtu.h"
 #include "proto/sandbox.h"
 #include "wire/pkt.h"
 
@@ -70,6 +71,7 @@ struct env {
 	struct timerq timers;
 	struct stats stats;
 	struct guest guest;
+	struct path_mtus path_mtus; /* behind the guest */
 	uint32_t next_ip_id; /* identification of packets to the guest */
 	uint64_t errors_due_ns; /* the limit of ICMP errors to the guest: a token is worth some time */
 

@@ -13,7 +13,7 @@ struct guest_out {
 	uint8_t ttl;	   /* 0: 64 */
 	uint8_t tos;
 	uint32_t flow_label; /* IPv6 */
-	bool dont_fragment; /* sent in one piece whatever the guest's MTU */
+	bool dont_fragment; /* sent in one piece whatever the MTU of its path */
 	bool bulk;	   /* may wait in a host socket instead: refused when the link is full */
 	bool has_mac;	   /* send to `mac` rather than to the guest's learned address */
 	struct mac mac;
@@ -34,7 +34,7 @@ enum guest_error {
 void guest_eth_encode(const struct env *env, struct wr *w, uint16_t type);
 
 /* Sends one IP packet whose transport part is `n` pieces, in fragments (RFC 791 2.3, RFC 8200 4.5)
- * where it is larger than the guest's MTU.  0; -ENOBUFS when the link has no room (nothing was
+ * where it is larger than the MTU of its path.  0; -ENOBUFS when the link has no room (nothing was
  * sent); -EMSGSIZE beyond 65,535 bytes. */
 int guest_send(struct env *env, const struct guest_out *o, const struct iovec *l4, int n);
 

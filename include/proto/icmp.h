@@ -45,11 +45,12 @@ void icmp_free(struct icmp *icmp);
 /* Echo requests are relayed; other types are dropped. */
 enum drop icmp_from_guest(struct env *env, const struct pkt *p);
 
-/* The guest's errors about packets that it cannot, or will not, deliver (RFC 792, RFC 4443 3.1).  Those
- * that refuse a datagram end its flow, and those that refuse a SYN the attempt to connect; others
- * may pass by themselves (RFC 1122 4.2.3.9) and change nothing. */
-bool icmp_is_unreachable(const struct pkt *p);
-enum drop icmp_unreachable_from_guest(struct env *env, const struct pkt *p);
+/* The guest's errors about packets that it cannot, or will not, deliver (RFC 792, RFC 4443 3.1, 3.2).
+ * Those that refuse a datagram end its flow, and those that refuse a SYN the attempt to connect; those
+ * that tell of a narrower path make packets smaller; others may pass by themselves (RFC 1122
+ * 4.2.3.9) and change nothing. */
+bool icmp_is_undelivered(const struct pkt *p);
+enum drop icmp_undelivered_from_guest(struct env *env, const struct pkt *p);
 
 /* Ends the oldest echo session.  False: there is none. */
 bool icmp_preempt(struct env *env);

@@ -112,6 +112,7 @@ void demux_guest_down(struct env *env)
 	struct list *pos, *tmp;
 
 	env->guest = (struct guest){ .connected = false, .changed_ns = env->now_ns };
+	env->path_mtus.n = 0;
 	if (env->dns)
 		dns_guest_down(env);
 	if (env->tcp)

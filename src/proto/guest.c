@@ -110,7 +110,7 @@ static void write_packet(const struct env *env, struct wr *w, const struct outgo
 /* How much of the transport part fits in each packet. */
 static size_t part_max(const struct env *env, const struct outgoing *p, size_t header_len)
 {
-	size_t room = env->net->mtu - header_len;
+	size_t room = path_mtu(env, &p->o->dst) - header_len;
 
 	if (p->o->dont_fragment || p->len <= room)
 		return p->len ? p->len : 1;

@@ -58,10 +58,10 @@ static enum drop icmp_handler(struct env *env, const struct pkt *p)
 		return ndp_from_guest(env, p);
 	if (env->multicast && multicast_is_mld(p))
 		return multicast_from_guest(env, p);
+	if (icmp_is_undelivered(p)) /* a part of what it is about */
+		return icmp_undelivered_from_guest(env, p);
 	if (env->conf->no_icmp)
 		return prohibit(env, p);
-	if (icmp_is_unreachable(p))
-		return icmp_unreachable_from_guest(env, p);
 	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 

@@ -417,16 +417,16 @@ START_TEST(refusal_by_the_guest_ends_its_udp_flow)
 	packet_icmp(&packet, &(struct packet_ip){ 0 },
 		    &(struct icmp_hdr){ .type = ICMP_TYPE_UNREACHABLE, .code = ICMP_CODE_HOST },
 		    quote, 28);
-	ck_assert_int_eq(icmp_unreachable_from_guest(&g.env, &packet.pkt), DROP_NONE);
+	ck_assert_int_eq(icmp_undelivered_from_guest(&g.env, &packet.pkt), DROP_NONE);
 	ck_assert_uint_eq(g.env.flows.n, 1);
 	packet_icmp(&packet, &(struct packet_ip){ 0 },
 		    &(struct icmp_hdr){ .type = ICMP_TYPE_UNREACHABLE, .code = ICMP_CODE_PORT },
 		    quote, 27);
-	ck_assert_int_eq(icmp_unreachable_from_guest(&g.env, &packet.pkt), DROP_ICMP_HEADER);
+	ck_assert_int_eq(icmp_undelivered_from_guest(&g.env, &packet.pkt), DROP_ICMP_HEADER);
 	packet_icmp(&packet, &(struct packet_ip){ 0 },
 		    &(struct icmp_hdr){ .type = ICMP_TYPE_UNREACHABLE, .code = ICMP_CODE_PORT },
 		    quote, 28);
-	ck_assert_int_eq(icmp_unreachable_from_guest(&g.env, &packet.pkt), DROP_NONE);
+	ck_assert_int_eq(icmp_undelivered_from_guest(&g.env, &packet.pkt), DROP_NONE);
 	ck_assert_uint_eq(g.env.flows.n, 0);
 	end();
 }

@@ -449,7 +449,7 @@ static void answer_unreachable(uint8_t code, uint32_t seq)
 	else
 		packet_icmp(&packet, &(struct packet_ip){ 0 },
 			    &(struct icmp_hdr){ ICMP_TYPE_UNREACHABLE, code, 0, 0 }, quote, wr_len(&w));
-	ck_assert_int_eq(icmp_unreachable_from_guest(&hand.g.env, &packet.pkt), DROP_NONE);
+	ck_assert_int_eq(icmp_undelivered_from_guest(&hand.g.env, &packet.pkt), DROP_NONE);
 }
 
 /* A refusal ends an attempt to connect, an error that may pass does not; and neither does one about

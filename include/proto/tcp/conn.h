@@ -75,6 +75,7 @@ struct tcp_conn {
 	uint8_t turns_owed;  /* exchanges of one small segment each way before an ACK may wait */
 	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
+	uint16_t mss_guest; /* ... that the guest takes, whatever the path */
 	int host_error; /* an errno: the host side broke; what it sent before goes on */
 
 	/* receive sequence space; recvq.base is the first byte that the host side has not got */
@@ -209,12 +210,14 @@ static inline size_t tcp_ip_header_len(const struct flow_key *key)
 	return addr_is_ip4(&key->guest) ? IP4_HEADER_LEN : IP6_HEADER_LEN;
 }
 
-/* Payload bytes of a segment that fits into the guest's MTU. */
-static inline uint16_t tcp_mss(const struct env *env, const struct flow_key *key)
+/* Payload bytes of a segment in a packet of `mtu` bytes. */
+static inline uint16_t tcp_mss(uint16_t mtu, const struct flow_key *key)
 {
-	return (uint16_t)(env->net->mtu - tcp_ip_header_len(key) - TCP_HEADER_LEN);
+	return (uint16_t)(mtu - tcp_ip_header_len(key) - TCP_HEADER_LEN);
 }
 
+/* Makes segments as large as the guest and the path to it take now. */
+void tcp_follow_path(const struct env *env, struct tcp_conn *c);
 /* A segment without payload; false when the link has no room for it. */
 bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t flags);
 /* The ACK that is owed, now or when the link has room. */

@@ -25,6 +25,13 @@ void tcp_reset_stray(struct env *env, const struct pkt *p);
 void tcp_refused_by_guest(struct env *env, const struct endpoint *guest,
 			  const struct endpoint *peer, uint32_t seq);
 
+/* Whether a segment of ours that began at `seq` waits for its ACK. */
+bool tcp_in_flight(const struct env *env, const struct flow_key *key, uint32_t seq);
+
+/* A packet of this connection, of `len` bytes, did not fit the path to the guest's address, whose MTU
+ * is known meanwhile: what is in flight is sent again, in smaller segments. */
+void tcp_send_smaller(struct env *env, const struct flow_key *key, size_t len);
+
 /* Hands the batch's data to the host sockets and acknowledges what was taken. */
 void tcp_batch_end(struct env *env);
 

@@ -265,7 +265,7 @@ int tcp_open_to_guest(struct env *env, const struct tcp_host_ops *ops, void *hos
 	ops->local(host, &c->flow.host);
 	set_conn(host, c);
 	c->wscale_ok = c->sack_ok = true;
-	c->mss = TCP_MSS_DEFAULT;
+	c->mss = c->mss_guest = TCP_MSS_DEFAULT;
 	tcp_send_syn(env, c);
 	tcp_timer_update(env, c);
 	return 0;

@@ -77,12 +77,12 @@ static void not_acceptable(struct env *env, struct tcp_conn *c, const struct pkt
 void tcp_take_syn(struct env *env, struct tcp_conn *c, const struct tcp_hdr *h)
 {
 	bool ip4 = addr_is_ip4(&c->flow.key.guest);
-	uint16_t max = tcp_mss(env, &c->flow.key),
-		 mss = h->mss ? h->mss : ip4 ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT6;
+	uint16_t mss = h->mss ? h->mss : ip4 ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT6;
 
 	c->irs = h->seq;
 	c->rcv_nxt = c->rcv_adv = c->recvq.base = h->seq + 1;
-	c->mss = mss > max ? max : mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss;
+	c->mss_guest = mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss;
+	tcp_follow_path(env, c);
 	c->wscale_ok = h->has_wscale;
 	c->snd_wscale = h->has_wscale ? h->wscale : 0;
 	c->rcv_wscale = h->has_wscale ? TCP_WSCALE : 0;

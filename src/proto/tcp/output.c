@@ -96,7 +96,7 @@ bool tcp_send_control(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t
 	struct tcp_hdr h = header(env, c, seq, flags);
 
 	if (flags & TCP_SYN) {
-		h.mss = tcp_mss(env, &c->flow.key);
+		h.mss = tcp_mss(env->net->mtu, &c->flow.key);
 		h.has_wscale = c->wscale_ok;
 		h.wscale = TCP_WSCALE;
 		h.sack_permitted = c->sack_ok;
@@ -134,6 +134,13 @@ void tcp_wait_for_room(struct env *env, struct tcp_conn *c)
 	env->tcp->room_failed = true;
 	if (!list_linked(&c->turn))
 		list_append(&env->tcp->roomless, &c->turn);
+}
+
+void tcp_follow_path(const struct env *env, struct tcp_conn *c)
+{
+	uint16_t max = tcp_mss(path_mtu(env, &c->flow.key.guest), &c->flow.key);
+
+	c->mss = c->mss_guest < max ? c->mss_guest : max;
 }
 
 static void send_segments(struct env *env, struct tcp_conn *c, uint32_t seq, uint8_t *frames[],
@@ -277,6 +284,7 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 
 bool tcp_output(struct env *env, struct tcp_conn *c)
 {
+	tcp_follow_path(env, c);
 	if (c->n_acked && c->host) {
 		c->host_ops->consume(c->host, c->n_acked);
 		c->n_acked = 0;

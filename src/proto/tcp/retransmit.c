@@ -63,6 +63,34 @@ void tcp_rtx_reopened(struct env *env, struct tcp_conn *c)
 	recover_from(env, c);
 }
 
+bool tcp_in_flight(const struct env *env, const struct flow_key *key, uint32_t seq)
+{
+	const struct tcp_conn *c = (struct tcp_conn *)flow_table_lookup(&env->flows, key);
+
+	return c && c->state >= TCP_ESTABLISHED && seq_ge(seq, c->snd_una) && seq_lt(seq, c->snd_nxt);
+}
+
+void tcp_send_smaller(struct env *env, const struct flow_key *key, size_t len)
+{
+	struct tcp_conn *c;
+	uint16_t before;
+
+	if (env->tcp->n_touched == TCP_TOUCHED_MAX)
+		tcp_batch_end(env);
+	c = (struct tcp_conn *)flow_table_lookup(&env->flows, key);
+	if (!c)
+		return;
+	before = c->mss;
+	tcp_follow_path(env, c);
+	/* once for all that is in flight (RFC 8201 5.4): each of them may be complained about */
+	if (len <= tcp_ip_header_len(key) + TCP_HEADER_LEN + c->mss ||
+	    (c->go_back && c->mss == before))
+		return;
+	c->go_back = true;
+	recover_from(env, c);
+	tcp_touch(env, c);
+}
+
 bool tcp_rtx_timeout(struct env *env, struct tcp_conn *c)
 {
 	if (c->snd_una == c->snd_nxt && c->held_back) {
