@@ -8,8 +8,8 @@
 /* Handles an IP packet of the guest, of a family that it has. */
 enum drop ip_from_guest(struct env *env, const struct pkt *p);
 
-/* Answers a packet that pkt_decode() took for DROP_IP6_OPTION, if its sender is to be told (RFC 8200
- * 4.2). */
+/* Answers a packet whose extension headers have a problem that its sender is to be told of (RFC 8200
+ * 4.2, 4.5); nothing where there is none. */
 void ip_report_problem(struct env *env, const struct pkt *p);
 
 #endif

@@ -15,6 +15,8 @@ void reassembly_free(struct reassembly *r);
 /* Takes one fragment.  When it was the last one missing, *complete is true and `whole` is the
  * datagram as pkt_decode() leaves a packet, whose result is returned.  Its views are valid until the
  * next call, so the caller ends the batch (demux_batch_end()) once the handler is through with it.
+ * Of a fragment that is dropped because it is malformed, `whole` is a copy with the problem that its
+ * sender is to be told of, in whole->chain; otherwise that tells of no problem.
  *
  * Fragments that overlap others are taken if they carry the same bytes; else the whole
  * datagram is dropped (as RFC 5722 demands for IPv6). */

@@ -6,7 +6,9 @@
 #include "base/cursor.h"
 
 #define IP6_HEADER_LEN	     40
-#define IP6_NEXT_HEADER_AT   6	/* where the fixed header names what follows */
+#define IP6_PAYLOAD_LEN_AT   4	/* where the fixed header tells its packet's length */
+#define IP6_NEXT_HEADER_AT   6	/* ... and names what follows */
+#define IP6_FRAGMENT_OFFSET_AT 2 /* in the fragment header */
 #define IP6_FRAGMENT_LEN     8 /* of the fragment header */
 #define IP6_LEN_MAX	     (IP6_HEADER_LEN + 65535)
 #define IP6_MTU_MIN	     1280 /* RFC 8200 5 */
@@ -46,6 +48,7 @@ struct ip6_chain {
 
 	/* With -EPROTO: the parameter problem (RFC 4443 3.4) to be reported. */
 	bool problem;
+	bool problem_of_groups; /* ... also where the packet is for a group (RFC 8200 4.2) */
 	uint8_t problem_code;
 	uint32_t problem_at;
 };

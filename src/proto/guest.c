@@ -193,14 +193,15 @@ int guest_send_icmp(struct env *env, const struct guest_out *o, const struct icm
 		(struct iovec[]){ { header, sizeof(header) }, { (void *)payload, len } }, 2);
 }
 
-/* Whether the packet carries an ICMP message other than those that may be complained about. */
+/* Whether the packet carries, or may be a part of, an ICMP message other than those that may be
+ * complained about. */
 static bool is_icmp_error(const struct pkt *p)
 {
 	uint8_t type;
 
 	if (p->proto != IP_ICMP && p->proto != IP_ICMP6)
 		return false;
-	if (p->ip_len <= p->ip_header_len)
+	if (p->ip_len <= p->ip_header_len || p->fragment_offset)
 		return true;
 	type = p->ip[p->ip_header_len];
 	if (p->proto == IP_ICMP6)
@@ -208,12 +209,18 @@ static bool is_icmp_error(const struct pkt *p)
 	return type != ICMP_TYPE_ECHO && type != ICMP_TYPE_ECHO_REPLY;
 }
 
-/* RFC 1122 3.2.2, RFC 4443 2.4 (e): no errors about these. */
+/* Where the destination forbids errors; IPv6 makes an exception for options. */
+static bool is_to_group(const struct env *env, const struct pkt *p)
+{
+	return net_is_group(env->net, &p->dst) && !(p->chain.problem && p->chain.problem_of_groups);
+}
+
+/* RFC 1122 3.2.2, RFC 4443 2.4 (e): no errors about these; about fragments other than the first only
+ * IPv6 has some. */
 static bool may_complain(const struct env *env, const struct pkt *p)
 {
-	return !p->fragment_offset && !addr_is_multicast(&p->dst) &&
-	       !net_is_broadcast(env->net, &p->dst) && !addr_is_unspecified(&p->src) &&
-	       !addr_is_multicast(&p->src) && !is_icmp_error(p);
+	return (!p->fragment_offset || !addr_is_ip4(&p->src)) && !is_to_group(env, p) &&
+	       !addr_is_unspecified(&p->src) && !addr_is_multicast(&p->src) && !is_icmp_error(p);
 }
 
 static bool take_token(struct env *env)

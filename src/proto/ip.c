@@ -16,7 +16,7 @@ static enum drop fragment_from_guest(struct env *env, const struct pkt *p)
 	if (!env->reassembly)
 		return DROP_FRAGMENT_LIMIT;
 	reason = reassembly_from_guest(env, p, &whole, &complete);
-	if (reason == DROP_IP6_OPTION)
+	if (reason != DROP_NONE)
 		ip_report_problem(env, &whole);
 	if (reason != DROP_NONE || !complete)
 		return reason;

@@ -12,6 +12,7 @@
 
 #include "base/checksum.h"
 #include "proto/guest.h"
+#include "wire/icmp6.h"
 
 #define HEADER_MAX (IP6_HEADER_LEN + IP6_EXTENSIONS_LEN)
 #define UNIT	   8 /* bytes that one bit stands for */
@@ -260,14 +261,31 @@ static bool fits(const struct pkt *p, size_t header_len, size_t payload_len)
 	return header_len + payload_len <= IP6_LEN_MAX;
 }
 
+static bool has_odd_length(const struct pkt *p)
+{
+	return p->more_fragments && p->l4_len % UNIT;
+}
+
 static bool well_formed(const struct pkt *p)
 {
 	size_t header_len = addr_is_ip4(&p->src) ? p->ip_header_len : p->chain.unfragmented_len;
 
-	if (!p->l4_len || (p->more_fragments && p->l4_len % UNIT))
-		return false;
-	return fits(p, header_len, p->fragment_offset + p->l4_len) &&
+	return p->l4_len && !has_odd_length(p) &&
+	       fits(p, header_len, p->fragment_offset + p->l4_len) &&
 	       p->fragment_offset + p->l4_len <= UINT16_MAX;
+}
+
+/* RFC 8200 4.5: which field of the fragment is to blame. */
+static void name_problem(const struct pkt *p, struct pkt *told)
+{
+	if (addr_is_ip4(&p->src) || !p->l4_len)
+		return;
+	*told = *p;
+	told->chain.problem = true;
+	told->chain.problem_code = ICMP6_CODE_FIELD;
+	told->chain.problem_at = has_odd_length(p)
+					 ? IP6_PAYLOAD_LEN_AT
+					 : p->chain.unfragmented_len + (uint32_t)IP6_FRAGMENT_OFFSET_AT;
 }
 
 /* The datagram cannot be put together any more. */
@@ -286,9 +304,12 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 	struct slot *s;
 
 	*complete = false;
+	whole->chain.problem = false;
 	env->stats.fragments_in++;
-	if (!well_formed(p))
+	if (!well_formed(p)) {
+		name_problem(p, whole);
 		return DROP_FRAGMENT_BOUNDS;
+	}
 	s = find(r, p);
 	if (!s)
 		s = take(env, p);

@@ -70,6 +70,8 @@ static int walk_options(struct rd *o, size_t at, struct ip6_chain *c)
 		case ACTION_DISCARD:
 			return -ECANCELED;
 		case ACTION_REPORT:
+			c->problem_of_groups = true;
+			return problem(c, ICMP6_CODE_OPTION, type_at);
 		case ACTION_REPORT_UNICAST:
 			return problem(c, ICMP6_CODE_OPTION, type_at);
 		}

@@ -475,6 +475,42 @@ START_TEST(options_in_fragments_that_ask_for_errors)
 }
 END_TEST
 
+/* RFC 8200 4.5: the sender is told of the field that is wrong, about any fragment of a datagram. */
+START_TEST(malformed_fragments)
+{
+	static uint8_t frame[2048], body[1288];
+	size_t len;
+
+	begin_reassembly();
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "11 00 00 01 00 00 00 07  13 88 00 35 00 09 00 00 61"),
+			 DROP_FRAGMENT_BOUNDS);
+	expect_error(0, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIELD, 4);
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "11 00 01 01 00 00 00 07  61"), DROP_FRAGMENT_BOUNDS);
+	expect_error(1, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIELD, 4);
+	/* 64,280 and 1,256 are one byte too many; the same behind other headers, which count */
+	from_hex("11 00 fb 18 00 00 00 07", body, sizeof(body));
+	len = make(frame, sizeof(frame), IP6_FRAGMENT, body, 8 + 1256);
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_FRAGMENT_BOUNDS);
+	expect_error(2, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIELD, 42);
+	len = make(frame, sizeof(frame), IP6_FRAGMENT, body, 8 + 1255);
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_NONE);
+	from_hex("2c 00 01 04 00 00 00 00  11 00 fb 18 00 00 00 08", body, sizeof(body));
+	len = make(frame, sizeof(frame), IP6_DESTINATION_OPTIONS, body, 16 + 1248);
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_FRAGMENT_BOUNDS);
+	expect_error(3, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIELD, 50);
+	len = make(frame, sizeof(frame), IP6_DESTINATION_OPTIONS, body, 16 + 1247);
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_NONE);
+	/* of the rest of an ICMP message nobody knows whether it is an error */
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3a 00 01 01 00 00 00 07  80"), DROP_FRAGMENT_BOUNDS);
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3a 00 00 01 00 00 00 07  01 04 00 00 00 00 00 00 61"),
+			 DROP_FRAGMENT_BOUNDS);
+	/* and an empty one is nothing to be told of */
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "11 00 00 01 00 00 00 07"), DROP_FRAGMENT_BOUNDS);
+	ck_assert_uint_eq(g.n_frames, 4);
+	end_reassembly();
+}
+END_TEST
+
 START_TEST(overlaps_end_a_datagram)
 {
 	begin_reassembly();
@@ -508,9 +544,29 @@ START_TEST(time_exceeded)
 }
 END_TEST
 
+/* An option may ask for an answer wherever its packet went (RFC 8200 4.2: types that begin with 10). */
+START_TEST(options_to_groups)
+{
+	static const uint8_t options[] = { 0x11, 0, 0xbe, 4, 0, 0, 0, 0, 0x13, 0x88, 0, 7, 0, 8, 0, 0 };
+	uint8_t frame[128], body[sizeof(options)];
+	size_t len;
+
+	fake_guest_init(&g);
+	memcpy(body, options, sizeof(body));
+	len = make(frame, sizeof(frame), IP6_DESTINATION_OPTIONS, body, sizeof(body));
+	from_hex("ff 02 00 00 00 00 00 00 00 00 00 00 00 00 00 fb", frame + 38, 16);
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_IP6_OPTION);
+	expect_error(0, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_OPTION, 42);
+	frame[14 + 42] = 0xfe; /* 11: but not if it went to a group */
+	ck_assert_int_eq(demux_from_guest(&g.env, frame, len), DROP_IP6_OPTION);
+	ck_assert_uint_eq(g.n_frames, 1);
+	fake_guest_free(&g);
+}
+END_TEST
+
 SUITE_MAIN("ip6", header_exactly, bad_headers, extension_headers, too_many_extension_headers,
 	   fragment_header, nothing_without_ip6, unknown_protocol_exactly,
 	   options_that_ask_for_errors, errors_are_limited, errors_quote_as_much_as_fits,
 	   fragments_to_the_guest, as_much_as_the_mtu_takes_is_whole, in_any_order,
 	   with_other_headers, fragments_of_fragments, options_in_fragments_that_ask_for_errors,
-	   overlaps_end_a_datagram, time_exceeded)
+	   malformed_fragments, overlaps_end_a_datagram, time_exceeded, options_to_groups)

@@ -5,6 +5,7 @@
 #include "lib/fake_guest.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
+#include "proto/guest.h"
 
 static struct fake_guest g;
 static struct packet packet;
@@ -282,7 +283,21 @@ START_TEST(late_echo_is_told_late_error_is_not)
 }
 END_TEST
 
+/* RFC 1122 3.2.2: errors are about the first fragment alone. */
+START_TEST(no_errors_about_later_fragments)
+{
+	begin();
+	for (uint16_t offset = 0; offset <= 8; offset += 8) {
+		packet_fragment(&packet, &(struct packet_ip){ 0 }, IP_UDP, 1, offset, !offset, data, 8);
+		guest_send_error(&g.env, &packet.pkt, GUEST_ERROR_HOST);
+	}
+	ck_assert_uint_eq(g.n_frames, 1);
+	end();
+}
+END_TEST
+
 SUITE_MAIN("reassembly", in_order_and_not, header_of_the_whole,
 	   options_of_the_first_fragment_stay, largest_datagram, bounds,
 	   duplicates_and_overlaps, contradicting_ends, datagrams_do_not_mix, oldest_gives_way,
-	   none_allowed, late_fragments_are_told, late_echo_is_told_late_error_is_not)
+	   none_allowed, late_fragments_are_told, late_echo_is_told_late_error_is_not,
+	   no_errors_about_later_fragments)
