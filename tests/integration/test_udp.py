@@ -1,8 +1,11 @@
 """UDP: sizes, bursts, ports, and the errors of the network."""
 
+import array
+import fcntl
 import json
 import select
 import socket
+import struct
 
 from lab.checks import Skip, check, deadline, equal, raises, within
 from lab.daemon import tool_path
@@ -13,6 +16,8 @@ BIG_BUFFER = 16 << 20
 # linux/in.h; the socket module lacks them
 IP_MTU_DISCOVER, IP_RECVERR, IP_MTU = 10, 11, 14
 IP_PMTUDISC_DO = 2
+# linux/sockios.h, linux/ethtool.h
+SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8946, 0x17
 
 
 def echo_port(lab, node=None, addr="0.0.0.0"):
@@ -49,6 +54,29 @@ def test_sizes_fragmented(lab):
     sock = lab.guest.udp_socket(buffer=BIG_BUFFER)
     for size in (0, 1472, 1473, 9000, 65507):
         check_echo(sock, (SERVER_ADDR, port), size)
+
+
+def no_checksum_offload(node, interface):
+    """As `ethtool -K INTERFACE tx off`."""
+    with node.socket(socket.SOCK_DGRAM) as sock:
+        value = array.array("I", [ETHTOOL_STXCSUM, 0])
+        request = struct.pack("16sP", interface.encode(), value.buffer_info()[0])
+        fcntl.ioctl(sock, SIOCETHTOOL, request.ljust(40, b"\0"))
+
+
+def test_device_without_offload(lab):
+    """What leaves in runs arrives, also where the device cannot compute checksums."""
+    no_checksum_offload(lab.host, "uplink")
+    daemon = lab.start()
+    port, _ = echo_port(lab)
+    warm_up(lab, port)
+    sock = lab.guest.udp_socket(buffer=BIG_BUFFER)
+    for size in (64, 1400):
+        sent = [number.to_bytes(4, "big") * (size // 4) for number in range(200)]
+        for data in sent:
+            sock.sendto(data, (SERVER_ADDR, port))
+        equal([sock.recv(2000) for _ in sent], sent, f"the answers of {size} bytes")
+    equal(daemon.stat("drop.host-send"), 0, "what the host refused to send")
 
 
 def test_burst(lab):

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/fake_guest.h"
@@ -19,8 +20,29 @@ static struct fake_guest g;
 static struct udp_socks socks;
 static const struct udp_host_ops *ops = &udp_sock_ops;
 
+/* A device that cannot cut a train apart, as one without checksum offload with kernels before 6.11. */
+static bool no_trains;
+static unsigned n_trains, n_refused;
+
+int sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (!m[i].msg_hdr.msg_controllen)
+			continue;
+		n_trains++;
+		if (no_trains) {
+			n_refused++;
+			errno = EIO;
+			return i ? (int)syscall(SYS_sendmmsg, fd, m, i, flags) : -1;
+		}
+	}
+	return (int)syscall(SYS_sendmmsg, fd, m, n, flags);
+}
+
 static void begin(void)
 {
+	no_trains = false;
+	n_trains = n_refused = 0;
 	fake_guest_init(&g);
 	udp_socks_init(&socks, loop_new(&g.env.timers, &g.env), &g.env);
 	ck_assert_ptr_nonnull(socks.loop);
@@ -391,13 +413,87 @@ START_TEST(trains)
 }
 END_TEST
 
-/* What a peer sent together may arrive together. */
+/* Whether the kernel has UDP_SEGMENT and UDP_GRO; 5.0 and later do. */
+static bool has_offload(int fd)
+{
+	int on = 1, off = 0;
+
+	return !setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off)) &&
+	       !setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
+}
+
+/* ... and to a peer that takes them so they come as the one that they left as. */
+START_TEST(trains_arrive_whole)
+{
+	static uint8_t out[4][1000], in[65536];
+	static const size_t lens[] = { 1000, 1000, 1000, 400 };
+	struct endpoint peer;
+	struct iovec d[4];
+	int fd;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	for (int i = 0; i < 4; i++)
+		d[i] = (struct iovec){ memset(out[i], 'a' + i, lens[i]), lens[i] };
+	if (has_offload(fd)) {
+		ck_assert_int_eq(ops->send(s, d, 4), 4);
+		ck_assert_uint_eq(n_trains, 1);
+		ck_assert_int_eq(recv(fd, in, sizeof(in), 0), 3400);
+		for (int i = 0; i < 4; i++)
+			ck_assert(!memcmp(in + 1000 * i, out[i], lens[i]));
+	}
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+/* Where they cannot leave together, each goes by itself, at once and in order; those that are no
+ * longer are not tried again, shorter ones are. */
+START_TEST(without_trains)
+{
+	static uint8_t out[6][1000], in[65536];
+	struct endpoint peer;
+	struct iovec d[6];
+	int fd;
+	void *s;
+
+	begin();
+	no_trains = true;
+	fd = peer_open(0, false, &peer);
+	s = sock_open(&peer, 0);
+	for (int i = 0; i < 6; i++)
+		d[i] = (struct iovec){ memset(out[i], 'a' + i, 1000), 1000 };
+	for (unsigned round = 0; round < 2; round++) {
+		ck_assert_int_eq(ops->send(s, d, 6), 6);
+		ck_assert_uint_eq(n_refused, 1);
+		for (int i = 0; i < 6; i++) {
+			ck_assert_int_eq(recv(fd, in, sizeof(in), 0), 1000);
+			ck_assert(!memcmp(in, out[i], 1000));
+		}
+	}
+	no_trains = false;
+	for (int i = 0; i < 6; i++)
+		d[i].iov_len = 500;
+	ck_assert_int_eq(ops->send(s, d, 6), 6);
+	ck_assert_uint_eq(n_trains, 2);
+	for (int i = 0; i < 6; i++)
+		ck_assert_int_eq(recv(fd, in, sizeof(in), 0), 500);
+	ops->close(s);
+	close(fd);
+	end();
+}
+END_TEST
+
+/* What a peer sent together may arrive together, and does where the kernel can. */
 START_TEST(segments)
 {
 	static uint8_t out[3500], in[65536];
 	struct endpoint peer, own;
 	struct sockaddr_storage sa;
-	size_t got = 0;
+	size_t got = 0, whole;
 	unsigned len;
 	int fd, segment = 1000;
 	void *s;
@@ -409,9 +505,12 @@ START_TEST(segments)
 	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
 	ck_assert_int_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
 	ck_assert_int_eq(sendto(fd, out, sizeof(out), 0, (struct sockaddr *)&sa, len), sizeof(out));
+	whole = has_offload(fd) ? sizeof(out) : (size_t)segment;
 	while (got < sizeof(out)) {
 		ssize_t n = receive(s, in, sizeof(in));
 
+		if (!got)
+			ck_assert_int_eq(n, (ssize_t)whole);
 		got += (size_t)n;
 		ck_assert_uint_eq(received.segment, n < segment ? (size_t)n : (size_t)segment);
 	}
@@ -465,4 +564,4 @@ END_TEST
 
 SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, never_connected_to_itself,
 	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address, trains,
-	   segments, ip_header_of_answers)
+	   trains_arrive_whole, without_trains, segments, ip_header_of_answers)
