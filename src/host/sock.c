@@ -1,10 +1,12 @@
 /* host/sock.c: what host sockets of all protocols have in common. */
 #include "host/sock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -112,6 +114,19 @@ static bool needs_scope(const struct addr *a)
 	return addr_is_link_local(a) || (addr_is_multicast(a) && (a->b[1] & 0xf) <= 2);
 }
 
+/* The index of an interface that is told by its name or, as the zone of an address may be (RFC 4007
+ * 11.2), by this index itself; 0: there is none. */
+static unsigned index_of(const char *interface)
+{
+	unsigned index = if_nametoindex(interface);
+	char *end;
+
+	if (index || !isdigit((unsigned char)interface[0]))
+		return index;
+	index = (unsigned)strtoul(interface, &end, 10);
+	return *end ? 0 : index;
+}
+
 unsigned sock_peer(const struct net *net, const struct endpoint *e, struct sockaddr *sa)
 {
 	return sock_peer_on(net, e, "", sa);
@@ -130,7 +145,7 @@ unsigned sock_peer_on(const struct net *net, const struct endpoint *e, const cha
 	if (!needs_scope(&e->addr) || !interface[0])
 		return len;
 	memcpy(&in6, sa, sizeof(in6));
-	in6.sin6_scope_id = if_nametoindex(interface);
+	in6.sin6_scope_id = index_of(interface);
 	memcpy(sa, &in6, sizeof(in6));
 	return len;
 }

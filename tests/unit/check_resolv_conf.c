@@ -81,6 +81,9 @@ START_TEST(links)
 	ck_assert_str_eq(server(1), "fe80::2");
 	ck_assert_str_eq(seen.links[1], "");
 	ck_assert_str_eq(seen.links[2], "");
+	parse("nameserver fe80::1%2\n");
+	ck_assert_str_eq(server(0), "fe80::1");
+	ck_assert_str_eq(seen.links[0], "2");
 }
 END_TEST
 

@@ -231,5 +231,60 @@ START_TEST(services_of_the_host_keep_theirs)
 }
 END_TEST
 
+/* ... but of the other family alone. */
+START_TEST(families_have_ports_of_their_own)
+{
+	struct endpoint taken, group = { addr_of("ff02::1234"), 40123 }, local;
+	char in[16];
+	struct udp_datagram d = { .payload = { in, sizeof(in) } };
+	int fd, other, err = 0;
+	void *s;
+
+	begin();
+	fd = service_open(false, &taken);
+	s = ops->open_group(&socks, NULL, &group, taken.port, &err);
+	if (s) { /* else a host without IPv6 */
+		ops->local(s, &local);
+		ck_assert_uint_eq(local.port, taken.port);
+		/* and not for the group alone: an answer comes */
+		other = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		say(other, &(struct endpoint){ ADDR_LOOPBACK6, taken.port }, "I");
+		for (int ms = 0; ops->recv(s, &d, 1) != 1; ms++) {
+			ck_assert_int_lt(ms, WAIT_MS);
+			poll(NULL, 0, 1);
+		}
+		close(other);
+		ops->close(s);
+	}
+	close(fd);
+	end();
+}
+END_TEST
+
+static unsigned scope_on(const char *link)
+{
+	struct endpoint e = { addr_of("fe80::1"), 53 };
+	struct sockaddr_in6 sa;
+
+	ck_assert_uint_eq(sock_peer_on(&g.net, &e, link, (struct sockaddr *)&sa), sizeof(sa));
+	return sa.sin6_scope_id;
+}
+
+/* An interface has a name and a number, and an address may be told with either. */
+START_TEST(zones)
+{
+	begin();
+	strcpy(g.net.ip6.interface, "lo");
+	ck_assert_uint_eq(scope_on("lo"), 1);
+	ck_assert_uint_eq(scope_on("1"), 1);
+	ck_assert_uint_eq(scope_on("4294967295"), 0xffffffff);
+	ck_assert_uint_eq(scope_on(""), 1);
+	ck_assert_uint_eq(scope_on("nosuch0"), 0);
+	ck_assert_uint_eq(scope_on("1x"), 0);
+	ck_assert_uint_eq(scope_on("-1"), 0);
+	end();
+}
+END_TEST
+
 SUITE_MAIN("udp_group_sock", answers_come_beside_a_listener, question_and_answer, groups_are_not_heard_unjoined,
-	   services_of_the_host_keep_theirs)
+	   services_of_the_host_keep_theirs, zones, families_have_ports_of_their_own)

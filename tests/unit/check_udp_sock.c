@@ -521,6 +521,27 @@ START_TEST(segments)
 }
 END_TEST
 
+/* A port of IPv4 that somebody has is free in IPv6. */
+START_TEST(families_have_ports_of_their_own)
+{
+	struct endpoint taken, peer = { ADDR_LOOPBACK6, 7 };
+	int fd, err = 0;
+	void *s;
+
+	begin();
+	fd = peer_open(0, false, &taken);
+	s = ops->open(&socks, NULL, &peer, taken.port, &err);
+	if (s) {
+		ck_assert_uint_eq(local_port(s), taken.port);
+		ops->close(s);
+	} else {
+		ck_assert(err == EAFNOSUPPORT || err == EADDRNOTAVAIL); /* a host without IPv6 */
+	}
+	close(fd);
+	end();
+}
+END_TEST
+
 static void check_ip_header_of_answers(bool ip6)
 {
 	struct addr loopback = ip6 ? ADDR_LOOPBACK6 : addr_ip4(0x7f000001);
@@ -564,4 +585,4 @@ END_TEST
 
 SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, never_connected_to_itself,
 	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address, trains,
-	   trains_arrive_whole, without_trains, segments, ip_header_of_answers)
+	   trains_arrive_whole, without_trains, segments, families_have_ports_of_their_own, ip_header_of_answers)
