@@ -24,6 +24,9 @@ struct dhcp4 *dhcp4_new(struct env *env);
 /* NULL is fine. */
 void dhcp4_free(struct dhcp4 *d);
 
+/* Whether clients find us at this address: the gateway's, or what that was when the lease began. */
+bool dhcp4_is_server(const struct env *env, const struct addr *a);
+
 /* A UDP datagram to port 67. */
 enum drop dhcp4_from_guest(struct env *env, const struct pkt *p);
 

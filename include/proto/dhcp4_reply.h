@@ -21,6 +21,7 @@ enum dhcp4_reply_kind {
 struct dhcp4_reply {
 	enum dhcp4_reply_kind kind;
 	const struct net *net;
+	struct addr server; /* what the client shall know us as */
 	const struct conf *conf;
 	const struct dhcp4_msg *request;
 	size_t request_len; /* bytes of the request as it came */

@@ -10,6 +10,7 @@
 
 struct dhcp4 {
 	struct lease lease;
+	struct addr server; /* whom the client of the lease knows us as */
 	struct timerq *timers;
 	struct log_limit decline_limit;
 };
@@ -45,12 +46,19 @@ const struct lease *dhcp4_get_lease(const struct env *env)
 	return lease_held(&env->dhcp4->lease, env->now_ns);
 }
 
+bool dhcp4_is_server(const struct env *env, const struct addr *a)
+{
+	return addr_eq(a, &env->net->ip4.gateway) ||
+	       (dhcp4_get_lease(env) && addr_eq(a, &env->dhcp4->server));
+}
+
 /* The address has been handed out; forwards can reach the guest from now on. */
 static void grant(struct env *env, const struct request *q, uint32_t seconds)
 {
 	struct lease_times times = dhcp4_times(seconds);
 
 	lease_grant(env, &env->dhcp4->lease, &q->client, &env->net->ip4.guest, &times);
+	env->dhcp4->server = env->net->ip4.gateway;
 	env->guest.addr_known = true;
 	env->guest.addr = env->net->ip4.guest;
 }
@@ -90,6 +98,18 @@ static uint16_t direct(const struct request *q, struct dhcp4_hdr *h, enum dhcp4_
 	return DHCP4_CLIENT_PORT;
 }
 
+/* A client heeds refusals only of the server that it knows, which may have another address now. */
+static struct addr server_of(const struct env *env, const struct request *q, enum dhcp4_reply_kind kind)
+{
+	struct addr server = env->net->ip4.gateway;
+
+	if (kind == DHCP4_REPLY_NAK && dhcp4_get_lease(env))
+		server = env->dhcp4->server;
+	if (kind == DHCP4_REPLY_NAK)
+		dhcp4_get_addr(&q->msg.options, DHCP4_OPT_SERVER_ID, &server);
+	return server;
+}
+
 /* RFC 2131 table 3, the fixed fields.  Never in fragments: a client that listens to bare frames
  * puts none together, and learns of a small MTU only from this.  Whether it was sent. */
 static bool reply(struct env *env, const struct request *q, enum dhcp4_reply_kind kind)
@@ -98,7 +118,7 @@ static bool reply(struct env *env, const struct request *q, enum dhcp4_reply_kin
 	bool lease = kind == DHCP4_REPLY_OFFER || kind == DHCP4_REPLY_ACK;
 	bool bootp = kind == DHCP4_REPLY_BOOTP, knows = !addr_is_unspecified(&ask->ciaddr);
 	struct dhcp4_hdr h = *ask;
-	struct guest_out out = { .src = env->net->ip4.gateway, .dont_fragment = true };
+	struct guest_out out = { .src = server_of(env, q, kind), .dont_fragment = true };
 	uint8_t buf[DHCP4_REPLY_MAX];
 	unsigned n_left_out;
 	uint16_t port;
@@ -112,6 +132,7 @@ static bool reply(struct env *env, const struct request *q, enum dhcp4_reply_kin
 	port = direct(q, &h, kind, &out);
 	len = dhcp4_reply_encode(&(struct dhcp4_reply){ .kind = kind,
 							.net = env->net,
+							.server = out.src,
 							.conf = env->conf,
 							.request = &q->msg,
 							.request_len = q->pkt->payload_len },
@@ -129,7 +150,7 @@ static bool for_this_server(const struct env *env, const struct request *q)
 
 	return !dhcp4_has(&q->msg.options, DHCP4_OPT_SERVER_ID) ||
 	       (dhcp4_get_addr(&q->msg.options, DHCP4_OPT_SERVER_ID, &server) &&
-		addr_eq(&server, &env->net->ip4.gateway));
+		dhcp4_is_server(env, &server));
 }
 
 /* RFC 2131 4.3.1: whatever address the client would like, there is one.  RFC 4039: a client

@@ -25,7 +25,7 @@ static bool put_type(const struct dhcp4_reply *r, struct wr *w)
 
 static bool put_server_id(const struct dhcp4_reply *r, struct wr *w)
 {
-	dhcp4_put_addr(w, &r->net->ip4.gateway);
+	dhcp4_put_addr(w, &r->server);
 	return true;
 }
 

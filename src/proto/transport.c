@@ -23,7 +23,7 @@ static enum drop prohibit(struct env *env, const struct pkt *p)
 static bool is_for_dhcp4(const struct env *env, const struct pkt *p)
 {
 	return env->dhcp4 && addr_is_ip4(&p->dst) && p->udp.dport == DHCP4_SERVER_PORT &&
-	       (net_is_broadcast(env->net, &p->dst) || addr_eq(&p->dst, &env->net->ip4.gateway));
+	       (net_is_broadcast(env->net, &p->dst) || dhcp4_is_server(env, &p->dst));
 }
 
 /* A server is found, and always spoken to, by multicast; who tries otherwise is told so. */

@@ -5,7 +5,8 @@ import re
 import textwrap
 
 from lab.checks import Skip, check, contains, equal, eventually
-from lab.lab import DNS2_ADDR, DNS_ADDR, HOST_ADDR, MTU, ROUTER_ADDR, SEARCH
+from lab.lab import DNS2_ADDR, DNS_ADDR, HOST_ADDR, MTU, ROUTER_ADDR, SEARCH, SERVER_ADDR
+from lab.servers import TcpServer, echo
 
 PRIVATE_ADDR, PRIVATE_ROUTER = "10.0.2.15", "10.0.2.2"
 
@@ -102,6 +103,26 @@ def test_udhcpc_renew(lab):
     wait_event(lab, "bound")
     client.send_signal(10)  # SIGUSR1
     equal(wait_event(lab, "renew")["ip"], HOST_ADDR, "the renewed address")
+
+
+def test_udhcpc_renew_after_a_change(lab):
+    """Under another router the host has another address: the guest's old one works on, until the
+    renewal, at the router that it knows, brings the new one."""
+    daemon = attach(lab)
+    client = udhcpc(lab)
+    wait_event(lab, "bound")
+    check_configured(lab)
+    lab.router.ip("addr add 192.0.2.129/24 dev near")
+    lab.host.ip(f"addr del {HOST_ADDR}/24 dev uplink", "addr add 192.0.2.130/24 dev uplink",
+                "route add default via 192.0.2.129")
+    eventually(lambda: daemon.ctl_json("status")["network"]["address"] == "192.0.2.130", 10,
+               "the other address is taken up")
+    port = TcpServer(lab, lab.server.tcp_listen(), echo).port
+    sock = lab.guest.tcp_connect(SERVER_ADDR, port)
+    equal(sock.getsockname()[0], HOST_ADDR, "the guest's address")
+    client.send_signal(10)  # SIGUSR1
+    equal(wait_event(lab, "bound", 2)["ip"], "192.0.2.130", "the new address")
+    equal(daemon.stat("dhcp.naks"), 1, "the counter of refusals")
 
 
 def test_udhcpc_release(lab):

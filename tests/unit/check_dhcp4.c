@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "lib/fake_guest.h"
+#include "lib/packets.h"
 #include "lib/suite.h"
+#include "proto/transport.h"
 
 #define GUEST_IP   0x0a00020f
 #define GATEWAY_IP 0x0a000202
@@ -458,6 +460,38 @@ START_TEST(renewal_after_the_network_changed)
 }
 END_TEST
 
+/* ... which asks the server where it was, and by its old name. */
+START_TEST(renewal_after_the_gateway_changed)
+{
+	static struct packet renewal;
+	const struct fake_frame *nak;
+	uint8_t bytes[300] = { 1, 1, 6, 0 };
+	struct addr old = addr_ip4(GATEWAY_IP), now = addr_ip4(0xc6336401);
+
+	start();
+	SEND(.options = REQUEST WANT END);
+	g.net.ip4.guest = addr_ip4(0xc6336402);
+	g.net.ip4.gateway = now;
+	ck_assert(dhcp4_is_server(&g.env, &old) && dhcp4_is_server(&g.env, &now));
+	put_be32(bytes + 12, GUEST_IP); /* ciaddr */
+	memcpy(bytes + 28, fake_guest_mac.b, MAC_LEN);
+	from_hex("63 82 53 63" REQUEST END, bytes + 236, sizeof(bytes) - 236);
+	packet_udp(&renewal, &(struct packet_ip){ .dst = GATEWAY_IP }, 68, 67, bytes, sizeof(bytes));
+	fake_guest_clear(&g);
+	ck_assert_int_eq(transport_from_guest(&g.env, &renewal.pkt), DROP_NONE);
+	ck_assert_uint_eq(g.env.stats.dhcp_naks, 1);
+	/* from the server that it knows, whose refusals alone count for some clients */
+	nak = fake_guest_frame(&g, 0);
+	assert_bytes(nak->data + 14 + 12, 8, "0a 00 02 02 ff ff ff ff");
+	assert_bytes(nak->data + 14 + 28 + 236, 4 + 3 + 6, "63 82 53 63  35 01 06  36 04 0a 00 02 02");
+	fake_guest_clear(&g);
+	SILENT(.options = RELEASE OUR_ID END, .ciaddr = GUEST_IP);
+	ck_assert_ptr_null(dhcp4_get_lease(&g.env));
+	ck_assert(!dhcp4_is_server(&g.env, &old));
+	stop();
+}
+END_TEST
+
 /* RFC 2131 4.3.5: settings, no address, no lease. */
 START_TEST(inform)
 {
@@ -821,6 +855,7 @@ END_TEST
 
 SUITE_MAIN("dhcp4", offer_is_exact, ack_is_exact, parameter_list_is_honoured,
 	   settings_that_silence_options, fqdn, rapid_commit, where_replies_go, relay_agents,
-	   requests, nak_is_exact, renewal_after_the_network_changed, inform, decline, release,
+	   requests, nak_is_exact, renewal_after_the_network_changed, renewal_after_the_gateway_changed,
+	   inform, decline, release,
 	   bootp, lease_times, another_client_takes_over, hostname_from_fqdn, message_size,
 	   full_link, hostile, longest_client_id, names_of_states)
