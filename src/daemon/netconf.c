@@ -59,10 +59,11 @@ static bool has_private_dns(const struct conf *c, const struct conf_ip *family,
 static void tell_hosts_dns(const struct conf *c, const struct resolv_conf *rc,
 			   const struct conf_ip *family, const struct net_ip *ip, struct net *net)
 {
-	unsigned n_before = net->n_dns;
+	/* IPv4 comes first and leaves a place for IPv6, which a guest may be without the other */
+	unsigned n_before = net->n_dns, max = CONF_DNS_MAX - (ip == &net->ip4 && net->ip6.on);
 	struct addr through_us;
 
-	for (unsigned i = 0; i < rc->n_servers; i++) {
+	for (unsigned i = 0; i < rc->n_servers && net->n_dns < max; i++) {
 		if (net_ip(net, &rc->servers[i]) != ip)
 			continue;
 		if (guest_can_ask(ip, &rc->servers[i]))

@@ -260,6 +260,14 @@ START_TEST(addresses6_chosen)
 }
 END_TEST
 
+#define EIGHT                                                                                    \
+	"nameserver 198.51.100.1\nnameserver 198.51.100.2\nnameserver 198.51.100.3\n"             \
+	"nameserver 198.51.100.4\nnameserver 198.51.100.5\nnameserver 198.51.100.6\n"             \
+	"nameserver 198.51.100.7\nnameserver 198.51.100.8\n"
+#define EIGHT_LIST                                                                               \
+	"198.51.100.1,198.51.100.2,198.51.100.3,198.51.100.4,198.51.100.5,198.51.100.6,"         \
+	"198.51.100.7,198.51.100.8"
+
 static const struct {
 	const char *args, *host, *resolv, *dns;
 } dns_rows[] = {
@@ -326,6 +334,13 @@ static const struct {
 	  "192.0.2.53,2001:db8::99 192.0.2.53,2001:db8::99 ::1" },
 	{ "--map-host-loopback 2001:db8::99", BOTH, "nameserver 2001:db8::99\n",
 	  "192.0.2.1,2001:db8::99 192.0.2.1,2001:db8::99 2001:db8::99" },
+	/* ... of which neither has all the places */
+	{ "", BOTH, EIGHT,
+	  "198.51.100.1,198.51.100.2,198.51.100.3,198.51.100.4,198.51.100.5,198.51.100.6,"
+	  "198.51.100.7,fe80::1 "
+	  "198.51.100.1,198.51.100.2,198.51.100.3,198.51.100.4,198.51.100.5,198.51.100.6,"
+	  "198.51.100.7,fe80::1 " EIGHT_LIST },
+	{ "", USUAL, EIGHT, EIGHT_LIST " " EIGHT_LIST " " EIGHT_LIST },
 	{ "-D 2001:db8::53", BOTH, RESOLVERS, "2001:db8::53 2001:db8::53 2001:db8::53" },
 	{ "-D 2001:db8::53 --dns-forward 2001:db8::53", BOTH, "nameserver ::1\n",
 	  "2001:db8::53 2001:db8::53 ::1" },
