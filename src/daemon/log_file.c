@@ -100,8 +100,11 @@ int log_file_open(struct log_file *f, const char *path, size_t max)
 	*f = (struct log_file){ .max = max };
 	f->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 		     0600);
-	if (f->fd < 0 && errno == EACCES) /* one that we may only write to */
+	if (f->fd < 0 && errno == EACCES) { /* one that we may only write to */
 		f->fd = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (f->fd < 0)
+			return -EACCES; /* the second reason may be that there is no file */
+	}
 	if (f->fd < 0)
 		return -errno;
 	if (fstat(f->fd, &st)) {

@@ -223,5 +223,21 @@ START_TEST(cannot_be_opened)
 }
 END_TEST
 
+/* There is none, and the folder forbids to make one. */
+START_TEST(may_not_be_made)
+{
+	bool root = geteuid() == 0;
+
+	setup();
+	ck_assert_int_eq(chmod(folder, 0555), 0);
+	if (root)
+		ck_assert_int_eq(seteuid(65534), 0);
+	ck_assert_int_eq(log_file_open(&file, path, LIMIT), -EACCES);
+	if (root)
+		ck_assert_int_eq(seteuid(0), 0);
+	teardown();
+}
+END_TEST
+
 SUITE_MAIN("log_file", lines, appends, limit, found_too_large, one_endless_line,
-	   truncated_by_another, long_line, never_waits, cannot_be_opened)
+	   truncated_by_another, long_line, never_waits, cannot_be_opened, may_not_be_made)
