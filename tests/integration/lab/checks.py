@@ -62,3 +62,9 @@ def deadline(seconds):
         function.deadline = seconds
         return function
     return mark
+
+
+def own_cgroup(function):
+    """Decorator: this test makes control groups, below that in the environment variable CGROUP."""
+    function.cgroup = True
+    return function
