@@ -67,5 +67,7 @@ void log_limited(struct log_limit *limit, uint64_t now_ns, enum log_level level,
 
 #define log_warn_limited(limit, now_ns, unit, ...) \
 	log_limited(limit, now_ns, LOG_LEVEL_WARN, LOG_UNIT_##unit, __VA_ARGS__)
+#define log_info_limited(limit, now_ns, unit, ...) \
+	log_limited(limit, now_ns, LOG_LEVEL_INFO, LOG_UNIT_##unit, __VA_ARGS__)
 
 #endif

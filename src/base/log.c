@@ -2,9 +2,12 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/timerq.h"
+#include "base/utf8.h"
 
 #define LINE_MAX_BYTES 512
 
@@ -58,13 +61,28 @@ const char *log_level_name(enum log_level level)
 	return level_names[level];
 }
 
+/* What moves a terminal's cursor, or does more: C0, DEL and C1, of which U+009B begins what ESC [
+ * does (ECMA-48 5.4), and the marks that turn the direction of text (UAX #9 2). */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x200e || code == 0x200f ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 /* Names that a guest or a network chose may stand in a line: nothing in it drives a terminal
  * or looks like a line of its own. */
 static void defuse(char *line)
 {
-	for (; *line; line++)
-		if ((unsigned char)*line < 0x20 || *line == 0x7f)
-			*line = '?';
+	size_t left = strlen(line), n;
+	uint32_t code;
+
+	for (; left; line += n, left -= n) {
+		n = utf8_decode(line, left, &code);
+		if (n && !is_control(code))
+			continue;
+		n = n ? n : 1;
+		memset(line, '?', n);
+	}
 }
 
 void log_write(enum log_level level, enum log_unit unit, const char *fmt, ...)

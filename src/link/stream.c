@@ -44,7 +44,7 @@ struct stream_link {
 	bool rx_turn_over; /* frames wait in the buffer while others have their turn */
 	struct txbuf tx;
 	int broken; /* errno of a failed write; the client ends when the stack is unwound */
-	struct log_limit refused_limit, pause_limit;
+	struct log_limit came_limit, left_limit, refused_limit, pause_limit;
 };
 
 static void client_ended(struct stream_link *l, const char *why);
@@ -232,7 +232,7 @@ void stream_link_attach(struct stream_link *l, int fd)
 	l->tx.starved = false;
 	watch_init(&l->client, l->loop, fd, client_ready);
 	l->env->stats.link_clients++;
-	log_info(LINK, "guest connected");
+	log_info_limited(&l->came_limit, l->env->now_ns, LINK, "guest connected");
 	demux_guest_up(l->env);
 	l->env->guest.client_pid = peer_pid(fd);
 	event_tell(l->env, &(struct event){ .kind = EVENT_CLIENT_CONNECTED });
@@ -241,7 +241,7 @@ void stream_link_attach(struct stream_link *l, int fd)
 
 static void client_ended(struct stream_link *l, const char *why)
 {
-	log_info(LINK, "guest disconnected: %s", why);
+	log_info_limited(&l->left_limit, l->env->now_ns, LINK, "guest disconnected: %s", why);
 	watch_stop(&l->client);
 	close(l->fd);
 	l->fd = -1;

@@ -14,6 +14,7 @@
  * go to.  A guest may change both at any time. */
 static void learn(struct env *env, const struct pkt *p)
 {
+	static struct log_limit limit;
 	struct guest *g = &env->guest;
 	char text[MAC_STR_MAX];
 
@@ -24,7 +25,7 @@ static void learn(struct env *env, const struct pkt *p)
 		return;
 	g->mac = p->eth.src;
 	g->mac_known = true;
-	log_info(LINK, "guest MAC address %s", mac_print(&g->mac, text));
+	log_info_limited(&limit, env->now_ns, LINK, "guest MAC address %s", mac_print(&g->mac, text));
 	event_tell(env, &(struct event){ .kind = EVENT_GUEST_SEEN });
 }
 

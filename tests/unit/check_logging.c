@@ -106,6 +106,23 @@ START_TEST(foreground)
 }
 END_TEST
 
+/* Nothing in a line moves a terminal's cursor or turns its text, whatever encoding it is in. */
+START_TEST(nothing_drives_a_terminal)
+{
+	setup();
+	conf.foreground = true;
+	ck_assert_int_eq(logging_open(&conf), 0);
+	logging_started();
+	log_info(DHCP, "C0 \033]0;title\a, DEL \177, C1 \302\2332J, bare \2332J");
+	ck_assert_str_eq(caught(), "C0 ?]0;title?, DEL ?, C1 ??2J, bare ?2J\n");
+	log_info(DHCP, "turned \342\200\256 text, cut \342\200");
+	ck_assert_str_eq(caught(), "turned ??? text, cut ??\n");
+	log_info(DHCP, "a name: Gr\303\274\303\237e");
+	ck_assert_str_eq(caught(), "a name: Gr\303\274\303\237e\n");
+	teardown();
+}
+END_TEST
+
 START_TEST(quiet_and_debug)
 {
 	setup();
@@ -252,6 +269,6 @@ START_TEST(system_log_away)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(prepare, "logging", failure_is_the_only_line, foreground, quiet_and_debug,
+SUITE_MAIN_AFTER(prepare, "logging", failure_is_the_only_line, foreground, nothing_drives_a_terminal, quiet_and_debug,
 		 log_file, failure_is_in_the_file_too, file_that_cannot_be_opened, full_pipe,
 		 to_system_log, system_log_away)
