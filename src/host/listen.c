@@ -93,7 +93,6 @@ static int bind_and_listen(int fd, const struct forward_rule *rule, bool ip6, in
 		return -errno;
 	if (type == SOCK_STREAM)
 		return listen(fd, SOMAXCONN) ? -errno : 0;
-	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	sock_set_udp_buffer(fd);
 	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	sock_set_errors(fd, false);

@@ -11,6 +11,7 @@
 #include "host/listen_priv.h"
 #include "host/sock.h"
 #include "host/udp_out.h"
+#include "host/udp_port.h"
 #include "proto/udp.h"
 
 #define RX_BATCH     16
@@ -23,6 +24,7 @@ struct udp_listener {
 	struct udp_client_sock sock;
 	struct listen *listen;
 	struct forward *forward;
+	struct udp_port port;
 	int fd;
 	bool ip6;	 /* the socket's family: IPv4 clients have mapped addresses */
 	struct udp_out out[2]; /* to clients of IPv6, of IPv4 */
@@ -297,6 +299,11 @@ struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int f
 	if (ip6)
 		u->out[0] = udp_out_init(fd, true);
 	u->out[1] = udp_out_init(fd, false);
+	u->port = (struct udp_port){ .port = port,
+				     .ip4 = !ip6 || f->rule.both_families,
+				     .ip6 = ip6,
+				     .wide = addr_is_unspecified(&f->rule.addr) };
+	udp_port_hold(&u->port, fd);
 	udp_client_sock_init(&u->sock, &client_ops, port);
 	watch_init(&u->watch, l->loop, fd, ready);
 	update_watch(u);
@@ -315,6 +322,7 @@ void udp_listener_free(struct udp_listener *u)
 	if (rx->owner == u)
 		rx->owner = NULL;
 	udp_client_sock_end(u->listen->env, &u->sock);
+	udp_port_release(&u->port);
 	watch_stop(&u->watch);
 	close(u->fd);
 	free(u);

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "host/udp_group.h"
+#include "host/udp_port.h"
 #include "proto/udp_host.h"
 
 struct multicast_sock {
 	struct watch watch;
 	struct env *env;
 	struct multicast_listener *listener;
+	struct udp_port port;
 	int fd;
 };
 
@@ -41,6 +43,10 @@ static void *group_open(void *host, struct multicast_listener *l, const struct e
 		free(s);
 		return NULL;
 	}
+	s->port = (struct udp_port){ .port = group->port,
+				     .ip4 = addr_is_ip4(&group->addr),
+				     .ip6 = !addr_is_ip4(&group->addr) };
+	udp_port_hold(&s->port, s->fd);
 	watch_init(&s->watch, socks->loop, s->fd, ready);
 	watch_set(&s->watch, LOOP_READ);
 	return s;
@@ -50,6 +56,7 @@ static void group_close(void *sock)
 {
 	struct multicast_sock *s = sock;
 
+	udp_port_release(&s->port);
 	watch_stop(&s->watch);
 	close(s->fd);
 	free(s);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/sock.h"
+#include "host/udp_port.h"
 
 static int bind_at(int fd, const struct net *net, const struct addr *a, uint16_t port)
 {
@@ -18,18 +19,6 @@ static int bind_at(int fd, const struct net *net, const struct addr *a, uint16_t
 	unsigned len = sock_peer(net, &(struct endpoint){ *a, port }, (struct sockaddr *)&sa);
 
 	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
-}
-
-/* Whether somebody has the port for all addresses of the host. */
-static bool is_taken(const struct net *net, bool ip4, uint16_t port)
-{
-	struct addr loopback = ip4 ? addr_ip4(INADDR_LOOPBACK) : ADDR_LOOPBACK6;
-	int fd = sock_open(ip4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
-	bool taken = fd < 0 || bind_at(fd, net, &loopback, port);
-
-	if (fd >= 0)
-		close(fd);
-	return taken;
 }
 
 static int bind_port(int fd, const struct env *env, const struct endpoint *group, uint16_t port,
@@ -50,7 +39,7 @@ static int bind_port(int fd, const struct env *env, const struct endpoint *group
 	if (rc != -EADDRINUSE || !port)
 		return rc;
 	/* those who have it for one address or a group get theirs all the same */
-	*hears = (ours || !is_taken(env->net, ip4, port)) && !bind_at(fd, env->net, &own, port);
+	*hears = (ours || !udp_port_is_taken(ip4, port)) && !bind_at(fd, env->net, &own, port);
 	/* bound to the group's own address, it takes nothing from anybody */
 	return *hears ? 0 : bind_at(fd, env->net, &group->addr, port);
 }

@@ -16,6 +16,7 @@
 #include "host/sock.h"
 #include "host/udp_group.h"
 #include "host/udp_out.h"
+#include "host/udp_port.h"
 
 #define BATCH 64
 
@@ -30,6 +31,7 @@ struct udp_sock {
 	int fd;
 	bool group; /* the peer is one: not connected */
 	struct list hearing;
+	struct udp_port port; /* while others of ours may share it */
 };
 
 union control {
@@ -66,19 +68,18 @@ static void set_options(const struct udp_sock *s)
 	sock_set_errors(fd, is_ip6(s));
 	sock_want_header(fd, is_ip6(s));
 	sock_set(fd, IPPROTO_UDP, UDP_GRO, 1);
-	sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* SO_SNDBUF stays as it is: a larger one would only overflow the device's queue, while
 	 * what does not fit is kept by the flow */
 	sock_set_udp_buffer(fd);
 }
 
-/* Talks to `peer` from `port`.  With REUSEADDR a socket can end up connected to itself; that
+/* Talks to `peer` from `port`.  Where it shares the port, a socket can end up connected to itself; that
  * port counts as taken. */
 static int bind_and_connect(struct udp_sock *s, const struct net *net, uint16_t port)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
-	int rc = sock_bind(s->fd, net, &s->peer.addr, port);
+	int rc = udp_port_bind(s->fd, net, &s->peer.addr, port);
 
 	if (rc)
 		return rc;
@@ -130,6 +131,16 @@ static int try_open_group(struct udp_socks *socks, struct udp_sock *s, uint16_t 
 	return 0;
 }
 
+/* From now on others of ours may have the same port. */
+static void share_port(struct udp_sock *s)
+{
+	s->port = (struct udp_port){ .port = s->local.port,
+				     .ip4 = !is_ip6(s),
+				     .ip6 = is_ip6(s),
+				     .wide = list_linked(&s->hearing) };
+	udp_port_hold(&s->port, s->fd);
+}
+
 static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint16_t port, int *err)
 {
 	int (*try)(struct udp_socks *socks, struct udp_sock *s, uint16_t port) =
@@ -151,6 +162,7 @@ static void *open_sock(struct udp_socks *socks, const struct udp_sock *new, uint
 		*err = -rc;
 		return NULL;
 	}
+	share_port(s);
 	s->ip.dont_fragment = true;
 	s->out = udp_out_init(s->fd, is_ip6(s));
 	watch_init(&s->watch, socks->loop, s->fd, ready);
@@ -178,6 +190,7 @@ static void udp_close(void *sock)
 	struct udp_sock *s = sock;
 
 	list_remove(&s->hearing);
+	udp_port_release(&s->port);
 	watch_stop(&s->watch);
 	close(s->fd);
 	free(s);

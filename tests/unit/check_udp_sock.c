@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/udp_port.h"
 #include "lib/fake_guest.h"
 #include "lib/suite.h"
 #include "proto/host_error.h"
@@ -258,8 +259,53 @@ START_TEST(source_port)
 }
 END_TEST
 
+static int service_at(uint32_t ip, uint16_t port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(port),
+				  .sin_addr.s_addr = htonl(ip) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	return fd;
+}
+
+/* A service that lets others share its port lets its like: a guest would take its peers from it. */
+START_TEST(ports_of_services_are_theirs)
+{
+	struct endpoint peer, other;
+	int fd, fd_other, fd_service;
+	uint16_t port;
+	void *a, *b, *c;
+
+	begin();
+	fd = peer_open(0, false, &peer);
+	fd_other = peer_open(0, false, &other);
+	fd_service = service_at(INADDR_ANY, 0);
+	port = name_of(fd_service).port;
+	a = sock_open(&peer, port);
+	ck_assert_uint_ne(local_port(a), port);
+	close(fd_service);
+	b = sock_open(&peer, port);
+	ck_assert_uint_eq(local_port(b), port);
+	/* one that comes beside us is left alone as well */
+	fd_service = service_at(INADDR_ANY, port);
+	c = sock_open(&other, port);
+	ck_assert_uint_ne(local_port(c), port);
+	ops->close(a);
+	ops->close(b);
+	ops->close(c);
+	close(fd);
+	close(fd_other);
+	close(fd_service);
+	end();
+}
+END_TEST
+
 START_TEST(never_connected_to_itself)
 {
+	struct udp_port holder;
 	struct endpoint peer;
 	int fd;
 	void *s;
@@ -267,10 +313,13 @@ START_TEST(never_connected_to_itself)
 
 	begin();
 	fd = peer_open(0, true, &peer); /* shares its port with whoever wants */
+	holder = (struct udp_port){ .port = peer.port, .ip4 = true, .wide = true };
+	udp_port_hold(&holder, fd); /* as if it were ours */
 	s = sock_open(&peer, peer.port);
 	ck_assert_uint_ne(local_port(s), peer.port);
 	ck_assert_int_eq(send_text(s, "x"), 1);
 	ck_assert_int_eq(recv(fd, &byte, 1, 0), 1);
+	udp_port_release(&holder);
 	ops->close(s);
 	close(fd);
 	end();
@@ -583,6 +632,6 @@ START_TEST(ip_header_of_answers)
 }
 END_TEST
 
-SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, never_connected_to_itself,
+SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, ports_of_services_are_theirs, never_connected_to_itself,
 	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address, trains,
 	   trains_arrive_whole, without_trains, segments, families_have_ports_of_their_own, ip_header_of_answers)
