@@ -6,13 +6,18 @@ import re
 import signal
 import socket
 
+from lab import frames
 from lab.checks import Skip, check, contains, equal, eventually, raises
-from lab.daemon import plain_program, program
+from lab.daemon import plain_program, program, tool_path
+from lab.frames import Link
 from lab.lab import DNS2_ADDR, DNS_ADDR, HOST_ADDR, ROUTER_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all, udp_echo
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NET_BIND_SERVICE = 1 << 10
+# What tools/intruder.c calls when a frame asks for it.
+FORBIDDEN = ("execve", "clone", "write", "create", "climb", "stream", "frames", "ptrace", "kill", "code",
+             "unshare", "mount", "setuid", "limit", "dumpable", "memory", "ring", "bpf", "keys")
 # A process whose root is not that of its mount namespace may not make a user namespace.
 CONFINED = ["sh", "-c", 'mkdir -p /run/lab/root && mount --rbind / /run/lab/root && '
             'exec chroot --userspec=65534:65534 /run/lab/root "$@"', "confined"]
@@ -130,6 +135,48 @@ def test_program_under_test(lab):
     got = states(daemon)
     check("unavailable" not in got.values(), f"the states are {got}")
     equal(got["root"], "applied", "the root")
+
+
+def intrude(lab, what, mode="strict", **kwargs):
+    """The daemon, after a frame of the guest has had it make a call that it has no use for."""
+    daemon = start(lab, mode=mode, preload=tool_path("intruder.so"), **kwargs)
+    with Link(daemon) as link:
+        link.alive()
+        link.send(frames.eth(0x88b5, f"intruder: {what}".encode()))
+        daemon.process.wait(20)
+    return daemon
+
+
+def test_forbidden_calls(lab):
+    """An intruder in the process who starts a program, writes a file, or looks around, ends it."""
+    for what in FORBIDDEN:
+        intrude(lab, what).judge(-signal.SIGSYS)
+    intrude(lab, "nothing").judge(42)
+    intrude(lab, "execve", mode="none").judge(42)
+
+
+def test_forbidden_calls_of_a_user(lab):
+    """The same where an ordinary user started it."""
+    need_users()
+    for what in FORBIDDEN:
+        intrude(lab, what, wrapper=NOBODY).judge(-signal.SIGSYS)
+
+
+def end_of(process):
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT).si_code
+
+
+def test_no_core(lab):
+    """A crash leaves no core, whatever the limit was that the daemon started with."""
+    unlimited = ["prlimit", "--core=unlimited:unlimited"]
+    with open("/proc/sys/kernel/core_pattern") as pattern:
+        dumps = not pattern.read().startswith(("|", "/"))
+    for mode, dumped in ("strict", False), ("none", dumps):
+        daemon = start(lab, mode=mode, wrapper=unlimited, cwd=lab.folder)
+        daemon.process.send_signal(signal.SIGSEGV)
+        equal(end_of(daemon.process) == os.CLD_DUMPED, dumped, f"whether a core is left with {mode}")
+        daemon.process.wait()
+    equal(any(path.name.startswith("core") for path in lab.folder.iterdir()), dumps, "whether there is one")
 
 
 # The features.

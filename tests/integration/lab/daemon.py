@@ -58,13 +58,15 @@ class Daemon:
         self.expected_status = 0
 
     def start(self, *args, foreground=True, sockets=True, wait=True, binary=None, wrapper=(),
-              **kwargs):
+              preload=None, **kwargs):
         """Runs the daemon with -s and --control, unless `sockets` is false, and with args.
+
+        It runs in the whole sandbox, which fails the start where it cannot be had, unless args say else.
 
         In the foreground, waits until its socket listens; else until the parent has exited."""
         binary = binary or program("postern")
         need(binary)
-        argv = [*wrapper, binary]
+        argv = [*wrapper, *(["env", f"LD_PRELOAD={preload}"] if preload else []), binary, "--sandbox=strict"]
         if foreground:
             argv.append("-f")
         if sockets:
