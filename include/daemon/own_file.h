@@ -7,6 +7,7 @@
 
 struct own_file {
 	int fd_dir; /* its folder, so that the working directory may change; -1: no file */
+	char *folder; /* its path, as it was given */
 	char name[NAME_MAX + 1];
 	dev_t dev;
 	ino_t ino;
@@ -16,6 +17,10 @@ struct own_file {
 
 /* Remembers the file that is at `path` now.  0 or -errno. */
 int own_file_remember(struct own_file *f, const char *path);
+
+/* In a mount namespace of our own, before its root is changed: from now on the folder leads nowhere but
+ * down.  What cannot be confined so is forgotten. */
+void own_file_confine(struct own_file *f);
 
 /* Removes the file, if it is still the same one, and forgets it. */
 void own_file_remove(struct own_file *f);

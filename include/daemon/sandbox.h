@@ -7,8 +7,13 @@
 #include "proto/conf.h"
 #include "proto/sandbox.h"
 
+struct own_file;
+
+#define SANDBOX_FILES_MAX 4
+
 struct sandbox {
 	struct sandbox_status layers[N_SANDBOX_LAYERS];
+	struct own_file *files[SANDBOX_FILES_MAX]; /* their folders shall lead no further */
 	uid_t root; /* what root of the host is for us: 0, unless that is a user like any other */
 };
 

@@ -17,6 +17,10 @@ int part_sandbox_start(struct daemon *d)
 #ifdef POSTERN_SANITIZERS
 	paths[n] = "/proc/self"; /* where they look at the process */
 #endif
+	d->sandbox.files[0] = &d->link_file;
+	d->sandbox.files[1] = &d->control_file;
+	d->sandbox.files[2] = &d->status_file;
+	d->sandbox.files[3] = &d->pid_file.file;
 	rc = sandbox_enter(&d->sandbox, d->conf.sandbox, paths);
 	if (!rc)
 		ctl_set_root(d->ctl, d->sandbox.root);

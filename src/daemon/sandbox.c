@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "config.h"
+#include "daemon/own_file.h"
 #include "daemon/sandbox_layer.h"
 
 /* While the layers are laid. */
@@ -54,8 +55,12 @@ static int root(struct work *w)
 {
 	const struct sandbox_status *own = &w->sandbox->layers[SANDBOX_NAMESPACES];
 
-	/* never the mounts of others */
-	return own->state == SANDBOX_APPLIED ? sandbox_change_root(w->paths) : -own->err;
+	if (own->state != SANDBOX_APPLIED) /* never the mounts of others */
+		return -own->err;
+	for (unsigned i = 0; i < SANDBOX_FILES_MAX; i++)
+		if (w->sandbox->files[i])
+			own_file_confine(w->sandbox->files[i]);
+	return sandbox_change_root(w->paths);
 }
 
 static int capabilities(struct work *w)

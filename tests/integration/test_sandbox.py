@@ -29,9 +29,9 @@ def need_users():
             raise Skip("a second user needs a namespace with more than one")
 
 
-def start(lab, *args, mode="strict", **kwargs):
+def start(lab, *args, mode="strict", daemon=None, **kwargs):
     """A daemon in its sandbox: one without sanitizers, which need calls that it has no use for."""
-    daemon = lab.daemon().start(f"--sandbox={mode}", *args, binary=plain_program("postern"), **kwargs)
+    daemon = (daemon or lab.daemon()).start(f"--sandbox={mode}", *args, binary=plain_program("postern"), **kwargs)
     daemon.ctl("status")  # it listens before it locks itself in, and answers once it has
     return daemon
 
@@ -137,9 +137,9 @@ def test_program_under_test(lab):
     equal(got["root"], "applied", "the root")
 
 
-def intrude(lab, what, mode="strict", **kwargs):
+def intrude(lab, what, mode="strict", daemon=None, *args, **kwargs):
     """The daemon, after a frame of the guest has had it make a call that it has no use for."""
-    daemon = start(lab, mode=mode, preload=tool_path("intruder.so"), **kwargs)
+    daemon = start(lab, *args, mode=mode, daemon=daemon, preload=tool_path("intruder.so"), **kwargs)
     with Link(daemon) as link:
         link.alive()
         link.send(frames.eth(0x88b5, f"intruder: {what}".encode()))
@@ -160,6 +160,21 @@ def test_forbidden_calls_of_a_user(lab):
     need_users()
     for what in FORBIDDEN:
         intrude(lab, what, wrapper=NOBODY).judge(-signal.SIGSYS)
+
+
+def test_folders_lead_nowhere(lab):
+    """From the folders of its socket, control socket and pid file, an intruder reaches no file above."""
+    victim, folder = lab.folder / "victim", lab.folder / "below"
+    folder.mkdir()
+    folder.chmod(0o777)
+    for mode, stays in ("strict", True), ("none", False):
+        victim.touch()
+        daemon = lab.daemon()
+        daemon.socket, daemon.control = folder / "sock", folder / "ctl"
+        intrude(lab, "remove", mode, daemon, "-P", folder / "pid").judge(42)
+        equal(victim.exists(), stays, f"whether the file is there with {mode}")
+        for path in folder.iterdir():
+            path.unlink()
 
 
 def end_of(process):

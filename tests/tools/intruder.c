@@ -47,8 +47,18 @@ static const struct {
 	{ "keys", SYS_keyctl, { 0, 0, 0 } },
 };
 
+/* Through whatever folder is open. */
+static void remove_above(void)
+{
+	for (int fd = 3; fd < 64; fd++)
+		syscall(SYS_unlinkat, fd, "../victim", 0);
+	syscall(SYS_exit_group, 42);
+}
+
 static void intrude(const char *name, size_t len)
 {
+	if (len >= strlen("remove") && !strncmp(name, "remove", strlen("remove")))
+		remove_above();
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		const long *a = calls[i].args;
 
