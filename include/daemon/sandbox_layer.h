@@ -15,8 +15,11 @@ int sandbox_enter_user_namespace(uid_t *unmapped);
 int sandbox_enter_namespaces(void);
 
 /* In a mount namespace of our own: makes an empty file system the root, in which only the folders
- * on the way to each of `paths` are seen, read-only.  NULL ends the paths. */
+ * on the way to each of `paths` are seen, read-only, with none of the folders in them.  NULL ends the paths. */
 int sandbox_change_root(const char *const paths[]);
+
+/* Hides the folders that lie in those of `kept` and lead to none of them.  NULL ends these. */
+int sandbox_hide_folders(const char *const kept[]);
 
 /* A filter that ends the process at a system call that it has no use for. */
 int sandbox_filter_calls(void);

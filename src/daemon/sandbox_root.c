@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "daemon/sandbox_layer.h"
 #include "host/resolv_watch.h"
 
@@ -118,18 +119,35 @@ static int show(struct view *v)
 	return 0;
 }
 
+/* All of them are there by now. */
+static int hide_rest(const struct views *views)
+{
+#ifdef POSTERN_SANITIZERS
+	return 0; /* they look around in /proc */
+#endif
+	const char *paths[VIEWS_MAX + 1] = { NULL };
+
+	for (unsigned i = 0; i < views->n; i++)
+		paths[i] = views->at[i].path;
+	return sandbox_hide_folders(paths);
+}
+
 /* The new root is laid over the old one, where no folder is needed for it; "/.." is what lies on
  * top there.  Once it has changed places with the old one, that one lies on top. */
 static int swap_roots(struct views *views)
 {
+	int rc;
+
 	if (mount("tmpfs", "/", "tmpfs", BARE, "size=64k,mode=0755") || chdir("/.."))
 		return -errno;
 	for (unsigned i = 0; i < views->n; i++) {
-		int rc = show(&views->at[i]);
-
+		rc = show(&views->at[i]);
 		if (rc)
 			return rc;
 	}
+	rc = hide_rest(views);
+	if (rc)
+		return rc;
 	if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | BARE, NULL) ||
 	    syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return -errno;

@@ -54,7 +54,7 @@ class Trace:
         found = re.match(r'\w+\((?:(?:AT_FDCWD|\d+)(?:<(.*?)>(?:\(deleted\))?)?, )?"([^"]*)"', call)
         check(found, f"what is {call}?")
         folder, name = found.groups()
-        path = os.path.normpath(name if name.startswith("/") else f"{folder or ''}/{name}")
+        path = os.path.normpath(name if name.startswith("/") else f"{(folder or '').rstrip('/')}/{name}")
         self._need("file", call, self.allowed.allows_file(path, perms))
 
     def _judge(self, call):
@@ -69,7 +69,7 @@ class Trace:
     def on_openat(self, call):
         if "O_PATH" not in call:
             perms = "w" if "O_WRONLY" in call else "rw" if "O_RDWR" in call else "r"
-            opened = re.search(r" = \d+<(.*)>$", call)[1]  # behind links
+            opened = re.search(r" = \d+<(.*)>$", call)[1] + "/" * ("O_DIRECTORY" in call)  # behind links
             self._need("file", call, self.allowed.allows_file(opened, perms))
 
     def on_inotify_add_watch(self, call):

@@ -55,8 +55,12 @@ def states(daemon):
 
 
 def check_root(pid):
-    """Nothing is in the root but /etc, and nothing can be written."""
+    """Nothing is in the root but the files of /etc, and nothing can be written."""
     equal(os.listdir(f"/proc/{pid}/root"), ["etc"], "what is in the root")
+    inside = list(os.scandir(f"/proc/{pid}/root/etc"))
+    folders = [entry for entry in inside if entry.is_dir(follow_symlinks=False)]
+    check(len(folders) > 2 and len(inside) > len(folders), "there is little in the host's /etc")
+    equal([entry.name for entry in folders if os.listdir(entry.path)], [], "folders with something in them")
     for path in "new", "etc/new":
         with raises(OSError, f"making {path}"):
             open(f"/proc/{pid}/root/{path}", "x").close()
