@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,9 @@
 
 #define ARG(n, mask, value) .n_args = 1, .args = { SCMP_CMP32(n, SCMP_CMP_MASKED_EQ, mask, value) }
 #define ARGS(...)	    .n_args = 2, .args = { __VA_ARGS__ }
+#define SOCKET(family, type, protocol)                                                             \
+	.n_args = 3, .args = { IS(0, family), SCMP_CMP32(1, SCMP_CMP_MASKED_EQ, TYPE_MASK, type),  \
+			       IS(2, protocol) }
 #define IS(n, value)	    SCMP_CMP32(n, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
 #define HAS_NOT(n, bits)    SCMP_CMP32(n, SCMP_CMP_MASKED_EQ, (uint32_t)(bits), 0)
 #define TYPE_MASK	    0xfu /* of a socket's type, whose upper bits are flags */
@@ -24,7 +28,7 @@ struct rule {
 	int call; /* negative where the machine has none of this name */
 	const char *reason;
 	unsigned n_args; /* all of which must be as said */
-	struct scmp_arg_cmp args[2];
+	struct scmp_arg_cmp args[3];
 };
 
 /* Several rows for one call: any of them allows it. */
@@ -42,8 +46,13 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(restart_syscall), "a wait goes on after the process was stopped" },
 
 	/* sockets */
-	{ SCMP_SYS(socket), "flows and forwards over IPv4", ARG(0, UINT32_MAX, AF_INET) },
-	{ SCMP_SYS(socket), "over IPv6", ARG(0, UINT32_MAX, AF_INET6) },
+	{ SCMP_SYS(socket), "TCP over IPv4", SOCKET(AF_INET, SOCK_STREAM, 0) },
+	{ SCMP_SYS(socket), "over IPv6; no protocol that the kernel would load a module for",
+	  SOCKET(AF_INET6, SOCK_STREAM, 0) },
+	{ SCMP_SYS(socket), "UDP over IPv4", SOCKET(AF_INET, SOCK_DGRAM, 0) },
+	{ SCMP_SYS(socket), "over IPv6", SOCKET(AF_INET6, SOCK_DGRAM, 0) },
+	{ SCMP_SYS(socket), "echo over IPv4", SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) },
+	{ SCMP_SYS(socket), "over IPv6", SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6) },
 	{ SCMP_SYS(socket), "the tables of addresses and routes",
 	  ARGS(IS(0, AF_NETLINK), IS(2, 0 /* NETLINK_ROUTE */)) },
 	{ SCMP_SYS(socket), "names of interfaces; no streams, as other services have them",
@@ -79,8 +88,9 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(pread64), "a full log file, the pid file" },
 	{ SCMP_SYS(pwrite64), "the same" },
 	{ SCMP_SYS(ftruncate), "the same" },
-	{ SCMP_SYS(fcntl), "a full log file is appended to no more, for a moment" },
-	{ SCMP_SYS(fcntl64), "the same, on machines of 32 bits" },
+	{ SCMP_SYS(fcntl), "a full log file is appended to no more, for a moment; nobody is sent a signal",
+	  ARG(1, UINT32_MAX, F_SETFL) },
+	{ SCMP_SYS(fcntl64), "the same, on machines of 32 bits", ARG(1, UINT32_MAX, F_SETFL) },
 	{ SCMP_SYS(lseek), "standard error, by the C library" },
 	{ SCMP_SYS(_llseek), "the same, on machines of 32 bits" },
 	{ SCMP_SYS(dup2), "letting go of the terminal" },

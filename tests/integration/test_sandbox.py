@@ -16,8 +16,8 @@ from lab.servers import TcpServer, echo, receive_all, udp_echo
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NET_BIND_SERVICE = 1 << 10
 # What tools/intruder.c calls when a frame asks for it.
-FORBIDDEN = ("execve", "clone", "write", "create", "climb", "stream", "frames", "ptrace", "kill", "code",
-             "unshare", "mount", "setuid", "limit", "dumpable", "memory", "ring", "bpf", "keys")
+FORBIDDEN = ("execve", "clone", "write", "create", "climb", "stream", "frames", "ptrace", "kill", "owner",
+             "module", "code", "unshare", "mount", "setuid", "limit", "dumpable", "memory", "ring", "bpf", "keys")
 # A process whose root is not that of its mount namespace may not make a user namespace.
 CONFINED = ["sh", "-c", 'mkdir -p /run/lab/root && mount --rbind / /run/lab/root && '
             'exec chroot --userspec=65534:65534 /run/lab/root "$@"', "confined"]

@@ -35,6 +35,8 @@ static const struct {
 	{ "frames", SYS_socket, { AF_PACKET, SOCK_RAW, 0 } },
 	{ "ptrace", SYS_ptrace, { PTRACE_ATTACH, 1, 0, 0 } },
 	{ "kill", SYS_kill, { 1, SIGTERM } },
+	{ "owner", SYS_fcntl, { 0, F_SETOWN, 1 } },
+	{ "module", SYS_socket, { AF_INET, SOCK_STREAM, 132 /* SCTP */ } },
 	{ "code", SYS_mprotect, { (long)page, sizeof(page), PROT_READ | PROT_EXEC } },
 	{ "unshare", SYS_unshare, { CLONE_NEWUSER } },
 	{ "mount", SYS_mount, { (long)"/", (long)"/", 0, 0x1000 /* MS_BIND */, 0 } },
