@@ -7,6 +7,8 @@
 #include "ctl/ctl_session.h"
 #include "loop/loop.h"
 
+#define CTL_LISTENERS_MAX 3
+
 struct ctl;
 
 /* `quit` ends the loop when a client asks for it.  Uses env->timers.  NULL without memory. */
@@ -20,8 +22,9 @@ void ctl_turn(struct ctl *c);
 void ctl_free(struct ctl *c);
 
 /* Accepts clients of root and of our own user on `fd`, a listening socket, which is taken over
- * also on failure.  0, or -ENOSPC beyond one socket for each authority. */
-int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority);
+ * also on failure.  0, or -ENOSPC beyond CTL_LISTENERS_MAX sockets. */
+int ctl_listen(struct ctl *c, int fd, const struct ctl_dialect *dialect,
+	       enum ctl_authority authority);
 
 /* Who may connect besides our own user: 0 at first.  In a user namespace without root, all others
  * have the same user id; that one may be named, for there the permissions of the socket, which let in

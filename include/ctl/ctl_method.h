@@ -75,6 +75,8 @@ ctl_change_fn ctl_flows_close;
 ctl_look_fn ctl_stats_query;
 ctl_look_fn ctl_forwards_query;
 ctl_change_fn ctl_forwards_add, ctl_forwards_remove;
+ctl_look_fn ctl_hostfwd_list;
+ctl_change_fn ctl_hostfwd_add, ctl_hostfwd_remove;
 ctl_look_fn ctl_leases_query;
 ctl_look_fn ctl_dns_query;
 ctl_look_fn ctl_events_subscribe;

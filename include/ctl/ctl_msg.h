@@ -296,6 +296,49 @@ struct ctl_forward_remove {
 	uint64_t id;
 };
 
+/* The API of slirp4netns: add_hostfwd, list_hostfwd, remove_hostfwd. */
+
+/* By enum flow_proto, for either family, then for IPv4, then for IPv6. */
+extern const char *const ctl_hostfwd_proto_names[];
+#define CTL_HOSTFWD_PROTOS 2 /* names a family */
+
+struct ctl_hostfwd_add {
+#define CTL_HOSTFWD_ADD_HAS_HOST_ADDR  0x1u
+#define CTL_HOSTFWD_ADD_HAS_GUEST_ADDR 0x2u
+	uint32_t has;
+	unsigned proto; /* index of ctl_hostfwd_proto_names */
+	const char *host_addr, *guest_addr; /* may be empty, as if it was not there */
+	uint64_t host_port, guest_port;
+};
+
+struct ctl_hostfwd_id {
+	uint64_t id;
+};
+
+struct ctl_hostfwd {
+#define CTL_HOSTFWD_HAS_HOST_ADDR   0x01u
+#define CTL_HOSTFWD_HAS_HOST_ADDR6  0x02u
+#define CTL_HOSTFWD_HAS_GUEST_ADDR  0x04u
+#define CTL_HOSTFWD_HAS_GUEST_ADDR6 0x08u
+#define CTL_HOSTFWD_HAS_INTERFACE   0x10u
+#define CTL_HOSTFWD_HAS_RANGE	    0x20u
+	uint32_t has;
+	uint64_t id;
+	unsigned proto;
+	struct addr host_addr, host_addr6;
+	uint16_t host_port;
+	struct addr guest_addr, guest_addr6;
+	uint16_t guest_port;
+	/* what that API knows nothing of */
+	const char *interface;
+	uint16_t host_port_last, guest_port_last;
+};
+
+/* What an error is there. */
+struct ctl_hostfwd_error {
+	const char *desc;
+};
+
 /* query-leases */
 
 struct ctl_lease {
@@ -356,6 +399,7 @@ extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_gr
 	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
 	ctl_command_message, ctl_endpoint_message, ctl_network_message, ctl_schema_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
 	ctl_flow_id_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
-	ctl_forward_remove_message, ctl_lease_message, ctl_dns_message;
+	ctl_forward_remove_message, ctl_hostfwd_add_message, ctl_hostfwd_id_message,
+	ctl_hostfwd_message, ctl_hostfwd_error_message, ctl_lease_message, ctl_dns_message;
 
 #endif

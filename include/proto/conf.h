@@ -89,7 +89,7 @@ struct conf {
 
 	/* process */
 	bool foreground, quiet, debug;
-	const char *pid_path, *log_path, *control_path, *status_path;
+	const char *pid_path, *log_path, *control_path, *status_path, *api_path;
 	enum conf_sandbox sandbox;
 	unsigned log_size; /* bytes that the log file may take; 1048576 */
 

@@ -36,7 +36,7 @@ static void admit(struct ctl_listener *l, int fd)
 	if (refusal)
 		log_warn_limited(&limit, c->target.env->now_ns, CTL, "client refused: %s",
 				 refusal);
-	if (ctl_conn_open(c, fd, l->authority, refusal))
+	if (ctl_conn_open(l, fd, refusal))
 		log_warn_limited(&limit, c->target.env->now_ns, CTL,
 				 "client refused: no memory");
 }
@@ -95,17 +95,19 @@ void ctl_set_root(struct ctl *c, uid_t root)
 	c->root = root;
 }
 
-int ctl_listen(struct ctl *c, int fd, enum ctl_authority authority)
+int ctl_listen(struct ctl *c, int fd, const struct ctl_dialect *dialect,
+	       enum ctl_authority authority)
 {
 	struct ctl_listener *l = &c->listeners[c->n_listeners];
 
-	if (c->n_listeners == sizeof(c->listeners) / sizeof(c->listeners[0])) {
+	if (c->n_listeners == CTL_LISTENERS_MAX) {
 		close(fd);
 		return -ENOSPC;
 	}
 	c->n_listeners++;
 	l->ctl = c;
 	l->fd = fd;
+	l->dialect = dialect;
 	l->authority = authority;
 	watch_init(&l->watch, c->loop, fd, listener_event);
 	watch_set(&l->watch, LOOP_READ);

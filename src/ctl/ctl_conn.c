@@ -21,7 +21,6 @@ struct ctl_conn {
 	struct watch watch;
 	struct timer stall; /* armed while output waits; moves on whenever some is taken */
 	int fd;
-	bool eof; /* the client will send no more */
 };
 
 static void conn_end(struct ctl_conn *conn)
@@ -58,7 +57,7 @@ static int conn_read(struct ctl_conn *conn)
 	if (n > 0)
 		ctl_session_input(&conn->session, text, (size_t)n);
 	else if (!n)
-		conn->eof = true;
+		ctl_session_end_input(&conn->session);
 	else if (errno != EAGAIN && errno != EINTR)
 		return -errno;
 	return 0;
@@ -94,7 +93,7 @@ static bool conn_is_over(const struct ctl_conn *conn)
 {
 	const struct ctl_session *s = &conn->session;
 
-	return !ctl_buf_len(&s->out) && (s->hangup || (conn->eof && !s->pending));
+	return !ctl_buf_len(&s->out) && (s->hangup || (s->ended && !s->pending));
 }
 
 static unsigned conn_wants(const struct ctl_conn *conn)
@@ -104,7 +103,7 @@ static unsigned conn_wants(const struct ctl_conn *conn)
 
 	if (ctl_buf_len(&s->out) || (s->pending && !s->hangup))
 		events |= LOOP_WRITE;
-	if (!conn->eof && ctl_session_room(s) && ctl_buf_len(&s->out) < CTL_BACKLOG_STOP)
+	if (!s->ended && ctl_session_room(s) && ctl_buf_len(&s->out) < CTL_BACKLOG_STOP)
 		events |= LOOP_READ;
 	return events;
 }
@@ -148,9 +147,10 @@ void ctl_conn_farewell(struct list *link)
 	conn_end(conn);
 }
 
-int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const char *refusal)
+int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal)
 {
 	struct ctl_conn *conn = calloc(1, sizeof(*conn));
+	struct ctl *c = l->ctl;
 
 	if (!conn) {
 		close(fd);
@@ -159,7 +159,7 @@ int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const cha
 	conn->ctl = c;
 	conn->fd = fd;
 	conn->stall.fire = stalled;
-	ctl_session_init(&conn->session, &c->target, &c->info, authority);
+	ctl_session_init(&conn->session, l->dialect, &c->target, &c->info, l->authority);
 	conn->session.wake = conn_wake;
 	if (refusal)
 		ctl_session_refuse(&conn->session, refusal);

@@ -5,6 +5,7 @@
 
 const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
 const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
+const char *const ctl_hostfwd_proto_names[] = { "tcp", "udp", "tcp4", "udp4", "tcp6", "udp6", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
 const char *const ctl_layer_names[] = { "user_namespace", "namespaces", "root", "capabilities",
@@ -274,6 +275,47 @@ static const struct ctl_field ctl_forward_remove_fields[] = {
 	       .help = "instead of protocol and ports: the id of a forward"),
 };
 MESSAGE(ctl_forward_remove);
+
+/* add_hostfwd, list_hostfwd, remove_hostfwd */
+
+static const struct ctl_field ctl_hostfwd_add_fields[] = {
+	MEMBER(ctl_hostfwd_add, proto, "proto", CTL_CHOICE, .names = ctl_hostfwd_proto_names),
+	MEMBER(ctl_hostfwd_add, host_addr, "host_addr", CTL_TEXT,
+	       .has = CTL_HOSTFWD_ADD_HAS_HOST_ADDR),
+	MEMBER(ctl_hostfwd_add, host_port, "host_port", CTL_UINT, .min = 1, .max = 65535),
+	MEMBER(ctl_hostfwd_add, guest_addr, "guest_addr", CTL_TEXT,
+	       .has = CTL_HOSTFWD_ADD_HAS_GUEST_ADDR),
+	MEMBER(ctl_hostfwd_add, guest_port, "guest_port", CTL_UINT, .min = 1, .max = 65535),
+};
+MESSAGE(ctl_hostfwd_add);
+
+static const struct ctl_field ctl_hostfwd_id_fields[] = {
+	MEMBER(ctl_hostfwd_id, id, "id", CTL_UINT, .min = 1),
+};
+MESSAGE(ctl_hostfwd_id);
+
+static const struct ctl_field ctl_hostfwd_fields[] = {
+	MEMBER(ctl_hostfwd, id, "id", CTL_UINT),
+	MEMBER(ctl_hostfwd, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names),
+	MEMBER(ctl_hostfwd, host_addr, "host_addr", CTL_ADDR, .has = CTL_HOSTFWD_HAS_HOST_ADDR),
+	MEMBER(ctl_hostfwd, host_addr6, "host_addr6", CTL_ADDR, .has = CTL_HOSTFWD_HAS_HOST_ADDR6),
+	MEMBER(ctl_hostfwd, host_port, "host_port", CTL_PORT),
+	MEMBER(ctl_hostfwd, guest_addr, "guest_addr", CTL_ADDR, .has = CTL_HOSTFWD_HAS_GUEST_ADDR),
+	MEMBER(ctl_hostfwd, guest_addr6, "guest_addr6", CTL_ADDR,
+	       .has = CTL_HOSTFWD_HAS_GUEST_ADDR6),
+	MEMBER(ctl_hostfwd, guest_port, "guest_port", CTL_PORT),
+	MEMBER(ctl_hostfwd, interface, "interface", CTL_TEXT, .has = CTL_HOSTFWD_HAS_INTERFACE),
+	MEMBER(ctl_hostfwd, host_port_last, "host_port_last", CTL_PORT,
+	       .has = CTL_HOSTFWD_HAS_RANGE),
+	MEMBER(ctl_hostfwd, guest_port_last, "guest_port_last", CTL_PORT,
+	       .has = CTL_HOSTFWD_HAS_RANGE),
+};
+MESSAGE(ctl_hostfwd);
+
+static const struct ctl_field ctl_hostfwd_error_fields[] = {
+	MEMBER(ctl_hostfwd_error, desc, "desc", CTL_TEXT),
+};
+MESSAGE(ctl_hostfwd_error);
 
 /* query-leases */
 

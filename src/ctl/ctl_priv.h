@@ -12,6 +12,7 @@ struct ctl_listener {
 	struct ctl *ctl;
 	struct watch watch;
 	int fd;
+	const struct ctl_dialect *dialect;
 	enum ctl_authority authority;
 };
 
@@ -21,15 +22,16 @@ struct ctl {
 	struct ctl_info info;
 	struct ctl_events events;
 	struct list conns;
-	struct ctl_listener listeners[2];
+	struct ctl_listener listeners[CTL_LISTENERS_MAX];
 	unsigned n_listeners;
 	uid_t root; /* who may connect besides our own user */
 	struct timer resume; /* armed while accept() is paused */
 };
 
-/* Takes over `fd`, a connected non-blocking socket, also on failure, and greets the client.
- * With a `refusal`, that is all it is told before the connection ends.  0 or -ENOMEM. */
-int ctl_conn_open(struct ctl *c, int fd, enum ctl_authority authority, const char *refusal);
+/* Takes over `fd`, a connected non-blocking socket of a client of `l`, also on failure, and greets
+ * the client.  With a `refusal`, that is all it is told before the connection ends.  0 or
+ * -ENOMEM. */
+int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal);
 
 /* Ends the client whose link in ctl.conns this is, with a last try to give it what waits. */
 void ctl_conn_farewell(struct list *link);

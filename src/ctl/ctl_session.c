@@ -1,4 +1,5 @@
-/* ctl/ctl_session.c: greeting, negotiation, requests and replies. */
+/* ctl/ctl_session.c: calls in portions, whatever the dialect; and QMP: greeting, negotiation, requests
+ * and replies. */
 #include "ctl/ctl_session.h"
 
 #include <assert.h>
@@ -17,19 +18,19 @@ enum {
 
 static const char generic_error[] = "GenericError", not_found[] = "CommandNotFound";
 
-void ctl_session_init(struct ctl_session *s, const struct ctl_target *target,
-		      const struct ctl_info *info, enum ctl_authority authority)
+void ctl_session_init(struct ctl_session *s, const struct ctl_dialect *dialect,
+		      const struct ctl_target *target, const struct ctl_info *info,
+		      enum ctl_authority authority)
 {
-	struct ctl_greeting greeting = { .hello = { .version = ctl_qmp_version() } };
-
-	*s = (struct ctl_session){ .target = target,
+	*s = (struct ctl_session){ .dialect = dialect,
+				   .target = target,
 				   .info = info,
 				   .authority = authority,
-				   .in = ctl_buf_init(CTL_REQUEST_MAX),
+				   .in = ctl_buf_init(dialect->request_max),
 				   .out = ctl_buf_init(CTL_BACKLOG_MAX),
 				   .frame = { .max_commas = CTL_REQUEST_COMMAS_MAX } };
-	ctl_json_print(&s->out, &ctl_greeting_message, &greeting);
-	ctl_buf_puts(&s->out, "\r\n");
+	if (dialect->greet)
+		dialect->greet(s);
 }
 
 static void end_call(struct ctl_session *s)
@@ -50,7 +51,7 @@ void ctl_session_free(struct ctl_session *s)
 
 size_t ctl_session_room(const struct ctl_session *s)
 {
-	return s->hangup ? 0 : CTL_REQUEST_MAX - ctl_buf_len(&s->in);
+	return s->hangup ? 0 : s->dialect->request_max - ctl_buf_len(&s->in);
 }
 
 void ctl_session_input(struct ctl_session *s, const char *text, size_t len)
@@ -58,6 +59,104 @@ void ctl_session_input(struct ctl_session *s, const char *text, size_t len)
 	assert(len <= ctl_session_room(s));
 	ctl_buf_append(&s->in, text, len);
 	s->pending = true;
+}
+
+void ctl_session_end_input(struct ctl_session *s)
+{
+	s->ended = true;
+	s->pending = true;
+}
+
+unsigned ctl_session_cost(size_t len)
+{
+	return COST_REQUEST + (unsigned)len / COST_REQUEST_BYTES;
+}
+
+void ctl_session_fail(struct ctl_session *s, const char *class, const char *desc)
+{
+	s->dialect->error(s, class, desc);
+	end_call(s);
+}
+
+void ctl_session_refuse(struct ctl_session *s, const char *desc)
+{
+	end_call(s);
+	s->request = (struct ctl_request){ 0 };
+	ctl_session_fail(s, generic_error, desc);
+	s->hangup = true;
+}
+
+int ctl_session_prepare(struct ctl_session *s, const char *noun)
+{
+	struct ctl_call *call = &s->call;
+	const struct ctl_message *m = call->method->args;
+	void *args = ctl_doc_alloc(call->doc, m->size);
+
+	s->result = ctl_doc_alloc(call->doc, call->method->result->size);
+	if (!args || !s->result)
+		return ctl_fail(call, -ENOMEM, "no memory");
+	call->args = args;
+	call->info = s->info;
+	call->subscriber = &s->subscriber;
+	if (call->method->change && s->authority != CTL_MAY_CHANGE)
+		return ctl_fail(call, -EPERM, "'%s' changes something; this socket may only look",
+				call->method->name);
+	return ctl_doc_decode(call->doc, s->request.arguments, m, args, noun, call->error);
+}
+
+/* Goes on with the call; the cost. */
+static unsigned continue_call(struct ctl_session *s)
+{
+	struct ctl_call *call = &s->call;
+	const struct ctl_method *m = call->method;
+	int outcome;
+
+	memset(s->result, 0, m->result->size);
+	outcome = m->look ? m->look(call, s->target->env, s->result)
+			  : m->change(call, s->target, s->result);
+	call->started = true;
+	switch (outcome) {
+	case CTL_DONE:
+		if (s->dialect->done(s))
+			end_call(s);
+		return COST_ITEM;
+	case CTL_ITEM:
+		s->dialect->item(s);
+		call->n_items++;
+		return COST_ITEM;
+	case CTL_CONTINUE:
+		return COST_CONTINUE;
+	default:
+		assert(!call->n_items && "a list fails only at first");
+		ctl_session_fail(s, generic_error, call->error);
+		return COST_ITEM;
+	}
+}
+
+void ctl_session_work(struct ctl_session *s, unsigned units)
+{
+	unsigned spent = 0, cost;
+
+	do {
+		if (s->hangup || ctl_buf_len(&s->out) >= CTL_BACKLOG_STOP)
+			return;
+		if (!s->call.method && s->negotiated) /* never within a reply */
+			ctl_subscriber_take(&s->subscriber, &s->out);
+		cost = s->call.method ? continue_call(s) : s->dialect->next_request(s);
+		spent += cost;
+	} while (cost && spent < units);
+	if (!cost)
+		s->pending = false;
+}
+
+/* QMP */
+
+static void greet(struct ctl_session *s)
+{
+	struct ctl_greeting greeting = { .hello = { .version = ctl_qmp_version() } };
+
+	ctl_json_print(&s->out, &ctl_greeting_message, &greeting);
+	ctl_buf_puts(&s->out, "\r\n");
 }
 
 static void print_id(struct ctl_session *s)
@@ -68,7 +167,6 @@ static void print_id(struct ctl_session *s)
 	ctl_doc_echo(s->call.doc, s->request.id, &s->out);
 }
 
-/* Ends the call, if there is one, with an error. */
 static void reply_error(struct ctl_session *s, const char *class, const char *desc)
 {
 	struct ctl_error error = { class, desc };
@@ -77,15 +175,6 @@ static void reply_error(struct ctl_session *s, const char *class, const char *de
 	ctl_json_print(&s->out, &ctl_error_message, &error);
 	print_id(s);
 	ctl_buf_puts(&s->out, "}\r\n");
-	end_call(s);
-}
-
-void ctl_session_refuse(struct ctl_session *s, const char *desc)
-{
-	end_call(s);
-	s->request = (struct ctl_request){ 0 };
-	reply_error(s, generic_error, desc);
-	s->hangup = true;
 }
 
 /* Begins the call of a request whose envelope is in order; the class of the error if it may not
@@ -104,30 +193,7 @@ static const char *admit(struct ctl_session *s)
 		ctl_fail(call, 0, "command '%.60s' is not known", s->request.execute);
 	else
 		call->method = m;
-	if (!call->method)
-		return not_found;
-	if (m->change && s->authority != CTL_MAY_CHANGE) {
-		ctl_fail(call, 0, "'%s' changes something; this socket may only look", m->name);
-		return generic_error;
-	}
-	return NULL;
-}
-
-/* Checks the arguments whole, before the handler sees any of them. */
-static int prepare(struct ctl_session *s)
-{
-	struct ctl_call *call = &s->call;
-	const struct ctl_message *m = call->method->args;
-	void *args = ctl_doc_alloc(call->doc, m->size);
-
-	s->result = ctl_doc_alloc(call->doc, call->method->result->size);
-	if (!args || !s->result)
-		return ctl_fail(call, -ENOMEM, "no memory");
-	call->args = args;
-	call->info = s->info;
-	call->subscriber = &s->subscriber;
-	return ctl_doc_decode(call->doc, s->request.arguments, m, args, "argument",
-			      call->error);
+	return call->method ? NULL : not_found;
 }
 
 static void start_call(struct ctl_session *s, const char *text, size_t len)
@@ -141,15 +207,15 @@ static void start_call(struct ctl_session *s, const char *text, size_t len)
 	    !ctl_doc_decode(call->doc, ctl_doc_root(call->doc), &ctl_request_message,
 			    &s->request, "request member", call->error)) {
 		class = admit(s);
-		if (!class && !prepare(s))
+		if (!class && !ctl_session_prepare(s, "argument"))
 			return;
 	}
-	reply_error(s, class ? class : generic_error, call->error);
+	ctl_session_fail(s, class ? class : generic_error, call->error);
 }
 
 static void print_item(struct ctl_session *s)
 {
-	ctl_buf_puts(&s->out, s->call.n_items++ ? ", " : "{\"return\": [");
+	ctl_buf_puts(&s->out, s->call.n_items ? ", " : "{\"return\": [");
 	ctl_json_print(&s->out, s->call.method->result, s->result);
 }
 
@@ -169,7 +235,7 @@ static void negotiated(struct ctl_session *s)
 	s->subscriber.wake = event_waits;
 }
 
-static void reply(struct ctl_session *s)
+static bool reply(struct ctl_session *s)
 {
 	const struct ctl_method *m = s->call.method;
 
@@ -183,37 +249,9 @@ static void reply(struct ctl_session *s)
 	ctl_buf_puts(&s->out, "}\r\n");
 	if (m->look == ctl_qmp_capabilities)
 		negotiated(s);
-	end_call(s);
+	return true;
 }
 
-/* Goes on with the call; the cost. */
-static unsigned continue_call(struct ctl_session *s)
-{
-	struct ctl_call *call = &s->call;
-	const struct ctl_method *m = call->method;
-	int outcome;
-
-	memset(s->result, 0, m->result->size);
-	outcome = m->look ? m->look(call, s->target->env, s->result)
-			  : m->change(call, s->target, s->result);
-	call->started = true;
-	switch (outcome) {
-	case CTL_DONE:
-		reply(s);
-		return COST_ITEM;
-	case CTL_ITEM:
-		print_item(s);
-		return COST_ITEM;
-	case CTL_CONTINUE:
-		return COST_CONTINUE;
-	default:
-		assert(!call->n_items && "a list fails only at first");
-		reply_error(s, generic_error, call->error);
-		return COST_ITEM;
-	}
-}
-
-/* Takes the next request off the input and begins its call; the cost, 0 when there is none. */
 static unsigned next_request(struct ctl_session *s)
 {
 	size_t used;
@@ -230,7 +268,7 @@ static unsigned next_request(struct ctl_session *s)
 		break;
 	case CTL_FRAME_GARBAGE:
 		s->request = (struct ctl_request){ 0 };
-		reply_error(s, generic_error, "a request must be a JSON object");
+		ctl_session_fail(s, generic_error, "a request must be a JSON object");
 		break;
 	case CTL_FRAME_TOO_COMPLEX:
 		ctl_session_refuse(s,
@@ -238,21 +276,14 @@ static unsigned next_request(struct ctl_session *s)
 		break;
 	}
 	ctl_buf_consume(&s->in, used);
-	return COST_REQUEST + (unsigned)used / COST_REQUEST_BYTES;
+	return ctl_session_cost(used);
 }
 
-void ctl_session_work(struct ctl_session *s, unsigned units)
-{
-	unsigned spent = 0, cost;
-
-	do {
-		if (s->hangup || ctl_buf_len(&s->out) >= CTL_BACKLOG_STOP)
-			return;
-		if (!s->call.method && s->negotiated) /* never within a reply */
-			ctl_subscriber_take(&s->subscriber, &s->out);
-		cost = s->call.method ? continue_call(s) : next_request(s);
-		spent += cost;
-	} while (cost && spent < units);
-	if (!cost)
-		s->pending = false;
-}
+const struct ctl_dialect ctl_dialect_qmp = {
+	.request_max = CTL_REQUEST_MAX,
+	.greet = greet,
+	.next_request = next_request,
+	.item = print_item,
+	.done = reply,
+	.error = reply_error,
+};

@@ -37,7 +37,7 @@ struct daemon {
 	struct netinfo host; /* what `net` was made of */
 	bool host_lost;	     /* the host has less than that now */
 	struct ctl *ctl;
-	struct own_file control_file, status_file;
+	struct own_file control_file, status_file, api_file;
 	struct pid_file pid_file;
 	struct sandbox sandbox;
 	int fd_manager; /* the service manager's socket; -1: there is none */

@@ -449,6 +449,8 @@ const struct option_row option_rows[] = {
 	{ "one-off", '1', .help = "end when the guest's client goes", FLAG(one_off) },
 	{ "control", PATH(control_path), .help = "UNIX socket on which posternctl is served" },
 	{ "status", PATH(status_path), .help = "the same, for looking only: nothing can be changed" },
+	{ "api-socket", PATH(api_path),
+	  .help = "UNIX socket on which port forwards are managed as those of slirp4netns" },
 
 	{ "mtu", 'm', .argument = "BYTES", .initial = "65520", .section = "What the guest is given",
 	  .expects = "0 or a number from 68 to 65520", .set = set_mtu,

@@ -1,4 +1,5 @@
-/* daemon/part_ctl.c: the control sockets: one to change things, one to look only. */
+/* daemon/part_ctl.c: the control sockets: one to change things, one to look only, one for the API of
+ * slirp4netns. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,8 +18,8 @@ static void quit(void *ctx)
 	loop_stop(d->loop);
 }
 
-static int listen_at(struct daemon *d, const char *path, enum ctl_authority authority,
-		     struct own_file *file)
+static int listen_at(struct daemon *d, const char *path, const struct ctl_dialect *dialect,
+		     enum ctl_authority authority, struct own_file *file)
 {
 	int rc, fd = unix_listen_private(path, BACKLOG);
 
@@ -29,13 +30,13 @@ static int listen_at(struct daemon *d, const char *path, enum ctl_authority auth
 		close(fd);
 		return rc;
 	}
-	return ctl_listen(d->ctl, fd, authority);
+	return ctl_listen(d->ctl, fd, dialect, authority);
 }
 
-static int open_socket(struct daemon *d, const char *path, enum ctl_authority authority,
-		       struct own_file *file)
+static int open_socket(struct daemon *d, const char *path, const struct ctl_dialect *dialect,
+		       enum ctl_authority authority, struct own_file *file)
 {
-	int rc = path ? listen_at(d, path, authority, file) : 0;
+	int rc = path ? listen_at(d, path, dialect, authority, file) : 0;
 
 	if (rc == -EADDRINUSE)
 		log_error(CTL, "control socket '%s' is in use by another process", path);
@@ -50,15 +51,20 @@ int part_ctl_start(struct daemon *d)
 {
 	int rc;
 
-	d->control_file = d->status_file = OWN_FILE_NONE;
+	d->control_file = d->status_file = d->api_file = OWN_FILE_NONE;
 	d->ctl = ctl_new(&d->env, d->loop, quit, d);
 	if (!d->ctl) {
 		log_error(CTL, "out of memory");
 		return -ENOMEM;
 	}
-	rc = open_socket(d, d->conf.control_path, CTL_MAY_CHANGE, &d->control_file);
+	rc = open_socket(d, d->conf.control_path, &ctl_dialect_qmp, CTL_MAY_CHANGE,
+			 &d->control_file);
 	if (!rc)
-		rc = open_socket(d, d->conf.status_path, CTL_MAY_LOOK, &d->status_file);
+		rc = open_socket(d, d->conf.status_path, &ctl_dialect_qmp, CTL_MAY_LOOK,
+				 &d->status_file);
+	if (!rc)
+		rc = open_socket(d, d->conf.api_path, &ctl_dialect_slirp, CTL_MAY_CHANGE,
+				 &d->api_file);
 	if (rc)
 		part_ctl_stop(d);
 	return rc;
@@ -68,5 +74,6 @@ void part_ctl_stop(struct daemon *d)
 {
 	own_file_remove(&d->control_file);
 	own_file_remove(&d->status_file);
+	own_file_remove(&d->api_file);
 	ctl_free(d->ctl);
 }

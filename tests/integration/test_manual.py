@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from lab.checks import check, contains, equal, eventually
-from lab.daemon import Qmp
+from lab.daemon import Qmp, ask_api
 from lab.lab import SERVER_ADDR
 from lab.schema import PATH as SCHEMA, check_message
 from lab.servers import TcpServer, echo, receive_all
@@ -12,11 +12,11 @@ from lab.servers import TcpServer, echo, receive_all
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "man/postern-control.7"
 
 
-def examples():
+def examples(ask="-> ", answer="<- "):
     """Pairs of request (None: the greeting) and reply; lines that begin with blanks go on."""
     lines, inside = [], False
     for line in PAGE.read_text().splitlines():
-        if line.startswith(("-> ", "<- ")):
+        if line.startswith((ask, answer)):
             lines.append(line)
             inside = True
         elif inside and line.startswith("   "):
@@ -25,7 +25,7 @@ def examples():
             inside = False
     request = None
     for line in lines:
-        if line.startswith("-> "):
+        if line.startswith(ask):
             request = json.loads(line[3:])
         else:
             yield request, json.loads(line[3:])
@@ -79,3 +79,13 @@ def test_schema(lab):
     daemon = lab.daemon().start()
     script = PAGE.parents[1] / "scripts/control-schema"
     equal(lab.host.run(script, daemon.control), SCHEMA.read_text(), "the schema")
+
+
+def test_api_examples(lab):
+    """So is what it says of the API of slirp4netns."""
+    path = lab.folder / "api"
+    lab.daemon().start("--private", "--api-socket", path)
+    pairs = list(examples("=> ", "<= "))
+    equal(len(pairs), 4, "the number of examples")
+    for request, want in pairs:
+        equal(json.loads(ask_api(path, json.dumps(request))), want, f"the reply to {request}")

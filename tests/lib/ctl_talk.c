@@ -43,11 +43,10 @@ size_t talk_take_behind(size_t len)
 	return len + n;
 }
 
-const char *talk_say(const char *text)
+static const char *work(void)
 {
-	size_t len = 0;
+	size_t len = talk_take_behind(0);
 
-	talk_input(text);
 	while (talk_session.pending && !talk_session.hangup) {
 		ctl_session_work(&talk_session, ALL_UNITS);
 		len = talk_take_behind(len);
@@ -55,15 +54,38 @@ const char *talk_say(const char *text)
 	return talk_taken;
 }
 
-void talk_start(enum ctl_authority authority)
+const char *talk_say(const char *text)
+{
+	talk_input(text);
+	return work();
+}
+
+const char *talk_end(void)
+{
+	ctl_session_end_input(&talk_session);
+	return work();
+}
+
+static void start(const struct ctl_dialect *dialect, enum ctl_authority authority)
 {
 	fake_guest_init(&talk_guest);
 	talk_n_quits = 0;
 	info = (struct ctl_info){ .start_ns = talk_guest.env.now_ns - 5 * NS_PER_SEC,
 				  .n_clients = 1 };
 	ctl_events_init(&talk_events, &talk_guest.env);
-	ctl_session_init(&talk_session, &target, &info, authority);
+	ctl_session_init(&talk_session, dialect, &target, &info, authority);
 	talk_take_behind(0);
+}
+
+void talk_start_slirp(enum ctl_authority authority)
+{
+	start(&ctl_dialect_slirp, authority);
+	ck_assert_str_eq(talk_taken, "");
+}
+
+void talk_start(enum ctl_authority authority)
+{
+	start(&ctl_dialect_qmp, authority);
 	ck_assert_int_eq(strncmp(talk_taken, GREETING_START, strlen(GREETING_START)), 0);
 }
 

@@ -23,6 +23,9 @@ void talk_start(enum ctl_authority authority);
 
 /* Likewise, with authority, and negotiates. */
 void talk_start_negotiated(void);
+
+/* Begins in another dialect, which has no greeting. */
+void talk_start_slirp(enum ctl_authority authority);
 void talk_stop(void);
 
 /* Hands text to the session, which does nothing yet. */
@@ -34,6 +37,9 @@ size_t talk_take_behind(size_t len);
 
 /* Hands text over and does all the work; what there is to answer. */
 const char *talk_say(const char *text);
+
+/* The same at the end of the client's stream. */
+const char *talk_end(void);
 
 void talk_assert_contains(const char *text, const char *part);
 

@@ -66,7 +66,7 @@ static void start(void)
 	snprintf(path, sizeof(path), "%s/control", folder);
 	fd = unix_listen_private(path, 64);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ctl_listen(ctl, fd, CTL_MAY_CHANGE), 0);
+	ck_assert_int_eq(ctl_listen(ctl, fd, &ctl_dialect_qmp, CTL_MAY_CHANGE), 0);
 	timerq_set(&g.env.timers, &deadline, g.env.now_ns + DEADLINE_NS);
 }
 
@@ -416,7 +416,7 @@ START_TEST(socket_for_looking)
 	unlink(path);
 	fd = unix_listen_private(path, 64);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ctl_listen(ctl, fd, CTL_MAY_LOOK), 0);
+	ck_assert_int_eq(ctl_listen(ctl, fd, &ctl_dialect_qmp, CTL_MAY_LOOK), 0);
 	c = client_ready();
 	client_say(c, "{\"execute\": \"quit\"}");
 	client_wait(c, "'quit' changes something; this socket may only look");
@@ -426,7 +426,39 @@ START_TEST(socket_for_looking)
 }
 END_TEST
 
+/* A third one, whose dialect has one request and one answer a connection: it ends with that, and one
+ * that brings no request to its end lives on beside the others. */
+START_TEST(socket_of_slirp_dialect)
+{
+	static const char request[] = "{\"execute\": \"list_hostfwd\"}";
+	struct client *half, *c;
+	int fd;
+
+	start();
+	unlink(path);
+	fd = unix_listen_private(path, 64);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ctl_listen(ctl, fd, &ctl_dialect_slirp, CTL_MAY_CHANGE), 0);
+	half = client_new();
+	client_say(half, "{\"execute\":");
+	for (int i = 0; i < 2 * CLIENTS_MAX; i++) {
+		c = client_new();
+		client_say(c, request);
+		client_wait_eof(c);
+		ck_assert_str_eq(c->text, "{\"return\":{\"entries\":[]},\"entries\":[]}");
+		client_close(c);
+	}
+	ck_assert_uint_eq(half->len, 0);
+	shutdown(half->watch.fd, SHUT_WR);
+	client_wait_eof(half);
+	ck_assert_str_eq(half->text, "{\"error\":{\"desc\":\"bad request: cannot parse JSON\"}}");
+	client_close(half);
+	stop();
+}
+END_TEST
+
 SUITE_MAIN("ctl_conn", socket_is_private, number_of_clients_is_bounded,
 	   client_that_does_not_read, client_that_reads_late, half_closed_client_gets_its_reply,
 	   clients_that_vanish, too_large_a_request_ends_the_client, no_descriptors,
-	   other_users_are_refused, quit_answers_first, socket_for_looking)
+	   other_users_are_refused, quit_answers_first, socket_for_looking,
+	   socket_of_slirp_dialect)

@@ -5,47 +5,22 @@
 
 #include "lib/ctl_talk.h"
 #include "lib/fake_dns.h"
+#include "lib/fake_forwards.h"
 #include "lib/packets.h"
 #include "lib/suite.h"
 #include "proto/dhcp4.h"
 #include "proto/dhcp6.h"
 #include "proto/forward.h"
 
-/* Forwards: port 80 is taken, everything else can be had. */
-
-static unsigned n_open;
-
-static void *open_port(void *host, struct forward *f, uint16_t *port, int *err)
-{
-	if (*port == 80) {
-		*err = EADDRINUSE;
-		return NULL;
-	}
-	if (!*port)
-		*port = 40000;
-	n_open++;
-	return &n_open;
-}
-
-static void close_port(const struct forward *f, void *socket)
-{
-	n_open--;
-}
-
-static const struct forward_host_ops forward_ops = { open_port, close_port };
-static const struct forward_ports ports = { 32768, 60999, 1024 };
-
 static void start_forwards(void)
 {
 	talk_start_negotiated();
-	talk_guest.env.forwards = forwards_new(&talk_guest.env, &forward_ops, NULL, &ports);
-	ck_assert_uint_eq(n_open, 0);
+	fake_forwards_open(&talk_guest.env);
 }
 
 static void stop_forwards(void)
 {
-	forwards_free(talk_guest.env.forwards);
-	ck_assert_uint_eq(n_open, 0);
+	fake_forwards_close(&talk_guest.env);
 	talk_stop();
 }
 
@@ -60,11 +35,11 @@ static const char *forward(const char *verb, const char *arguments)
 
 static void assert_refused(const char *verb, const char *arguments, const char *desc)
 {
-	unsigned n = n_open;
+	unsigned n = fake_forwards_n_open;
 
 	talk_assert_contains(forward(verb, arguments), desc);
 	talk_assert_contains(talk_taken, "{\"error\": {\"class\":\"GenericError\"");
-	ck_assert_uint_eq(n_open, n);
+	ck_assert_uint_eq(fake_forwards_n_open, n);
 }
 
 START_TEST(forward_add)
@@ -78,7 +53,7 @@ START_TEST(forward_add)
 		"\"interface\":\"eth0\",\"host_port\":22,\"host_port_last\":25,"
 		"\"guest_port\":122,\"guest_port_last\":125,\"best_effort\":false,"
 		"\"open_ports\":4,\"failed_ports\":0,\"clients\":0,\"refused\":0}]}\r\n");
-	ck_assert_uint_eq(n_open, 4);
+	ck_assert_uint_eq(fake_forwards_n_open, 4);
 	/* the kernel picks; the answer says which */
 	talk_assert_contains(forward("add", "\"proto\": \"udp\", \"spec\": \"0:53\""),
 			     "{\"id\":2,\"proto\":\"udp\","
@@ -147,9 +122,9 @@ START_TEST(forward_remove)
 	start_forwards();
 	forward("add", "\"proto\": \"tcp\", \"spec\": \"22:122\"");
 	forward("add", "\"proto\": \"tcp\", \"spec\": \"23,24:124\"");
-	ck_assert_uint_eq(n_open, 3);
+	ck_assert_uint_eq(fake_forwards_n_open, 3);
 	ck_assert_str_eq(forward("remove", "\"id\": 1"), "{\"return\": {}}\r\n");
-	ck_assert_uint_eq(n_open, 2);
+	ck_assert_uint_eq(fake_forwards_n_open, 2);
 	assert_refused("remove", "\"id\": 1", "there is no forward 1");
 	assert_refused("remove", "", "either 'id', or 'proto' and 'spec' must be given");
 	assert_refused("remove", "\"proto\": \"tcp\"", "either 'id', or");
@@ -165,7 +140,7 @@ START_TEST(forward_remove)
 	assert_refused("remove", "\"proto\": \"tcp\", \"spec\": \"x\"", "'x'");
 	ck_assert_str_eq(forward("remove", "\"proto\": \"tcp\", \"spec\": \"24:124,23\""),
 			 "{\"return\": {}}\r\n");
-	ck_assert_uint_eq(n_open, 0);
+	ck_assert_uint_eq(fake_forwards_n_open, 0);
 	stop_forwards();
 }
 END_TEST

@@ -42,6 +42,24 @@ def unix_listening(node, path):
                    for line in table if line.rstrip().endswith(str(path)))
 
 
+def ask_api(path, request, end=True):
+    """The reply, as text, to a request on a socket of --api-socket, or on slirp4netns' own.
+
+    With `end`, the client ends its half of the connection behind the request, as it should."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(str(path))
+        sock.sendall(request.encode())
+        if end:
+            sock.shutdown(socket.SHUT_WR)
+        reply = b""
+        # What the server left unread when it closed resets the connection, behind the reply.
+        with contextlib.suppress(ConnectionResetError):
+            while data := sock.recv(1 << 16):
+                reply += data
+        return reply.decode()
+
+
 class Daemon:
     """One run of the daemon on a node. Every run ends with stop(), at the latest by the lab."""
 
