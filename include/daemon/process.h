@@ -12,8 +12,9 @@ int process_fill_stdio(void);
  * programs that we might start.  Returns its number, or -errno. */
 int process_take_fd(int fd);
 
-/* Closes every descriptor above the standard ones but `keep` (-1: none). */
-void process_close_others(int keep);
+/* Closes every descriptor above the standard ones but the `n` in `keep`, which is sorted by that; -1
+ * stands for none. */
+void process_close_others(int keep[], unsigned n);
 
 /* Raises the limit of open files as far as we may: each flow has a socket. */
 void process_raise_file_limit(void);

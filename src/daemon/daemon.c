@@ -191,7 +191,7 @@ static int run(struct daemon *d)
 }
 
 /* The descriptor of the guest's link goes out of the way of the standard ones. */
-static int take_link(struct conf *c, char *reason, size_t max)
+static int take_fd(struct conf *c, char *reason, size_t max)
 {
 	int fd = c->fd < 0 ? c->fd : process_take_fd(c->fd);
 
@@ -203,12 +203,35 @@ static int take_link(struct conf *c, char *reason, size_t max)
 	return 0;
 }
 
+/* What we were given open. */
+static int take_sockets(struct daemon *d, char *reason, size_t max)
+{
+	int rc = take_fd(&d->conf, reason, max);
+
+	if (!rc)
+		rc = activation_take(&d->activation, reason, max);
+	if (!rc && d->conf.fd >= 0 && d->activation.fds[ACTIVATION_GUEST] >= 0) {
+		snprintf(reason, max, "--fd and a socket 'guest' from the service manager exclude each "
+				      "other");
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+static void close_others(const struct daemon *d)
+{
+	int keep[N_ACTIVATION_SOCKETS + 1] = { d->conf.fd };
+
+	memcpy(keep + 1, d->activation.fds, sizeof(d->activation.fds));
+	process_close_others(keep, N_ACTIVATION_SOCKETS + 1);
+}
+
 /* Leaves the caller's surroundings, and the caller itself; 0 or -errno after a message. */
 static int settle(struct daemon *d)
 {
 	int rc = 0;
 
-	process_close_others(d->conf.fd);
+	close_others(d);
 	process_raise_file_limit();
 	process_reset_signals();
 	d->fd_parent = -1;
@@ -232,7 +255,7 @@ int daemon_main(int argc, char **argv)
 	if (process_fill_stdio())
 		return EXIT_FAILURE;
 	outcome = options_parse(&d.conf, argc, argv, reason, sizeof(reason));
-	if (outcome == OPTIONS_RUN && take_link(&d.conf, reason, sizeof(reason)))
+	if (outcome == OPTIONS_RUN && take_sockets(&d, reason, sizeof(reason)))
 		outcome = -EBADF;
 	switch (outcome) {
 	case OPTIONS_HELP:

@@ -2,6 +2,7 @@
 #ifndef DAEMON_DAEMON_PRIV_H
 #define DAEMON_DAEMON_PRIV_H
 
+#include "daemon/activation.h"
 #include "daemon/own_file.h"
 #include "daemon/pid_file.h"
 #include "daemon/sandbox.h"
@@ -21,6 +22,7 @@ struct stream_link;
 
 struct daemon {
 	struct conf conf;
+	struct activation activation; /* descriptors that a part takes over when it starts */
 	struct env env;
 	struct net net;
 	struct loop *loop;

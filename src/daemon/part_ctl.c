@@ -1,5 +1,5 @@
 /* daemon/part_ctl.c: the control sockets: one to change things, one to look only, one for the API of
- * slirp4netns. */
+ * slirp4netns.  Each is one that was handed over, or else is made where an option says. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,10 +33,16 @@ static int listen_at(struct daemon *d, const char *path, const struct ctl_dialec
 	return ctl_listen(d->ctl, fd, dialect, authority);
 }
 
-static int open_socket(struct daemon *d, const char *path, const struct ctl_dialect *dialect,
-		       enum ctl_authority authority, struct own_file *file)
+static int open_socket(struct daemon *d, enum activation_socket activated, const char *path,
+		       const struct ctl_dialect *dialect, enum ctl_authority authority,
+		       struct own_file *file)
 {
-	int rc = path ? listen_at(d, path, dialect, authority, file) : 0;
+	int rc = 0, fd = d->activation.fds[activated];
+
+	if (fd >= 0)
+		return ctl_listen(d->ctl, fd, dialect, authority);
+	if (path)
+		rc = listen_at(d, path, dialect, authority, file);
 
 	if (rc == -EADDRINUSE)
 		log_error(CTL, "control socket '%s' is in use by another process", path);
@@ -57,14 +63,14 @@ int part_ctl_start(struct daemon *d)
 		log_error(CTL, "out of memory");
 		return -ENOMEM;
 	}
-	rc = open_socket(d, d->conf.control_path, &ctl_dialect_qmp, CTL_MAY_CHANGE,
+	rc = open_socket(d, ACTIVATION_CONTROL, d->conf.control_path, &ctl_dialect_qmp, CTL_MAY_CHANGE,
 			 &d->control_file);
 	if (!rc)
-		rc = open_socket(d, d->conf.status_path, &ctl_dialect_qmp, CTL_MAY_LOOK,
-				 &d->status_file);
+		rc = open_socket(d, ACTIVATION_STATUS, d->conf.status_path, &ctl_dialect_qmp,
+				 CTL_MAY_LOOK, &d->status_file);
 	if (!rc)
-		rc = open_socket(d, d->conf.api_path, &ctl_dialect_slirp, CTL_MAY_CHANGE,
-				 &d->api_file);
+		rc = open_socket(d, ACTIVATION_API, d->conf.api_path, &ctl_dialect_slirp,
+				 CTL_MAY_CHANGE, &d->api_file);
 	if (rc)
 		part_ctl_stop(d);
 	return rc;

@@ -66,6 +66,14 @@ static int listen_at(struct daemon *d, const char *path)
 	return 0;
 }
 
+/* In the place of what --socket names, whose file is not ours to make or remove. */
+static int listen_activated(struct daemon *d)
+{
+	stream_link_listen(d->link, d->activation.fds[ACTIVATION_GUEST]);
+	log_info(LINK, "waiting for the guest on a socket of the service manager");
+	return 0;
+}
+
 static int listen_named(struct daemon *d, const char *path)
 {
 	int rc = listen_at(d, path);
@@ -106,6 +114,8 @@ int part_link_start(struct daemon *d)
 	}
 	if (d->conf.fd >= 0)
 		rc = attach(d);
+	else if (d->activation.fds[ACTIVATION_GUEST] >= 0)
+		rc = listen_activated(d);
 	else if (d->conf.socket_path)
 		rc = listen_named(d, d->conf.socket_path);
 	else

@@ -36,11 +36,23 @@ int process_take_fd(int fd)
 	return rc ? rc : moved;
 }
 
-void process_close_others(int keep)
+static int compare_fds(const void *a, const void *b)
 {
-	if (keep > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0);
-	close_range(keep > STDERR_FILENO ? (unsigned)keep + 1 : STDERR_FILENO + 1, UINT_MAX, 0);
+	return *(const int *)a - *(const int *)b;
+}
+
+void process_close_others(int keep[], unsigned n)
+{
+	int from = STDERR_FILENO + 1;
+
+	qsort(keep, n, sizeof(keep[0]), compare_fds);
+	for (unsigned i = 0; i < n; i++) {
+		if (keep[i] > from)
+			close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
+		if (keep[i] >= from)
+			from = keep[i] + 1;
+	}
+	close_range((unsigned)from, UINT_MAX, 0);
 }
 
 void process_raise_file_limit(void)

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 
 from lab.checks import Skip, check, contains, equal, eventually, raises, within
 from lab.daemon import ask_api, plain_program, unix_listening

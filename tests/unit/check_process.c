@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/notify.h"
@@ -211,6 +212,31 @@ static void assert_told(int fd)
 	close(fd);
 }
 
+/* In a process of its own: the test's own descriptors are to stay. */
+START_TEST(others_are_closed)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int keep[] = { 20, -1, 17, 20, 30, -1 };
+
+		for (int fd = 10; fd < 40; fd++)
+			dup2(STDIN_FILENO, fd);
+		process_close_others(keep, 6);
+		for (int fd = 0; fd < 40; fd++) {
+			bool kept = fd <= STDERR_FILENO || fd == 17 || fd == 20 || fd == 30;
+
+			if ((fcntl(fd, F_GETFD) >= 0) != kept)
+				_exit(fd + 1);
+		}
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(notify_by_path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -264,5 +290,5 @@ START_TEST(notify_nobody)
 END_TEST
 
 SUITE_MAIN("process", taken_descriptor, own_file_goes, own_file_by_relative_path,
-	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_refused, descriptors,
+	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_refused, descriptors, others_are_closed,
 	   notify_by_path, notify_by_abstract_name, notify_nobody)
