@@ -11,6 +11,7 @@ struct option_row {
 	const char *name;     /* long name, without dashes */
 	char letter;	      /* short name; 0: none */
 	const char *argument; /* NULL: takes none; in brackets: may be left out */
+	const char *same_as;  /* the name of a row that this is another name for; NULL: none */
 	const char *initial;  /* the default, in the form that the option takes; NULL: none */
 	const char *section;  /* heading, on the first row of a section */
 	const char *help;
@@ -25,5 +26,16 @@ struct option_row {
 
 extern const struct option_row option_rows[];
 extern const unsigned n_option_rows;
+
+/* An option that passt has and that is refused here, with the reason why. */
+struct option_refused {
+	const char *name;
+	char letter; /* 0: none */
+	bool argument;
+	const char *reason;
+};
+
+extern const struct option_refused options_refused[];
+extern const unsigned n_options_refused;
 
 #endif

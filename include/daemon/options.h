@@ -14,5 +14,6 @@ enum options_outcome { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 int options_parse(struct conf *c, int argc, char **argv, char *reason, size_t reason_max);
 
 void options_print_help(FILE *out);
+void options_print_version(FILE *out);
 
 #endif

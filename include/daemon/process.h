@@ -4,8 +4,11 @@
 
 #include <stdbool.h>
 
-/* Opens /dev/null for those of descriptors 0 to 2 that are closed, so that nothing else gets
- * their numbers.  0 or -errno. */
+/* Tells our caller, on standard error, why we do not start, behind the name that it called us by. */
+void process_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Opens something that nobody hears for those of descriptors 0 to 2 that are closed, so that
+ * nothing else gets their numbers.  0 or -errno. */
 int process_fill_stdio(void);
 
 /* Moves `fd` above the standard descriptors, where /dev/null takes its place, and keeps it from

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include "base/addr.h"
 
 #define CONF_DNS_MAX	8
@@ -88,7 +90,11 @@ struct conf {
 	bool one_off;
 
 	/* process */
-	bool foreground, quiet, debug;
+	bool foreground, quiet, debug, wants_stderr;
+	unsigned stats_s; /* how often the log tells of counters, in seconds; 0: never */
+	bool runas; /* become this user */
+	uid_t uid;
+	gid_t gid;
 	const char *pid_path, *log_path, *control_path, *status_path, *api_path;
 	enum conf_sandbox sandbox;
 	unsigned log_size; /* bytes that the log file may take; 1048576 */
@@ -127,6 +133,7 @@ struct conf {
 	bool no_map_gateway; /* the gateway does not stand for the host's loopback */
 
 	/* forwards: the option texts, in order; proto/forward reads them */
+	bool freebind; /* also at addresses that are not the host's */
 	const char **tcp_forwards, **udp_forwards;
 	unsigned n_tcp_forwards, n_udp_forwards;
 

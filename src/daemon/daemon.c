@@ -172,6 +172,7 @@ static const struct daemon_part parts[] = {
 	{ part_ctl_start, part_ctl_stop },
 	{ part_link_start, part_link_stop },
 	{ manager_start, manager_stop },
+	{ part_stats_start, part_stats_stop },
 	{ part_sandbox_start, part_sandbox_stop },
 	{ ready_start, ready_stop },
 };
@@ -238,12 +239,15 @@ static int settle(struct daemon *d)
 	if (!d->conf.foreground) {
 		rc = process_fork();
 		if (rc < 0) {
-			fprintf(stderr, "postern: cannot fork: %s\n", strerror(-rc));
+			process_complain("cannot fork: %s", strerror(-rc));
 			return rc;
 		}
 		d->fd_parent = rc;
 	}
-	return logging_open(&d->conf);
+	rc = logging_open(&d->conf);
+	if (!rc && d->conf.wants_stderr)
+		log_warn(DAEMON, "--stderr has no effect: with --foreground, that is where the log goes");
+	return rc;
 }
 
 int daemon_main(int argc, char **argv)
@@ -263,7 +267,7 @@ int daemon_main(int argc, char **argv)
 		status = EXIT_SUCCESS;
 		break;
 	case OPTIONS_VERSION:
-		printf("postern %s\n", POSTERN_VERSION);
+		options_print_version(stdout);
 		status = EXIT_SUCCESS;
 		break;
 	case OPTIONS_RUN:
@@ -272,7 +276,7 @@ int daemon_main(int argc, char **argv)
 		logging_close();
 		break;
 	default:
-		fprintf(stderr, "postern: %s\nTry 'postern --help'.\n", reason);
+		process_complain("%s", reason);
 	}
 	conf_free(&d.conf);
 	return status;

@@ -42,6 +42,8 @@ struct daemon {
 	struct own_file control_file, status_file, api_file;
 	struct pid_file pid_file;
 	struct sandbox sandbox;
+	struct timer stats_timer; /* of --stats */
+	struct stats stats_told;
 	int fd_manager; /* the service manager's socket; -1: there is none */
 	int fd_parent; /* where a process waits until we are ready; -1: nowhere */
 };
@@ -68,6 +70,10 @@ void part_services_stop(struct daemon *d);
 /* daemon/part_ctl.c: the control sockets. */
 int part_ctl_start(struct daemon *d);
 void part_ctl_stop(struct daemon *d);
+
+/* daemon/part_stats.c: what --stats tells. */
+int part_stats_start(struct daemon *d);
+void part_stats_stop(struct daemon *d);
 
 /* daemon/part_sandbox.c: what keeps the process in; nothing that it could be let out of again. */
 int part_sandbox_start(struct daemon *d);

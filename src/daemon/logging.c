@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/program.h"
 #include "daemon/log_file.h"
 
 #define LINE_MAX_BYTES 640 /* a message with its level and unit */
@@ -42,8 +43,8 @@ static void to_syslog(enum log_level level, enum log_unit unit, const char *line
 
 	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S",
 		 localtime_r(&now, &tm)); /* RFC 3164 4.1.2 */
-	len = snprintf(text, sizeof(text), "<%d>%s postern[%d]: %s: %s",
-		       LOG_DAEMON | priorities[level], stamp, (int)getpid(),
+	len = snprintf(text, sizeof(text), "<%d>%s %s[%d]: %s: %s",
+		       LOG_DAEMON | priorities[level], stamp, program_name(), (int)getpid(),
 		       log_unit_name(unit), line);
 	if (len >= (int)sizeof(text))
 		len = sizeof(text) - 1;
@@ -86,7 +87,7 @@ static void while_starting(enum log_level level, enum log_unit unit, const char 
 {
 	if (level == LOG_LEVEL_ERROR) {
 		if (!reason_told)
-			dprintf(STDERR_FILENO, "postern: %s\n", line);
+			dprintf(STDERR_FILENO, "%s: %s\n", program_name(), line);
 		reason_told = true;
 		to_file(level, unit, line);
 	} else if (n_held < HELD_MAX) {

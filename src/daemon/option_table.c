@@ -11,6 +11,8 @@
 
 #include "base/name.h"
 #include "daemon/option_value.h"
+#include "daemon/user.h"
+#include "option_priv.h"
 #include "proto/net.h"
 
 #define SECONDS_MAX  (365 * 86400)
@@ -47,10 +49,15 @@ static int set_interface(struct conf *c, const struct option_row *row, const cha
 	return strlen(value) < CONF_INTERFACE_MAX ? set_text(c, row, value) : -EINVAL;
 }
 
+/* An empty one takes back what was given before. */
 static int set_name(struct conf *c, const struct option_row *row, const char *value)
 {
 	char name[CONF_NAME_MAX];
 
+	if (!*value) {
+		*(const char **)field_of(c, row) = NULL;
+		return 0;
+	}
 	return name_parse(value, strlen(value), name, sizeof(name)) ? -EINVAL : set_text(c, row, value);
 }
 
@@ -78,8 +85,7 @@ static int set_debug(struct conf *c, const struct option_row *row, const char *v
 	return 0;
 }
 
-/* The index of a word in a list that NULL ends, or -EINVAL. */
-static int find_word(const char *const words[], const char *value)
+int option_find_word(const char *const words[], const char *value)
 {
 	for (int i = 0; words[i]; i++)
 		if (!strcmp(words[i], value))
@@ -90,11 +96,17 @@ static int find_word(const char *const words[], const char *value)
 static int set_sandbox(struct conf *c, const struct option_row *row, const char *value)
 {
 	static const char *const words[] = { "auto", "strict", "none", NULL }; /* enum conf_sandbox */
-	int i = find_word(words, value);
+	int i = option_find_word(words, value);
 
 	if (i >= 0)
 		c->sandbox = (enum conf_sandbox)i;
 	return i < 0 ? i : 0;
+}
+
+static int set_runas(struct conf *c, const struct option_row *row, const char *value)
+{
+	c->runas = true;
+	return user_parse(value, &c->uid, &c->gid);
 }
 
 static int set_fd(struct conf *c, const struct option_row *row, const char *value)
@@ -119,8 +131,7 @@ static int set_mtu(struct conf *c, const struct option_row *row, const char *val
 	return 0;
 }
 
-/* The settings of the address's family. */
-static struct conf_ip *ip_of(struct conf *c, const struct addr *a)
+struct conf_ip *option_ip_of(struct conf *c, const struct addr *a)
 {
 	return addr_is_ip4(a) ? &c->ip4 : &c->ip6;
 }
@@ -155,7 +166,7 @@ static int set_address(struct conf *c, const struct option_row *row, const char 
 
 	if (value_address_prefix(value, &a, &len, &cidr) || !is_for_guest(&a))
 		return -EINVAL;
-	ip = ip_of(c, &a);
+	ip = option_ip_of(c, &a);
 	ip->address_set = true;
 	ip->address = a;
 	ip->cidr_set = cidr;
@@ -177,8 +188,7 @@ static int set_mac(struct conf *c, const struct option_row *row, const char *val
 	return 0;
 }
 
-/* An address that the guest can use for something of the host: no loopback. */
-static int read_visible(const char *value, struct addr *a)
+int option_read_visible(const char *value, struct addr *a)
 {
 	return value_unicast(value, a) || addr_is_loopback(a) ? -EINVAL : 0;
 }
@@ -187,10 +197,10 @@ static int set_gateway(struct conf *c, const struct option_row *row, const char 
 {
 	struct addr a;
 
-	if (read_visible(value, &a))
+	if (option_read_visible(value, &a))
 		return -EINVAL;
-	ip_of(c, &a)->gateway = a;
-	ip_of(c, &a)->gateway_set = true;
+	option_ip_of(c, &a)->gateway = a;
+	option_ip_of(c, &a)->gateway_set = true;
 	return 0;
 }
 
@@ -200,8 +210,8 @@ static int set_outbound(struct conf *c, const struct option_row *row, const char
 
 	if (value_unicast(value, &a))
 		return -EINVAL;
-	ip_of(c, &a)->outbound = a;
-	ip_of(c, &a)->outbound_set = true;
+	option_ip_of(c, &a)->outbound = a;
+	option_ip_of(c, &a)->outbound_set = true;
 	return 0;
 }
 
@@ -214,10 +224,10 @@ static int set_map_loopback(struct conf *c, const struct option_row *row, const 
 		c->ip4.map_loopback_set = c->ip6.map_loopback_set = false;
 		return 0;
 	}
-	if (read_visible(value, &a))
+	if (option_read_visible(value, &a))
 		return -EINVAL;
-	ip_of(c, &a)->map_loopback = a;
-	ip_of(c, &a)->map_loopback_set = true;
+	option_ip_of(c, &a)->map_loopback = a;
+	option_ip_of(c, &a)->map_loopback_set = true;
 	return 0;
 }
 
@@ -229,10 +239,10 @@ static int set_map_guest(struct conf *c, const struct option_row *row, const cha
 		c->ip4.map_guest_set = c->ip6.map_guest_set = false;
 		return 0;
 	}
-	if (read_visible(value, &a))
+	if (option_read_visible(value, &a))
 		return -EINVAL;
-	ip_of(c, &a)->map_guest = a;
-	ip_of(c, &a)->map_guest_set = true;
+	option_ip_of(c, &a)->map_guest = a;
+	option_ip_of(c, &a)->map_guest_set = true;
 	return 0;
 }
 
@@ -270,101 +280,6 @@ static int set_private6(struct conf *c, const struct option_row *row, const char
 		return -EINVAL;
 	c->ip6.private_prefix = prefix;
 	return 0;
-}
-
-static int set_dns(struct conf *c, const struct option_row *row, const char *value)
-{
-	struct addr a;
-
-	if (!strcmp(value, "none")) {
-		c->dns_set = true;
-		c->n_dns = 0;
-		return 0;
-	}
-	if (read_visible(value, &a))
-		return -EINVAL;
-	if (c->n_dns == CONF_DNS_MAX)
-		return -E2BIG;
-	c->dns[c->n_dns++] = a;
-	c->dns_set = true;
-	return 0;
-}
-
-static int set_ntp(struct conf *c, const struct option_row *row, const char *value)
-{
-	if (c->n_ntp == CONF_NTP_MAX)
-		return -E2BIG;
-	if (read_visible(value, &c->ntp[c->n_ntp]))
-		return -EINVAL;
-	c->n_ntp++;
-	return 0;
-}
-
-static int set_dns_forward(struct conf *c, const struct option_row *row, const char *value)
-{
-	struct addr a;
-
-	if (read_visible(value, &a))
-		return -EINVAL;
-	ip_of(c, &a)->dns_forward = a;
-	ip_of(c, &a)->dns_forward_set = true;
-	return 0;
-}
-
-static int set_dns_host(struct conf *c, const struct option_row *row, const char *value)
-{
-	struct addr a;
-
-	if (addr_parse(value, &a) || addr_is_unspecified(&a) || addr_is_multicast(&a))
-		return -EINVAL;
-	c->dns_host = a;
-	c->dns_host_set = true;
-	return 0;
-}
-
-static int set_dns_filter_aaaa(struct conf *c, const struct option_row *row, const char *value)
-{
-	static const char *const words[] = { "off", "auto", "on", NULL }; /* enum conf_filter */
-	int i = find_word(words, value);
-
-	if (i >= 0)
-		c->dns_filter_aaaa = (enum conf_filter)i;
-	return i < 0 ? i : 0;
-}
-
-static int set_dns_record(struct conf *c, const struct option_row *row, const char *value)
-{
-	if (c->n_records == CONF_RECORDS_MAX)
-		return -E2BIG;
-	if (value_dns_record(value, &c->records[c->n_records]))
-		return -EINVAL;
-	c->n_records++;
-	return 0;
-}
-
-/* One domain, or several with spaces between; "none." is the domain of that name. */
-static int set_search(struct conf *c, const struct option_row *row, const char *value)
-{
-	bool any = false;
-	size_t len;
-
-	if (!strcmp(value, "none")) {
-		c->search_set = true;
-		c->n_search = 0;
-		return 0;
-	}
-	for (value += strspn(value, " "); *value; value += strspn(value, " ")) {
-		len = strcspn(value, " ");
-		if (c->n_search == CONF_SEARCH_MAX)
-			return -E2BIG;
-		if (name_parse(value, len, c->search[c->n_search], CONF_NAME_MAX))
-			return -EINVAL;
-		c->n_search++;
-		value += len;
-		any = true;
-	}
-	c->search_set = true;
-	return any ? 0 : -EINVAL;
 }
 
 /* Groups with ports, and commas between; without any, those that most guests want. */
@@ -430,6 +345,11 @@ const struct option_row option_rows[] = {
 	  FLAG(foreground) },
 	{ "quiet", 'q', .help = "log warnings and errors only; undoes --debug", .set = set_quiet },
 	{ "debug", 'd', .help = "log every change of state; undoes --quiet", .set = set_debug },
+	{ "trace", .same_as = "debug", .help = "the same as --debug", .set = set_debug },
+	{ "stderr", 'e', .help = "no effect: with --foreground, that is where the log goes",
+	  FLAG(wants_stderr) },
+	{ "stats", .argument = "SECONDS", .set = set_number, FIELD(stats_s), .min = 1,
+	  .max = SECONDS_MAX, .help = "log each time what the counters have gained" },
 	{ "log-file", 'l', PATH(log_path), .help = "log to a file, rather than to the system log" },
 	{ "log-size", .argument = "SIZE", .initial = "1M", .set = set_log_size,
 	  .expects = "a size from 40k to 64M",
@@ -440,10 +360,17 @@ const struct option_row option_rows[] = {
 	  .help = "lock the process in once all is open: as far as the system lets it, wholly or "
 		  "not start, or not at all" },
 
+	{ "chroot-fallback", .set = set_nothing,
+	  .help = "no effect: a root that cannot be changed for another is left all the same" },
+	{ "runas", .argument = "USER", .set = set_runas,
+	  .expects = "UID[:GID] or LOGIN[:GROUP], other than root",
+	  .help = "become this user once all is open; root becomes nobody if none is named" },
+
 	{ "socket", 's', PATH(socket_path), .section = "Guest and control",
 	  .help = "UNIX socket on which to wait for the guest; if none is named, the first free "
-		  "of /tmp/postern_1.socket to /tmp/postern_64.socket" },
-	{ "socket-path", PATH(socket_path), .help = "the same as --socket" },
+		  "of /tmp/postern_1.socket to /tmp/postern_64.socket, or of those of passt when "
+		  "called by that name" },
+	{ "socket-path", .same_as = "socket", PATH(socket_path), .help = "the same as --socket" },
 	{ "fd", 'F', .argument = "FD", .expects = "the number of a descriptor", .set = set_fd,
 	  .help = "a connected socket to the guest; implies --one-off" },
 	{ "one-off", '1', .help = "end when the guest's client goes", FLAG(one_off) },
@@ -481,7 +408,7 @@ const struct option_row option_rows[] = {
 	  FIELD(hostname), .help = "host name" },
 	{ "fqdn", .argument = "NAME", .expects = "a host name", .set = set_name, FIELD(fqdn),
 	  .help = "host name with its domain" },
-	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = set_ntp,
+	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = option_set_ntp,
 	  .help = "time server told by DHCP and DHCPv6, up to four times" },
 	{ "no-dhcp", .help = "no DHCP server for IPv4", FLAG(no_dhcp) },
 	{ "no-dhcpv6", .help = "no DHCPv6 server", FLAG(no_dhcp6) },
@@ -489,21 +416,21 @@ const struct option_row option_rows[] = {
 	{ "no-ra", .help = "no router advertisements", FLAG(no_ra) },
 	{ "lease-time", SECONDS(dhcp_lease, "86400"), .help = "how long a DHCP lease lasts" },
 
-	{ "dns", 'D', .argument = "ADDRESS", .expects = UNICAST " or none", .set = set_dns,
+	{ "dns", 'D', .argument = "ADDRESS", .expects = UNICAST " or none", .set = option_set_dns,
 	  .section = "Names",
 	  .help = "resolver told to the guest, up to eight times, or none; if none is named, those "
 		  "of resolv.conf" },
-	{ "dns-forward", .argument = "ADDRESS", .expects = UNICAST, .set = set_dns_forward,
+	{ "dns-forward", .argument = "ADDRESS", .expects = UNICAST, .set = option_set_dns_forward,
 	  .help = "address at which the guest finds the host's resolvers, once for each family" },
 	{ "dns-host", .argument = "ADDRESS", .expects = "an address of one host",
-	  .set = set_dns_host, .help = "resolver to relay to, rather than those of resolv.conf" },
+	  .set = option_set_dns_host, .help = "resolver to relay to, rather than those of resolv.conf" },
 	{ "dns-record", .argument = "NAME=ADDRESS", .expects = "a name, '=' and an address",
-	  .set = set_dns_record, .help = "a name that the guest can look up, up to 64 times" },
-	{ "dns-filter-aaaa", .argument = "off|auto|on", .initial = "off", .set = set_dns_filter_aaaa,
+	  .set = option_set_dns_record, .help = "a name that the guest can look up, up to 64 times" },
+	{ "dns-filter-aaaa", .argument = "off|auto|on", .initial = "off", .set = option_set_dns_filter_aaaa,
 	  .expects = "auto, on or off",
 	  .help = "tell the guest of no IPv6 addresses: always, or (auto) while it has no IPv6" },
 	{ "no-dns-relay", .help = "DNS is ordinary traffic to postern", FLAG(no_dns_relay) },
-	{ "search", 'S', .argument = "DOMAIN", .expects = "a domain name", .set = set_search,
+	{ "search", 'S', .argument = "DOMAIN", .expects = "a domain name", .set = option_set_search,
 	  .help = "search domain, up to six times, or none; if none is named, those of resolv.conf" },
 	{ "no-dhcp-dns", .help = "no resolvers in DHCP, DHCPv6 and router advertisements",
 	  FLAG(no_dhcp_dns) },
@@ -546,6 +473,9 @@ const struct option_row option_rows[] = {
 	  .help = "TCP ports of the host to forward to the guest" },
 	{ "udp-ports", 'u', .argument = "SPEC", .expects = "a list of ports",
 	  .set = set_udp_ports, .help = "UDP ports of the host to forward to the guest" },
+
+	{ "freebind", .help = "listen at addresses that the host does not have, or not yet",
+	  FLAG(freebind) },
 
 	{ "udp-timeout", SECONDS(udp_oneway, "30"), .section = "Timeouts and limits",
 	  .help = "end of a UDP flow that was not answered" },

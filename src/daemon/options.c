@@ -6,15 +6,15 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "base/program.h"
 #include "daemon/option_table.h"
 
 #define ROWS_MAX       128
 #define ROW_BASE       256 /* getopt's value for a row: out of the way of '?' and ':' */
+#define REFUSED_BASE   (ROW_BASE + ROWS_MAX)
 #define HELP_COLUMN    32
 #define HELP_WIDTH     80
 #define PRIVATE_PREFIX 0x0a000200u /* 10.0.2.0/24 */
-
-static const char program[] = "postern";
 
 static const struct option_row *row_of_letter(int letter)
 {
@@ -24,6 +24,32 @@ static const struct option_row *row_of_letter(int letter)
 	return NULL;
 }
 
+/* The number of the row that an option has its meaning from: getopt takes an abbreviation of both
+ * for the one that they are. */
+static unsigned meaning_of(unsigned i)
+{
+	for (unsigned k = 0; option_rows[i].same_as && k < n_option_rows; k++)
+		if (!strcmp(option_rows[i].same_as, option_rows[k].name))
+			return k;
+	return i;
+}
+
+static int argument_of(const struct option_row *row)
+{
+	if (!row->argument)
+		return no_argument;
+	return *row->argument == '[' ? optional_argument : required_argument;
+}
+
+static char *add_letter(char *letters, char letter, bool argument)
+{
+	if (letter)
+		*letters++ = letter;
+	if (letter && argument)
+		*letters++ = ':';
+	return letters;
+}
+
 static void make_getopt_tables(char *letters, struct option *names)
 {
 	*letters++ = '+'; /* arguments that are no options end the options */
@@ -31,19 +57,19 @@ static void make_getopt_tables(char *letters, struct option *names)
 	for (unsigned i = 0; i < n_option_rows; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		names[i] = (struct option){ row->name,
-					    !row->argument	    ? no_argument
-					    : *row->argument == '[' ? optional_argument
-								    : required_argument,
-					    NULL, (int)(ROW_BASE + i) };
-		if (!row->letter)
-			continue;
-		*letters++ = row->letter;
-		if (row->argument)
-			*letters++ = ':';
+		*names++ = (struct option){ row->name, argument_of(row), NULL,
+					    (int)(ROW_BASE + meaning_of(i)) };
+		letters = add_letter(letters, row->letter, row->argument);
+	}
+	for (unsigned i = 0; i < n_options_refused; i++) {
+		const struct option_refused *r = &options_refused[i];
+
+		*names++ = (struct option){ r->name, r->argument ? required_argument : no_argument,
+					    NULL, (int)(REFUSED_BASE + i) };
+		letters = add_letter(letters, r->letter, r->argument);
 	}
 	*letters = '\0';
-	names[n_option_rows] = (struct option){ 0 };
+	*names = (struct option){ 0 };
 }
 
 static int explain(const struct option_row *row, const char *value, int err, char *reason,
@@ -61,11 +87,27 @@ static int explain(const struct option_row *row, const char *value, int err, cha
 	return err;
 }
 
+/* Whether the long option `word` is the beginning of several. */
+static bool is_ambiguous(const char *word)
+{
+	size_t len = strcspn(word, "=");
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < n_option_rows; i++)
+		n += !strncmp(option_rows[i].name, word, len);
+	for (unsigned i = 0; i < n_options_refused; i++)
+		n += !strncmp(options_refused[i].name, word, len);
+	return n > 1;
+}
+
 /* Tells what getopt disliked; `optopt` is the option's value in the tables, 0 for a long one
  * that they do not have. */
-static int explain_getopt(int got, char **argv, char *reason, size_t max)
+static void explain_getopt(int got, char **argv, char *reason, size_t max)
 {
-	const char *name = optopt >= ROW_BASE ? option_rows[optopt - ROW_BASE].name : NULL;
+	const char *name = optopt >= REFUSED_BASE ? options_refused[optopt - REFUSED_BASE].name
+			   : optopt >= ROW_BASE	  ? option_rows[optopt - ROW_BASE].name
+						  : NULL;
+	const char *word = argv[optind - 1];
 
 	if (got == ':' && name)
 		snprintf(reason, max, "option '--%s' needs a value", name);
@@ -76,7 +118,35 @@ static int explain_getopt(int got, char **argv, char *reason, size_t max)
 	else if (optopt)
 		snprintf(reason, max, "unknown option '-%c'", optopt);
 	else
-		snprintf(reason, max, "unknown option '%s'", argv[optind - 1]);
+		snprintf(reason, max, "%s option '%s'",
+			 is_ambiguous(word + 2) ? "ambiguous" : "unknown", word);
+}
+
+static const struct option_refused *refused_of(int got)
+{
+	if (got >= REFUSED_BASE)
+		return &options_refused[got - REFUSED_BASE];
+	for (unsigned i = 0; i < n_options_refused; i++)
+		if (options_refused[i].letter && options_refused[i].letter == got)
+			return &options_refused[i];
+	return NULL;
+}
+
+/* What is no option of ours is told with a second line, for people; what is wrong with a value,
+ * which programs give us, in one. */
+static int explain_usage(int got, char **argv, char *reason, size_t max)
+{
+	const struct option_refused *r = refused_of(got);
+	size_t len;
+
+	if (r)
+		snprintf(reason, max, "--%s is refused: %s", r->name, r->reason);
+	else if (got == -1)
+		snprintf(reason, max, "unexpected argument '%.256s'", argv[optind]);
+	else
+		explain_getopt(got, argv, reason, max);
+	len = strlen(reason);
+	snprintf(reason + len, max - len, "\nTry '%s --help'.", program_name());
 	return -EINVAL;
 }
 
@@ -101,15 +171,15 @@ static int parse_options(struct conf *c, int argc, char **argv, char *reason, si
 	struct option names[ROWS_MAX + 1];
 	int got, rc;
 
-	assert(n_option_rows <= ROWS_MAX);
+	assert(n_option_rows + n_options_refused <= ROWS_MAX);
 	make_getopt_tables(letters, names);
 	optind = 0; /* so that getopt forgets an earlier command line */
 	opterr = 0;
 	while ((got = getopt_long(argc, argv, letters, names, NULL)) != -1) {
 		const struct option_row *row;
 
-		if (got == '?' || got == ':')
-			return explain_getopt(got, argv, reason, max);
+		if (got == '?' || got == ':' || refused_of(got))
+			return explain_usage(got, argv, reason, max);
 		row = got >= ROW_BASE ? &option_rows[got - ROW_BASE] : row_of_letter(got);
 		if (!strcmp(row->name, "help"))
 			return OPTIONS_HELP;
@@ -119,11 +189,7 @@ static int parse_options(struct conf *c, int argc, char **argv, char *reason, si
 		if (rc)
 			return explain(row, optarg, rc, reason, max);
 	}
-	if (optind < argc) {
-		snprintf(reason, max, "unexpected argument '%s'", argv[optind]);
-		return -EINVAL;
-	}
-	return OPTIONS_RUN;
+	return optind < argc ? explain_usage(-1, argv, reason, max) : OPTIONS_RUN;
 }
 
 int options_parse(struct conf *c, int argc, char **argv, char *reason, size_t reason_max)
@@ -135,6 +201,13 @@ int options_parse(struct conf *c, int argc, char **argv, char *reason, size_t re
 	if (outcome == OPTIONS_RUN && conf_validate(c, reason, reason_max))
 		return -EINVAL;
 	return outcome;
+}
+
+/* The package in parentheses where the program's name is another (GNU Coding Standards 4.8.1). */
+void options_print_version(FILE *out)
+{
+	fprintf(out, "%s %s%s\n", program_name(), program_is_passt() ? "(postern) " : "",
+		POSTERN_VERSION);
 }
 
 /* Prints words from HELP_COLUMN on, where `column` is where the line stands now. */
@@ -183,7 +256,7 @@ void options_print_help(FILE *out)
 		"Usage: %s [OPTION]...\n"
 		"Gives a QEMU guest its network from user space.  Defaults stand in "
 		"brackets.\n",
-		program);
+		program_name());
 	for (unsigned i = 0; i < n_option_rows; i++) {
 		if (option_rows[i].section)
 			fprintf(out, "\n%s:\n", option_rows[i].section);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/program.h"
 #include "daemon_priv.h"
 #include "daemon/process.h"
 #include "link/stream.h"
@@ -93,12 +94,12 @@ static int listen_anywhere(struct daemon *d)
 	int rc = -EADDRINUSE;
 
 	for (int i = 1; i <= DEFAULT_TRIES && rc; i++) {
-		snprintf(path, sizeof(path), "/tmp/postern_%d.socket", i);
+		snprintf(path, sizeof(path), "/tmp/%s_%d.socket", program_name(), i);
 		rc = listen_at(d, path);
 	}
 	if (rc)
-		log_error(LINK, "no socket from /tmp/postern_1.socket to '%s' can be had: %s",
-			  path, strerror(-rc));
+		log_error(LINK, "no socket from /tmp/%s_1.socket to '%s' can be had: %s",
+			  program_name(), path, strerror(-rc));
 	return rc;
 }
 

@@ -5,19 +5,43 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/program.h"
+
+void process_complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s: ", program_name());
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+/* What reads as empty and swallows what is written to it; where the system has no such device, a
+ * socket that leads nowhere. */
+static int open_null(int flags)
+{
+	int fd = open("/dev/null", O_RDWR | flags);
+
+	return fd >= 0 ? fd : socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | flags, 0);
+}
 
 int process_fill_stdio(void)
 {
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR); /* the lowest number that is free */
+		fd = open_null(0); /* the lowest number that is free */
 		if (fd < 0)
 			return -errno;
 	} while (fd <= STDERR_FILENO);
@@ -98,8 +122,8 @@ static _Noreturn void wait_for_child(pid_t child, int fd)
 	if (n == 1)
 		_exit(EXIT_SUCCESS);
 	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
-		dprintf(STDERR_FILENO, "postern: ended by signal %d (%s) while starting\n",
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
+		process_complain("ended by signal %d (%s) while starting", WTERMSIG(status),
+				 strsignal(WTERMSIG(status)));
 	_exit(EXIT_FAILURE);
 }
 
@@ -122,7 +146,7 @@ int process_fork(void)
 		return -err;
 	}
 	setsid();
-	fd_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd_null = open_null(O_CLOEXEC);
 	return fds[1];
 }
 

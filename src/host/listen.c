@@ -114,14 +114,24 @@ static int open_socket(const struct forward_rule *rule, int type, bool *ip6)
 	return sock_open(AF_INET, type, 0);
 }
 
+static void allow_any_address(int fd, bool ip6)
+{
+	sock_set(fd, IPPROTO_IP, IP_FREEBIND, 1);
+	if (ip6)
+		sock_set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+}
+
 static void *listen_open(void *host, struct forward *f, uint16_t *port, int *err)
 {
+	const struct listen *l = host;
 	int type = f->rule.proto == FLOW_TCP ? SOCK_STREAM : SOCK_DGRAM, rc;
 	bool ip6;
 	int fd = open_socket(&f->rule, type, &ip6);
 	struct endpoint own;
 	void *listener;
 
+	if (fd >= 0 && l->env->conf->freebind)
+		allow_any_address(fd, ip6);
 	rc = fd < 0 ? fd : bind_and_listen(fd, &f->rule, ip6, type, *port);
 	if (rc) {
 		if (fd >= 0)

@@ -138,6 +138,15 @@ START_TEST(timeouts_and_limits)
 }
 END_TEST
 
+static unsigned n_rows_called(const char *name)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < n_option_rows; i++)
+		n += !strcmp(option_rows[i].name, name);
+	return n;
+}
+
 START_TEST(rows_are_sound)
 {
 	for (unsigned i = 0; i < n_option_rows; i++) {
@@ -147,6 +156,8 @@ START_TEST(rows_are_sound)
 		ck_assert_ptr_nonnull(row->help);
 		if (row->argument)
 			ck_assert(row->expects || row->max > row->min);
+		if (row->same_as)
+			ck_assert_int_eq(n_rows_called(row->same_as), 1);
 		for (unsigned k = 0; k < i; k++) {
 			ck_assert_str_ne(row->name, option_rows[k].name);
 			ck_assert(!row->letter || row->letter != option_rows[k].letter);
@@ -430,7 +441,18 @@ static const struct {
 	{ "--gateway", "::1" },
 	{ "--ntp", "::1" },
 	{ "--hostname", "two words" },
-	{ "--hostname", "" },
+	{ "--runas", "" },
+	{ "--runas", "0" },
+	{ "--runas", "root" },
+	{ "--runas", "1000:0" },
+	{ "--runas", "1000:root" },
+	{ "--runas", "1000:" },
+	{ "--runas", ":5" },
+	{ "--runas", "-1" },
+	{ "--runas", "4294967295" },
+	{ "--runas", "no-such-login" },
+	{ "--runas", "daemon:no-such-group" },
+	{ "--stats", "0" },
 	{ "--fqdn", ".example.org" },
 	{ "--fqdn", "a..b" },
 	{ "--dns", "127.0.0.53" },
@@ -500,24 +522,94 @@ START_TEST(long_values)
 }
 END_TEST
 
+/* What is no option of ours is told in two lines. */
+#define REFUSED(first, ...)                                                                    \
+	do {                                                                                   \
+		ck_assert_int_lt(PARSE(__VA_ARGS__), 0);                                       \
+		ck_assert_str_eq(reason, first "\nTry 'postern --help'.");                     \
+	} while (0)
+
 START_TEST(mistakes)
 {
-	ck_assert_int_lt(PARSE("--nonsense"), 0);
-	ck_assert_str_eq(reason, "unknown option '--nonsense'");
-	ck_assert_int_lt(PARSE("-q", "-Zf"), 0);
-	ck_assert_str_eq(reason, "unknown option '-Z'");
-	ck_assert_int_lt(PARSE("-fs"), 0);
-	ck_assert_str_eq(reason, "option '-s' needs a value");
-	ck_assert_int_lt(PARSE("--control"), 0);
-	ck_assert_str_eq(reason, "option '--control' needs a value");
-	ck_assert_int_lt(PARSE("--quiet=yes"), 0);
-	ck_assert_str_eq(reason, "option '--quiet' takes no value");
-	ck_assert_int_lt(PARSE("stray", "-f"), 0);
-	ck_assert_str_eq(reason, "unexpected argument 'stray'");
-	ck_assert_int_lt(PARSE("-f", "--", "-q"), 0);
-	ck_assert_str_eq(reason, "unexpected argument '-q'");
-	ck_assert_int_lt(PARSE(""), 0);
-	ck_assert_str_eq(reason, "unexpected argument ''");
+	REFUSED("unknown option '--nonsense'", "--nonsense");
+	REFUSED("unknown option '-Z'", "-q", "-Zf");
+	REFUSED("option '-s' needs a value", "-fs");
+	REFUSED("option '--control' needs a value", "--control");
+	REFUSED("option '--quiet' takes no value", "--quiet=yes");
+	REFUSED("unexpected argument 'stray'", "stray", "-f");
+	REFUSED("unexpected argument '-q'", "-f", "--", "-q");
+	REFUSED("unexpected argument ''", "");
+	REFUSED("unknown option '--config-net'", "--config-net"); /* of pasta */
+	REFUSED("unknown option '-T'", "-T", "22");
+}
+END_TEST
+
+START_TEST(abbreviations)
+{
+	ck_assert_int_eq(PARSE("--sock", "/run/x", "--foregr", "--no-dhcpv", "--tcp-p=22"), OPTIONS_RUN);
+	ck_assert_str_eq(conf.socket_path, "/run/x");
+	ck_assert(conf.foreground && conf.no_dhcp6 && conf.n_tcp_forwards == 1);
+	ck_assert_int_eq(PARSE("--no-dhcp"), OPTIONS_RUN); /* whole, though others begin so */
+	ck_assert(conf.no_dhcp && !conf.no_dhcp6);
+	REFUSED("ambiguous option '--no-d'", "--no-d");
+	REFUSED("ambiguous option '--log=x'", "--log=x");
+	REFUSED("ambiguous option '--mi'", "--mi"); /* of two that are refused */
+}
+END_TEST
+
+START_TEST(refused_with_a_reason)
+{
+	static const char *const without[] = { "--vhost-user", "--print-capabilities", "--migrate-exit",
+					       "--migrate-no-linger" };
+	static const char *const with[] = { "--repair-path", "--conf-path", "-c" };
+
+	for (unsigned i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+		ck_assert_int_lt(PARSE(without[i], "--fd", "3"), 0);
+		ck_assert_ptr_nonnull(strstr(reason, "is refused: "));
+	}
+	for (unsigned i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		ck_assert_int_lt(PARSE(with[i], "/run/x"), 0);
+		ck_assert_ptr_nonnull(strstr(reason, "is refused: "));
+	}
+	REFUSED("option '--repair-path' needs a value", "--repair-path");
+	REFUSED("option '--vhost-user' takes no value", "--vhost-user=x");
+}
+END_TEST
+
+/* What passt has, and what means as much here as there. */
+START_TEST(options_of_passt)
+{
+	ck_assert_int_eq(PARSE("-q", "--trace", "-e", "--stats", "5", "--freebind",
+			       "--chroot-fallback"),
+			 OPTIONS_RUN);
+	ck_assert(conf.debug && !conf.quiet && conf.wants_stderr && conf.freebind);
+	ck_assert_uint_eq(conf.stats_s, 5);
+	ck_assert_int_eq(PARSE("-d", "-q", "-H", "vm", "-H", "", "--fqdn", ""), OPTIONS_RUN);
+	ck_assert(conf.quiet && !conf.debug && !conf.wants_stderr && !conf.freebind);
+	ck_assert_ptr_null(conf.hostname);
+	ck_assert_ptr_null(conf.fqdn);
+}
+END_TEST
+
+START_TEST(users)
+{
+	const struct {
+		const char *text;
+		unsigned uid, gid;
+	} named[] = { { "1000", 1000, 1000 },
+		      { "1000:5", 1000, 5 },
+		      { "daemon", 1, 1 },
+		      { "daemon:nogroup", 1, 65534 },
+		      { "1000:daemon", 1000, 1 } };
+
+	ck_assert_int_eq(PARSE("-f"), OPTIONS_RUN);
+	ck_assert(!conf.runas);
+	for (unsigned i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		ck_assert_int_eq(PARSE("--runas", named[i].text), OPTIONS_RUN);
+		ck_assert(conf.runas);
+		ck_assert_uint_eq(conf.uid, named[i].uid);
+		ck_assert_uint_eq(conf.gid, named[i].gid);
+	}
 }
 END_TEST
 
@@ -591,4 +683,5 @@ END_TEST
 
 SUITE_MAIN("options", defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
 	   as_qemu_calls, short_names, information, last_one_wins, filter, sandbox, lists_grow, lists_end,
-	   private_layout, multicast, bad_values, long_values, mistakes, combinations, help_is_whole)
+	   private_layout, multicast, bad_values, long_values, mistakes, abbreviations,
+	   refused_with_a_reason, options_of_passt, users, combinations, help_is_whole)
