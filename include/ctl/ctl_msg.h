@@ -195,7 +195,7 @@ struct ctl_layer {
 
 struct ctl_status {
 	const char *version;
-	uint64_t pid, uptime_ms;
+	uint64_t pid, uid, uptime_ms;
 	struct ctl_guest guest;
 	struct ctl_network network;
 	struct ctl_flow_count flows;

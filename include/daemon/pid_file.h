@@ -18,7 +18,8 @@ int pid_file_open(struct pid_file *p, const char *path);
 /* Writes this process's id and a newline, in place of what was there.  0 or -errno. */
 int pid_file_write(struct pid_file *p);
 
-/* Removes the file, if it still names this process, and closes it.  Fine without one. */
+/* Removes the file, if it still names this process, and closes it.  One that we may not remove is
+ * left empty.  Fine without one. */
 void pid_file_remove(struct pid_file *p);
 
 #endif

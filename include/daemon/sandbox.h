@@ -9,7 +9,7 @@
 
 struct own_file;
 
-#define SANDBOX_FILES_MAX 4
+#define SANDBOX_FILES_MAX 5
 
 struct sandbox {
 	struct sandbox_status layers[N_SANDBOX_LAYERS];
@@ -17,9 +17,11 @@ struct sandbox {
 	uid_t root; /* what root of the host is for us: 0, unless that is a user like any other */
 };
 
-/* Once everything is open.  `paths`, which NULL ends, are followed on afterwards as
- * resolv_watch_folders() says.  With CONF_SANDBOX_AUTO, what cannot be had is logged; with
- * CONF_SANDBOX_STRICT the first such layer is the reason, as an error, and -errno is returned. */
-int sandbox_enter(struct sandbox *s, enum conf_sandbox mode, const char *const paths[]);
+/* Once everything is open: becomes the user that the settings name, and lays the layers that they
+ * ask for.  `paths`, which NULL ends, are followed on afterwards as resolv_watch_folders() says.
+ * What keeps us from starting is told as an error, and -errno is returned: with
+ * CONF_SANDBOX_STRICT, the first layer that cannot be had, and a user that is named.  With
+ * CONF_SANDBOX_AUTO, any other layer is logged. */
+int sandbox_enter(struct sandbox *s, const struct conf *c, const char *const paths[]);
 
 #endif

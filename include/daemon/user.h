@@ -11,8 +11,8 @@ int user_parse(const char *text, uid_t *uid, gid_t *gid);
 /* The user whom nothing belongs to. */
 void user_nobody(uid_t *uid, gid_t *gid);
 
-/* Becomes that user, who keeps the capabilities that the process has.  0 or -errno: -EINVAL when
- * there is none of this number in our user namespace. */
+/* Becomes that user, who keeps the capabilities that the process has, and cannot look into it.  0 or
+ * -errno: -EINVAL when there is none of this number in our user namespace. */
 int user_become(uid_t uid, gid_t gid);
 
 #endif

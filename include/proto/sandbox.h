@@ -4,6 +4,7 @@
 
 /* In the order in which they are laid. */
 enum sandbox_layer {
+	SANDBOX_USER, /* not root */
 	SANDBOX_USER_NAMESPACE,
 	SANDBOX_NAMESPACES, /* mount, IPC, UTS */
 	SANDBOX_ROOT,

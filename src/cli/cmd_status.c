@@ -103,7 +103,7 @@ static void show(FILE *out, const void *result)
 	char up[TEXT_MAX];
 
 	fact_print(out, "Version", "%s", s->version);
-	fact_print(out, "Process", "%" PRIu64 ", up %s", s->pid,
+	fact_print(out, "Process", "%" PRIu64 ", of user %" PRIu64 ", up %s", s->pid, s->uid,
 		   text_duration(s->uptime_ms, up));
 	show_guest(out, &s->guest);
 	show_network(out, &s->network);

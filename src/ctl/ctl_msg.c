@@ -8,7 +8,7 @@ const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
 const char *const ctl_hostfwd_proto_names[] = { "tcp", "udp", "tcp4", "udp4", "tcp6", "udp6", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
-const char *const ctl_layer_names[] = { "user_namespace", "namespaces", "root", "capabilities",
+const char *const ctl_layer_names[] = { "user", "user_namespace", "namespaces", "root", "capabilities",
 					"no_new_privs", "no_core", "not_dumpable", "seccomp", NULL };
 const char *const ctl_layer_state_names[] = { "off", "applied", "unavailable", NULL };
 
@@ -156,6 +156,7 @@ static MESSAGE(ctl_layer);
 static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, version, "version", CTL_TEXT),
 	MEMBER(ctl_status, pid, "pid", CTL_UINT),
+	MEMBER(ctl_status, uid, "uid", CTL_UINT),
 	MEMBER(ctl_status, uptime_ms, "uptime_ms", CTL_UINT),
 	MEMBER(ctl_status, guest, "guest", CTL_OBJECT, .object = &ctl_guest_message),
 	MEMBER(ctl_status, network, "network", CTL_OBJECT, .object = &ctl_network_message),

@@ -104,6 +104,7 @@ int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 		return ctl_fail(call, -ENOMEM, "no memory");
 	s->version = POSTERN_VERSION;
 	s->pid = (uint64_t)getpid();
+	s->uid = geteuid();
 	s->uptime_ms = (env->now_ns - call->info->start_ns) / NS_PER_MS;
 	s->guest = guest_status(env);
 	s->flows = (struct ctl_flow_count){ .open = env->flows.n,

@@ -20,8 +20,9 @@ int part_sandbox_start(struct daemon *d)
 	d->sandbox.files[0] = &d->link_file;
 	d->sandbox.files[1] = &d->control_file;
 	d->sandbox.files[2] = &d->status_file;
-	d->sandbox.files[3] = &d->pid_file.file;
-	rc = sandbox_enter(&d->sandbox, d->conf.sandbox, paths);
+	d->sandbox.files[3] = &d->api_file;
+	d->sandbox.files[4] = &d->pid_file.file;
+	rc = sandbox_enter(&d->sandbox, &d->conf, paths);
 	if (!rc)
 		ctl_set_root(d->ctl, d->sandbox.root);
 	return rc;

@@ -47,12 +47,25 @@ static bool names_us(int fd)
 	return pread(fd, text, sizeof(text) - 1, 0) >= 0 && !strcmp(own, text);
 }
 
+/* A file that we may not remove, in a folder of root's, leads nobody to another process. */
+static void remove_or_empty(struct pid_file *p)
+{
+	struct stat st;
+
+	own_file_remove(&p->file);
+	if (fstat(p->fd, &st) || !st.st_nlink)
+		return;
+	if (ftruncate(p->fd, 0)) {
+		/* then it names who is no more, as after a crash */
+	}
+}
+
 void pid_file_remove(struct pid_file *p)
 {
 	if (p->fd < 0)
 		return;
 	if (names_us(p->fd))
-		own_file_remove(&p->file);
+		remove_or_empty(p);
 	else
 		own_file_forget(&p->file);
 	close(p->fd);

@@ -16,10 +16,12 @@
 #include "config.h"
 #include "daemon/own_file.h"
 #include "daemon/sandbox_layer.h"
+#include "daemon/user.h"
 
 /* While the layers are laid. */
 struct work {
 	struct sandbox *sandbox;
+	const struct conf *conf;
 	const char *const *paths;
 	bool binds; /* we may forward ports below 1024, and go on to */
 	const char *off; /* the layer's answer: why there is none, though it could be had */
@@ -28,6 +30,27 @@ struct work {
 static bool is_held(unsigned capability)
 {
 	return !capng_get_caps_process() && capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
+/* Root is nobody from here on, unless --runas says who.  In a user namespace that has root alone,
+ * that one is an ordinary user of the host already. */
+static int user(struct work *w)
+{
+	uid_t uid = w->conf->uid;
+	gid_t gid = w->conf->gid;
+	int rc;
+
+	if (!w->conf->runas && geteuid())
+		return 0;
+	if (!w->conf->runas)
+		user_nobody(&uid, &gid);
+	if (uid == geteuid() && gid == getegid())
+		return 0;
+	rc = user_become(uid, gid);
+	if (rc != -EINVAL || w->conf->runas)
+		return rc;
+	w->off = "there is no other user in this user namespace";
+	return 0;
 }
 
 /* The host's ports belong to the host's user namespace: a capability in ours is none for them. */
@@ -40,6 +63,9 @@ static int user_namespace(struct work *w)
 		w->off = "CAP_NET_BIND_SERVICE would be lost";
 		return 0;
 	}
+	/* a change of user has hidden our own files in /proc from us; another layer hides them again */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+		return -errno;
 	rc = sandbox_enter_user_namespace(&unmapped);
 	if (!rc && geteuid())
 		w->sandbox->root = unmapped;
@@ -106,6 +132,7 @@ static const struct {
 	const char *name; /* behind "no" */
 	int (*lay)(struct work *w);
 } layers[] = {
+	[SANDBOX_USER] = { "way to another user", user },
 	[SANDBOX_USER_NAMESPACE] = { "user namespace", user_namespace },
 	[SANDBOX_NAMESPACES] = { "mount, IPC and UTS namespaces", namespaces },
 	[SANDBOX_ROOT] = { "root of its own", root },
@@ -130,17 +157,27 @@ static int lay(struct work *w, enum sandbox_layer layer)
 	return rc;
 }
 
-int sandbox_enter(struct sandbox *s, enum conf_sandbox mode, const char *const paths[])
+/* The user that is named is no matter of how much we lock ourselves in. */
+static int lay_named_user(struct work *w)
 {
-	struct work w = { .sandbox = s, .paths = paths, .binds = is_held(CAP_NET_BIND_SERVICE) };
+	const struct conf *c = w->conf;
+	int rc = lay(w, SANDBOX_USER);
 
-	if (mode == CONF_SANDBOX_NONE)
-		return 0;
+	if (rc)
+		log_error(DAEMON, "--runas: cannot become user %u of group %u: %s", c->uid, c->gid,
+			  strerror(-rc));
+	return rc;
+}
+
+static int lay_all(struct work *w)
+{
+	const bool strict = w->conf->sandbox == CONF_SANDBOX_STRICT;
+
 	tzset(); /* reads a file */
-	for (unsigned i = 0; i < N_SANDBOX_LAYERS; i++) {
-		int rc = lay(&w, (enum sandbox_layer)i);
+	for (unsigned i = w->conf->runas ? SANDBOX_USER + 1 : SANDBOX_USER; i < N_SANDBOX_LAYERS; i++) {
+		int rc = lay(w, (enum sandbox_layer)i);
 
-		if (rc && mode == CONF_SANDBOX_STRICT) {
+		if (rc && strict) {
 			log_error(DAEMON, "--sandbox=strict: no %s: %s", layers[i].name, strerror(-rc));
 			return rc;
 		}
@@ -148,4 +185,13 @@ int sandbox_enter(struct sandbox *s, enum conf_sandbox mode, const char *const p
 			log_warn(DAEMON, "sandbox: no %s: %s", layers[i].name, strerror(-rc));
 	}
 	return 0;
+}
+
+int sandbox_enter(struct sandbox *s, const struct conf *c, const char *const paths[])
+{
+	struct work w = { .sandbox = s, .conf = c, .paths = paths };
+	int rc = c->runas ? lay_named_user(&w) : 0;
+
+	w.binds = is_held(CAP_NET_BIND_SERVICE);
+	return rc || c->sandbox == CONF_SANDBOX_NONE ? rc : lay_all(&w);
 }

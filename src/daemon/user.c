@@ -87,9 +87,6 @@ int user_become(uid_t uid, gid_t gid)
 		return -errno;
 	if (drop_groups() || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return -errno;
-	/* what made us undumpable hides our own files in /proc from us as well */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		return -errno;
 	errno = EPERM; /* where the library itself refuses */
 	return capng_apply(CAPNG_SELECT_CAPS) ? -errno : 0;
 }

@@ -88,8 +88,10 @@ def check_locked(pid, kept):
 # The layers.
 
 def test_layers_of_root(lab):
-    """Started as root: every layer but the user namespace, and one capability."""
+    """Started as root: every layer but the user namespace, as nobody, with one capability."""
+    need_users()
     daemon = start(lab)
+    equal(status_of(daemon.process.pid)["Uid"].split(), ["65534"] * 4, "the user")
     check_locked(daemon.process.pid, NET_BIND_SERVICE)
     equal(namespace(daemon.process.pid, "user"), namespace("self", "user"), "the user namespace")
     got = layers(daemon)
@@ -287,6 +289,7 @@ def bind_log(folder):
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sock.settimeout(10)
     sock.bind(str(folder / "log"))
+    (folder / "log").chmod(0o666)  # as it is anywhere
     return sock
 
 

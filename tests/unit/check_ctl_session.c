@@ -241,7 +241,8 @@ START_TEST(status_of_sandbox)
 	talk_start_negotiated();
 	talk_guest.env.sandbox = layers;
 	text = talk_say("{\"execute\": \"query-status\"}");
-	talk_assert_contains(text, "\"sandbox\":[{\"layer\":\"user_namespace\",\"state\":\"off\","
+	talk_assert_contains(text, "\"sandbox\":[{\"layer\":\"user\",\"state\":\"off\"},"
+				   "{\"layer\":\"user_namespace\",\"state\":\"off\","
 				   "\"reason\":\"no need\"},"
 				   "{\"layer\":\"namespaces\",\"state\":\"off\"},"
 				   "{\"layer\":\"root\",\"state\":\"unavailable\","
