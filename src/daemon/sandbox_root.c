@@ -132,6 +132,15 @@ static int hide_rest(const struct views *views)
 	return sandbox_hide_folders(paths);
 }
 
+/* Where the old root cannot be put aside, as that of an initramfs and that of a chroot(2), it stays
+ * below the new one, with no way to it. */
+static int leave_old_root(void)
+{
+	if (!syscall(SYS_pivot_root, ".", "."))
+		return umount2(".", MNT_DETACH) || chdir("/") ? -errno : 0;
+	return chroot(".") || chdir("/") ? -errno : 0;
+}
+
 /* The new root is laid over the old one, where no folder is needed for it; "/.." is what lies on
  * top there.  Once it has changed places with the old one, that one lies on top. */
 static int swap_roots(struct views *views)
@@ -148,10 +157,9 @@ static int swap_roots(struct views *views)
 	rc = hide_rest(views);
 	if (rc)
 		return rc;
-	if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | BARE, NULL) ||
-	    syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+	if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | BARE, NULL))
 		return -errno;
-	return 0;
+	return leave_old_root();
 }
 
 int sandbox_change_root(const char *const paths[])
