@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_MAX 32
+#define TEXT_MAX   32
+#define OPEN_FLAGS (O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 int pid_file_open(struct pid_file *p, const char *path)
 {
@@ -16,7 +16,10 @@ int pid_file_open(struct pid_file *p, const char *path)
 
 	*p = PID_FILE_NONE;
 	/* not through a link that another user left in a shared folder */
-	p->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	p->fd = open(path, OPEN_FLAGS | O_EXCL, 0644);
+	p->made = p->fd >= 0;
+	if (p->fd < 0 && errno == EEXIST)
+		p->fd = open(path, OPEN_FLAGS, 0644);
 	if (p->fd < 0)
 		return -errno;
 	rc = own_file_remember(&p->file, path);
@@ -39,12 +42,14 @@ int pid_file_write(struct pid_file *p)
 	return n == len ? 0 : n < 0 ? -errno : -ENOSPC;
 }
 
-static bool names_us(int fd)
+/* Whether the file names this process, or nobody as long as we had no reason to. */
+static bool is_ours(const struct pid_file *p)
 {
 	char own[TEXT_MAX], text[TEXT_MAX] = "";
 
 	snprintf(own, sizeof(own), "%d\n", (int)getpid());
-	return pread(fd, text, sizeof(text) - 1, 0) >= 0 && !strcmp(own, text);
+	return pread(p->fd, text, sizeof(text) - 1, 0) >= 0 &&
+	       (!strcmp(own, text) || (p->made && !*text));
 }
 
 /* A file that we may not remove, in a folder of root's, leads nobody to another process. */
@@ -64,7 +69,7 @@ void pid_file_remove(struct pid_file *p)
 {
 	if (p->fd < 0)
 		return;
-	if (names_us(p->fd))
+	if (is_ours(p))
 		remove_or_empty(p);
 	else
 		own_file_forget(&p->file);

@@ -162,6 +162,23 @@ START_TEST(pid_file_of_another)
 }
 END_TEST
 
+/* A start that failed leaves no file, unless its caller made it. */
+START_TEST(pid_file_not_written)
+{
+	struct pid_file p;
+
+	setup();
+	ck_assert_int_eq(pid_file_open(&p, path), 0);
+	pid_file_remove(&p);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	write_file("");
+	ck_assert_int_eq(pid_file_open(&p, path), 0);
+	pid_file_remove(&p);
+	ck_assert_str_eq(read_file(), "");
+	teardown();
+}
+END_TEST
+
 START_TEST(pid_file_that_stays)
 {
 	struct pid_file p;
@@ -304,6 +321,6 @@ START_TEST(notify_nobody)
 END_TEST
 
 SUITE_MAIN("process", taken_descriptor, own_file_goes, own_file_by_relative_path,
-	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_that_stays,
-	   pid_file_refused, descriptors, others_are_closed,
+	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_not_written,
+	   pid_file_that_stays, pid_file_refused, descriptors, others_are_closed,
 	   notify_by_path, notify_by_abstract_name, notify_nobody)
