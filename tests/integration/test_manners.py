@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import stat
@@ -260,6 +261,7 @@ def test_qemu_without_standard_descriptors(lab):
     pipe = f"/proc/{os.getpid()}/fd/{writer}"
     with on_fd_3(lab, "--quiet", redirect=f"4>{pipe} 9>{pipe}") as (sock, pid):
         os.close(writer)
+        check(select.select([reader], [], [], 10)[0], "the daemon holds what it was not given")
         equal(os.read(reader, 1), b"", "what the pipe's other end says")
         on(sock).alive()
         os.close(reader)
