@@ -164,6 +164,7 @@ static void ready_stop(struct daemon *d)
 
 static const struct daemon_part parts[] = {
 	{ loop_start, loop_end }, /* first: from here on signals end us in good order */
+	{ part_link_make, part_link_close }, /* its end tells others that there is no trace of us */
 	{ pid_start, pid_stop },
 	{ flows_start, flows_stop },
 	{ part_net_start, part_net_stop },

@@ -59,7 +59,9 @@ struct daemon_part {
 int part_net_start(struct daemon *d);
 void part_net_stop(struct daemon *d);
 
-/* daemon/part_link.c: the guest's link. */
+/* daemon/part_link.c: the guest's link, and its opening. */
+int part_link_make(struct daemon *d);
+void part_link_close(struct daemon *d);
 int part_link_start(struct daemon *d);
 void part_link_stop(struct daemon *d);
 

@@ -1,4 +1,7 @@
 /* daemon/part_link.c: opens the guest's link: a socket to listen on, or one that is connected.
+ *
+ * Who sees the link end may start the next of us at once, as QEMU does with the same pid file and
+ * ports.  So the link is made early and closed after all else, but opened last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -103,31 +106,34 @@ static int listen_anywhere(struct daemon *d)
 	return rc;
 }
 
-int part_link_start(struct daemon *d)
+int part_link_make(struct daemon *d)
 {
-	int rc;
-
-	d->link_file = OWN_FILE_NONE;
 	d->link = stream_link_new(&d->env, d->loop, d->conf.one_off, on_left, d);
 	if (!d->link) {
 		log_error(LINK, "out of memory");
 		return -ENOMEM;
 	}
+	return 0;
+}
+
+void part_link_close(struct daemon *d)
+{
+	stream_link_free(d->link);
+}
+
+int part_link_start(struct daemon *d)
+{
+	d->link_file = OWN_FILE_NONE;
 	if (d->conf.fd >= 0)
-		rc = attach(d);
-	else if (d->activation.fds[ACTIVATION_GUEST] >= 0)
-		rc = listen_activated(d);
-	else if (d->conf.socket_path)
-		rc = listen_named(d, d->conf.socket_path);
-	else
-		rc = listen_anywhere(d);
-	if (rc)
-		stream_link_free(d->link);
-	return rc;
+		return attach(d);
+	if (d->activation.fds[ACTIVATION_GUEST] >= 0)
+		return listen_activated(d);
+	if (d->conf.socket_path)
+		return listen_named(d, d->conf.socket_path);
+	return listen_anywhere(d);
 }
 
 void part_link_stop(struct daemon *d)
 {
 	own_file_remove(&d->link_file);
-	stream_link_free(d->link);
 }

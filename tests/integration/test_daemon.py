@@ -239,6 +239,24 @@ def test_fd(lab):
     daemon.wait_exit(0)
 
 
+def test_link_ends_last(lab):
+    """Who sees the link end finds ports and pid file free: QEMU starts the next daemon then."""
+    pid_file = lab.folder / "pid"
+    ours, theirs = socket.socketpair()
+    daemon = lab.daemon().start("--fd", theirs.fileno(), "--pid", pid_file, "-t", "10000-11999",
+                                sockets=False, pass_fds=(theirs.fileno(),))
+    theirs.close()
+    lab.host.wait_listening(11999)
+    eventually(lambda: pid_file.exists() and pid_file.read_text(), 10, "the pid file is written")
+    daemon.process.terminate()
+    while ours.recv(1 << 16):
+        pass
+    check(not pid_file.exists(), "the pid file is still there")
+    lab.host.tcp_listen("0.0.0.0", 10000).close()
+    lab.host.tcp_listen("0.0.0.0", 11999).close()
+    daemon.wait_exit(0)
+
+
 def test_reconnect(lab):
     """A guest that connects again is served again."""
     daemon = lab.start()
