@@ -6,6 +6,10 @@
  * length, as QEMU does. The "guest" is then the namespace's own network stack,
  * which runs at full speed where no KVM is usable.
  *
+ * With -o the frames come from a stack that takes the other side for a network card which completes
+ * checksums and divides segments, as libkrun's guests do: checksums are unfinished, and segments
+ * of TCP up to 64 KiB long, whatever the MTU.
+ *
  * It prints "connected" when the link stands (each time, with -r), and ends
  * when its parent does. Neither side is read while what it said before cannot
  * be passed on, so that backpressure goes through.
@@ -16,6 +20,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/virtio_net.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -24,6 +29,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +50,7 @@ struct buf {
 
 struct relay {
 	int tap, sock;
+	size_t vnet_len; /* of the header before each frame of the TAP, which stays there */
 	bool tap_full;
 	struct buf to_sock, to_tap;
 };
@@ -55,6 +62,8 @@ struct options {
 	long wait_ms;
 	bool reconnect;
 };
+
+static struct virtio_net_hdr_mrg_rxbuf vnet;
 
 static long now_ms(void)
 {
@@ -101,11 +110,14 @@ static void tap_read(struct relay *relay)
 
 	while (buf->end + LENGTH_SIZE + FRAME_MAX <= sizeof(buf->data)) {
 		unsigned char *at = buf->data + buf->end;
-		ssize_t len = read(relay->tap, at + LENGTH_SIZE, FRAME_MAX);
+		struct iovec parts[] = { { &vnet, relay->vnet_len },
+					 { at + LENGTH_SIZE, FRAME_MAX } };
+		ssize_t len = readv(relay->tap, parts, 2);
 		uint32_t length;
 
 		if (len < 0 && errno != EAGAIN)
 			err(1, "read TAP");
+		len -= (ssize_t)relay->vnet_len;
 		if (len <= 0)
 			return;
 		length = htonl((uint32_t)len);
@@ -166,8 +178,11 @@ static void tap_write(struct relay *relay)
 	size_t len;
 
 	relay->tap_full = false;
+	vnet = (struct virtio_net_hdr_mrg_rxbuf){ .num_buffers = 1 };
 	while ((len = frame_len(buf))) {
-		ssize_t done = write(relay->tap, buf->data + buf->start + LENGTH_SIZE, len);
+		struct iovec parts[] = { { &vnet, relay->vnet_len },
+					 { buf->data + buf->start + LENGTH_SIZE, len } };
+		ssize_t done = writev(relay->tap, parts, 2);
 
 		if (done < 0 && errno == EAGAIN) {
 			relay->tap_full = true;
@@ -220,9 +235,10 @@ static void relay_reset(struct relay *relay, int sock)
 
 static _Noreturn void usage(void)
 {
-	fputs("usage: tapguest [-r] [-a MAC] [-m MTU] [-w SECONDS] IFNAME SOCKET\n"
-	      "       tapguest [-a MAC] [-m MTU] -f FD IFNAME\n"
+	fputs("usage: tapguest [-or] [-a MAC] [-m MTU] [-w SECONDS] IFNAME SOCKET\n"
+	      "       tapguest [-o] [-a MAC] [-m MTU] -f FD IFNAME\n"
 	      "  -f FD       use the connected socket FD\n"
+	      "  -o          leave checksums and the segmentation of TCP to the other side\n"
 	      "  -r          connect again when the other side leaves\n"
 	      "  -w SECONDS  wait so long for the socket to listen (default 10)\n",
 	      stderr);
@@ -234,7 +250,7 @@ static struct options options_parse(int argc, char **argv)
 	struct options opts = { .socket_fd = -1, .wait_ms = 10000 };
 	int opt;
 
-	while ((opt = getopt(argc, argv, "a:f:m:rw:")) != -1) {
+	while ((opt = getopt(argc, argv, "a:f:m:orw:")) != -1) {
 		switch (opt) {
 		case 'a':
 			opts.tap.mac = optarg;
@@ -244,6 +260,9 @@ static struct options options_parse(int argc, char **argv)
 			break;
 		case 'm':
 			opts.tap.mtu = atoi(optarg);
+			break;
+		case 'o':
+			opts.tap.offload = opts.tap.segment = true;
 			break;
 		case 'r':
 			opts.reconnect = true;
@@ -271,6 +290,7 @@ int main(int argc, char **argv)
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
 		err(1, "prctl");
 	relay.tap = tap_open(&opts.tap);
+	relay.vnet_len = opts.tap.offload ? sizeof(vnet) : 0;
 	do {
 		int sock = opts.socket_fd >= 0
 				   ? opts.socket_fd

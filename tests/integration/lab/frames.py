@@ -58,15 +58,20 @@ def ip6(next_header, payload, dst, src, hop_limit=64):
     return eth(ETH_IP6, header + ip(src) + ip(dst) + payload)
 
 
-def transport(proto, segment, src, dst, at):
-    """The segment with its checksum, at offset `at`, filled in."""
+def transport(proto, segment, src, dst, at, finished=True):
+    """The segment with its checksum, at offset `at`, filled in; an unfinished one is what a
+    network card that completes it is given: the sum of the pseudo-header."""
     pseudo = ip(src) + ip(dst) + struct.pack("!BBH", 0, proto, len(segment))
-    return segment[:at] + struct.pack("!H", checksum(pseudo + segment)) + segment[at + 2:]
+    total = checksum(pseudo + segment) if finished else ~checksum(pseudo) & 0xffff
+    return segment[:at] + struct.pack("!H", total) + segment[at + 2:]
 
 
-def udp(payload, dst, dport, sport=40000, src=HOST_ADDR, **kwargs):
+def udp(payload, dst, dport, sport=40000, src=HOST_ADDR, finished=True, **kwargs):
+    """A datagram in its frame, of the family of `dst`."""
     datagram = struct.pack("!4H", sport, dport, 8 + len(payload), 0) + payload
-    return ip4(UDP, transport(UDP, datagram, src, dst, 6), dst, src, **kwargs)
+    datagram = transport(UDP, datagram, src, dst, 6, finished)
+    return (ip6(UDP, datagram, dst, src, **kwargs) if ":" in dst else
+            ip4(UDP, datagram, dst, src, **kwargs))
 
 
 def tcp(dst, dport, flags, seq=0, ack=0, payload=b"", sport=40000, window=65535, options=b"",
@@ -135,10 +140,12 @@ class Packet:
 class Link:
     """The guest's end of the link socket."""
 
-    def __init__(self, daemon, timeout=10):
-        self.sock = socket.socket(socket.AF_UNIX)
+    def __init__(self, daemon, timeout=10, sock=None):
+        """With `sock` the link stands already."""
+        self.sock = sock or socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
-        self.sock.connect(str(daemon.socket))
+        if not sock:
+            self.sock.connect(str(daemon.socket))
         self.buffer = b""
 
     def __enter__(self):
