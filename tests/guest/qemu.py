@@ -3,6 +3,7 @@
 The shell runs on the guest's serial console, which is QEMU's standard input and output.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -13,36 +14,58 @@ import termios
 import time
 import tty
 
+DEBROOT = pathlib.Path(__file__).resolve().parents[2] / "scripts/lib/debroot"
 TCG = ["-accel", "tcg,thread=multi", "-cpu", "max"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
 BOOT_DEADLINE = 180     # seconds; an emulated CPU takes about 10 when it has the host's to itself
 PROBE_DEADLINE = 20
 MAC = "52:54:00:12:34:56"
 LEAVE = b"\x1d"         # Ctrl-]
+INSTALLED = ["qemu-system-x86_64"]
 
 
 class GuestError(Exception):
     """The guest ended, or did not answer in time."""
 
 
+def newest(folder):
+    """The command of the QEMU that fetch-qemu has unpacked into the folder."""
+    folder = pathlib.Path(folder)
+    return ["env", f"QEMU_MODULE_DIR={folder}/usr/lib/x86_64-linux-gnu/qemu",
+            str(DEBROOT), "-x", str(folder), "usr/bin/qemu-system-x86_64",
+            "-L", f"{folder}/usr/share/qemu", "-L", f"{folder}/usr/share/seabios"]
+
+
+def stream(path, **properties):
+    """The backend that joins a guest to the UNIX socket at `path`."""
+    return {"type": "stream", "server": False, "addr": {"type": "unix", "path": str(path)},
+            **properties}
+
+
 class Guest:
-    def __init__(self, image, link=None, accel=TCG, log=None):
-        """Starts QEMU; `image` is the folder that fetch filled, `link` a UNIX socket to put the
-        guest's network interface on, `log` a binary file for all that its console says."""
+    """A running QEMU, and the guest in it."""
+
+    def __init__(self, image, netdev=None, accel=TCG, log=None, qemu=INSTALLED, options=(),
+                 start=subprocess.Popen, **kwargs):
+        """Starts QEMU; `image` is the folder that fetch filled, `netdev` has the properties of
+        the backend of the guest's network interface, `log` is a binary file for all that its
+        console says, `qemu` the command that `options` are added to, and `start` runs a command
+        line as subprocess.Popen does; kwargs are for that."""
         image = pathlib.Path(image)
-        command = ["qemu-system-x86_64", *accel, "-nodefaults", "-no-user-config", "-no-reboot",
+        command = [*qemu, *accel, "-nodefaults", "-no-user-config", "-no-reboot",
                    "-vga", "none", "-display", "none", "-m", "256", "-smp", "2",
                    "-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initramfs"),
-                   "-append", "console=ttyS0 quiet panic=-1", "-serial", "stdio"]
-        if link:
-            command += ["-netdev", f"stream,id=net0,server=off,addr.type=unix,addr.path={link}",
-                        "-device", f"virtio-net-pci,netdev=net0,mac={MAC},romfile="]
+                   "-append", "console=ttyS0 quiet panic=-1", "-serial", "stdio", *options]
+        if netdev:
+            command += ["-netdev", json.dumps(netdev | {"id": "net0"}), "-device",
+                        f"virtio-net-pci,id=nic0,netdev=net0,mac={MAC},romfile="]
         self.log = log
         self.unread = b""
         self.commands = 0
         self.nonce = secrets.token_hex(4)
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, bufsize=0)
+        kwargs.setdefault("stderr", subprocess.STDOUT)
+        self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                             **kwargs)
 
     def close(self):
         self.process.kill()
@@ -73,6 +96,22 @@ class Guest:
             self.read_some(deadline - time.monotonic())
         output, self.unread = self.unread[:end.start()], self.unread[end.end():]
         return int(end[1]), output.decode(errors="replace")
+
+    def must(self, command, seconds=60):
+        """What a command said that must succeed in the guest."""
+        status, output = self.run(command, seconds)
+        if status:
+            raise GuestError(f"`{command}` ended with {status}: {output}")
+        return output
+
+    def lease(self):
+        """Asks for a lease by DHCP and configures the interface; returns what was leased, as a
+        text of words NAME=VALUE."""
+        said = self.must("udhcpc -i eth0 -O mtu -O search -f -q -n -t 5 -T 2 -s /etc/udhcpc")
+        lease = re.search(r"^lease (.*)", said, re.M)
+        if not lease:
+            raise GuestError(f"no lease: {said}")
+        return lease[1]
 
     def boot(self, seconds=BOOT_DEADLINE):
         """Waits for the shell; returns the version of the guest's kernel."""

@@ -202,6 +202,8 @@ class Daemon:
 class Qmp:
     """A control client that speaks the protocol itself."""
 
+    check = staticmethod(check_message)     # of all that comes, and of replies with their command
+
     def __init__(self, sock):
         self.sock = sock
         self.stream = sock.makefile("rb")
@@ -214,7 +216,7 @@ class Qmp:
         line = self.stream.readline()
         message = json.loads(line) if line else None
         if message:
-            check_message(message)
+            self.check(message)
         return message
 
     def receive_reply(self):
@@ -243,7 +245,7 @@ class Qmp:
             message["arguments"] = arguments
         self.send_raw(json.dumps(message).encode() + b"\n")
         reply = self.receive_reply()
-        check_message(reply, command)
+        self.check(reply, command)
         return reply
 
     def execute(self, command, **arguments):
