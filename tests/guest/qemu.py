@@ -93,7 +93,10 @@ class Guest:
         self.process.stdin.write(f"{mark} {command}\n".encode())
         deadline = time.monotonic() + seconds
         while not (end := re.search(rb"<%s (\d+)>\n" % mark.encode(), self.unread)):
-            self.read_some(deadline - time.monotonic())
+            try:
+                self.read_some(deadline - time.monotonic())
+            except GuestError as error:
+                raise GuestError(f"`{command}`: {error}") from None
         output, self.unread = self.unread[:end.start()], self.unread[end.end():]
         return int(end[1]), output.decode(errors="replace")
 
