@@ -200,4 +200,12 @@ static inline void wr_patch16(struct wr *w, size_t offset, uint16_t v)
 		w->error = true;
 }
 
+static inline void wr_patch32(struct wr *w, size_t offset, uint32_t v)
+{
+	if (!w->error && offset + 4 <= wr_len(w))
+		put_be32(w->start + offset, v);
+	else
+		w->error = true;
+}
+
 #endif
