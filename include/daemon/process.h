@@ -25,7 +25,8 @@ void process_raise_file_limit(void);
 /* Whether the caller had us ignore a signal. */
 bool process_ignores(int signo);
 
-/* Unblocks all signals, whatever the caller did, and ignores SIGPIPE. */
+/* Unblocks all signals, whatever the caller did, and ignores SIGPIPE and SIGXFSZ: the write itself
+ * tells of either. */
 void process_reset_signals(void);
 
 /* Goes on in a child of its own session; returns there, with a descriptor for process_ready(),

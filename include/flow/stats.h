@@ -16,6 +16,9 @@
 	X(link_frames_out, "link.frames-out", "frames to the guest")                              \
 	X(link_bytes_out, "link.bytes-out", "bytes of frames to the guest")                       \
 	X(link_blocked, "link.blocked", "times the guest did not read what we had for it")        \
+	X(capture_frames, "capture.frames", "frames put into captures")                           \
+	X(capture_lost, "capture.lost", "frames that were to be captured and found no room")      \
+	X(capture_failed, "capture.failed", "captures that ended because they could not be written") \
 	X(arp_requests, "arp.requests", "ARP requests from the guest")                            \
 	X(arp_replies, "arp.replies", "ARP replies to the guest")                                 \
 	X(ndp_router_solicitations, "ndp.router-solicitations",                                   \

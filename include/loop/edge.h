@@ -45,4 +45,8 @@ void edge_again(struct edge *e);
  * set. */
 void edge_remove(struct edge *e);
 
+/* As edge_remove(), for a file that others have open as well: it stays in the kernel's set when the
+ * owner closes `fd`, and is taken out here. */
+void edge_take_out(struct edge *e);
+
 #endif

@@ -95,7 +95,8 @@ struct conf {
 	bool runas; /* become this user */
 	uid_t uid;
 	gid_t gid;
-	const char *pid_path, *log_path, *control_path, *status_path, *api_path;
+	const char *pid_path, *log_path, *control_path, *status_path, *api_path,
+		*pcap_path;
 	enum conf_sandbox sandbox;
 	unsigned log_size; /* bytes that the log file may take; 1048576 */
 

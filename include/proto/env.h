@@ -50,6 +50,7 @@ struct guest {
 	uint64_t seen_ns;
 };
 
+struct captures;
 struct dhcp4;
 struct dhcp6;
 struct dns;
@@ -81,6 +82,9 @@ struct env {
 	uint32_t events_wanted; /* bits by enum event_kind, see proto/event.h */
 	const struct event_ops *event_ops;
 	void *listener;
+
+	struct captures *captures;
+	unsigned capturing; /* how many captures run: only then are they shown any frames */
 
 	struct tcp *tcp;
 	struct udp *udp;
@@ -116,5 +120,11 @@ void demux_network_changed(struct env *env);
 
 /* A frame of the guest, or what it carried, goes no further. */
 void env_drop(struct env *env, enum drop reason);
+
+/* To be called only while env->capturing, see proto/capture.h: a frame of the guest begins to be
+ * handled; it was, and dropped for a reason or not; the link has a frame for the guest. */
+void capture_frame_begins(struct env *env);
+void capture_from_guest(struct env *env, const uint8_t *frame, size_t len, enum drop reason);
+void capture_to_guest(struct env *env, const uint8_t *frame, size_t len);
 
 #endif

@@ -37,7 +37,8 @@ static bool on_idle(void *ctx)
 	bool more = demux_run_ready(&d->env);
 
 	ctl_turn(d->ctl);
-	return stream_link_flush(d->link) || more;
+	more |= stream_link_flush(d->link);
+	return part_capture_flush(d) || more;
 }
 
 static void on_end(void *ctx, int signo)
@@ -166,6 +167,7 @@ static const struct daemon_part parts[] = {
 	{ loop_start, loop_end }, /* first: from here on signals end us in good order */
 	{ part_link_make, part_link_close }, /* its end tells others that there is no trace of us */
 	{ pid_start, pid_stop },
+	{ part_capture_start, part_capture_stop },
 	{ flows_start, flows_stop },
 	{ part_net_start, part_net_stop },
 	{ part_services_start, part_services_stop },

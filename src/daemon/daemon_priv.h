@@ -13,6 +13,7 @@
 #include "host/multicast_sock.h"
 #include "host/resolv_watch.h"
 #include "host/udp_sock.h"
+#include "link/capture_file.h"
 #include "proto/env.h"
 
 struct ctl;
@@ -32,7 +33,8 @@ struct daemon {
 	struct icmp_socks icmp_socks;
 	struct multicast_socks multicast_socks;
 	struct dns_sock_host dns_socks;
-	struct edge_set *edges; /* of TCP connections' sockets */
+	struct edge_set *edges; /* of TCP connections' sockets, and of captures */
+	struct capture_files capture_files;
 	struct listen *listen;	/* sockets of port forwards */
 	struct resolv_watch resolvers;
 	struct net_watch net_watch;
@@ -54,6 +56,11 @@ struct daemon_part {
 	int (*start)(struct daemon *d); /* 0 or -errno; NULL: nothing to do */
 	void (*stop)(struct daemon *d);
 };
+
+/* daemon/part_capture.c: captures of the guest's link. */
+int part_capture_start(struct daemon *d);
+void part_capture_stop(struct daemon *d);
+bool part_capture_flush(struct daemon *d); /* as captures_flush() */
 
 /* daemon/part_net.c: the guest's network, and what it follows. */
 int part_net_start(struct daemon *d);

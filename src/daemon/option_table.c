@@ -355,6 +355,7 @@ const struct option_row option_rows[] = {
 	  .expects = "a size from 40k to 64M",
 	  .help = "what the log file may take; the oldest lines go first" },
 	{ "pid", 'P', PATH(pid_path), .help = "write the process id there once all is ready" },
+	{ "pcap", 'p', PATH(pcap_path), .help = "write every frame of the guest's link there, as pcapng" },
 	{ "sandbox", .argument = "auto|strict|none", .initial = "auto", .set = set_sandbox,
 	  .expects = "auto, strict or none",
 	  .help = "lock the process in once all is open: as far as the system lets it, wholly or "

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "daemon_priv.h"
 #include "host/tcp_sock.h"
-#include "loop/edge.h"
 #include "proto/dhcp4.h"
 #include "proto/dhcp6.h"
 #include "proto/dns_tcp.h"
@@ -29,13 +28,12 @@ int part_services_start(struct daemon *d)
 	if (d->conf.multicast && !d->conf.no_udp)
 		env->multicast = multicast_new(env, &multicast_sock_ops, &d->multicast_socks);
 	env->dns = dns_new(env, &dns_sock_ops, &d->dns_socks);
-	d->edges = edge_set_new(d->loop, env);
 	tcp_sock_init(d->edges);
 	env->tcp = tcp_new(env, &tcp_sock_dialer);
 	if (env->tcp)
 		tcp_set_service(env->tcp, &dns_tcp_service);
 	if (env->reassembly && env->ndp && env->dhcp4 && env->dhcp6 && env->dns && env->udp && env->icmp &&
-	    env->tcp && d->edges && (env->multicast || !d->conf.multicast || d->conf.no_udp))
+	    env->tcp && (env->multicast || !d->conf.multicast || d->conf.no_udp))
 		return 0;
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
@@ -45,7 +43,6 @@ int part_services_start(struct daemon *d)
 void part_services_stop(struct daemon *d)
 {
 	tcp_free(&d->env);
-	edge_set_free(d->edges);
 	dns_free(d->env.dns);
 	icmp_free(d->env.icmp);
 	multicast_free(&d->env, d->env.multicast);

@@ -92,12 +92,26 @@ static int reserve(void *link, bool bulk, size_t frame_max, int n, uint8_t *fram
 	return l->broken ? 0 : txbuf_reserve(&l->tx, bulk, frame_max, n, frames);
 }
 
+/* Shows captures the last `n` frames, from `p` on. */
+static void show(const struct stream_link *l, const uint8_t *p, int n)
+{
+	for (; n; n--) {
+		size_t len = get_be32(p);
+
+		capture_to_guest(l->env, p + PREFIX_LEN, len);
+		p += PREFIX_LEN + len;
+	}
+}
+
 static void commit(void *link, int n, size_t last_len)
 {
 	struct stream_link *l = link;
+	const uint8_t *p = l->tx.data + l->tx.end;
 
 	l->env->stats.link_bytes_out += txbuf_commit(&l->tx, n, last_len);
 	l->env->stats.link_frames_out += (unsigned)n;
+	if (l->env->capturing)
+		show(l, p, n);
 	if (txbuf_pending(&l->tx) >= FLUSH_AT)
 		flush(l);
 }

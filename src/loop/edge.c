@@ -102,3 +102,9 @@ void edge_remove(struct edge *e)
 		e->set->batch[e->pending - 1] = NULL;
 	e->pending = 0;
 }
+
+void edge_take_out(struct edge *e)
+{
+	edge_remove(e);
+	epoll_ctl(e->set->fd, EPOLL_CTL_DEL, e->fd, NULL);
+}

@@ -43,7 +43,7 @@ static enum drop dispatch(struct env *env, const struct pkt *p)
 	}
 }
 
-enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
+static enum drop handle(struct env *env, const uint8_t *frame, size_t len)
 {
 	static struct log_limit vlan_limit;
 	struct pkt p;
@@ -61,6 +61,18 @@ enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
 	}
 	if (reason != DROP_NONE)
 		env_drop(env, reason);
+	return reason;
+}
+
+enum drop demux_from_guest(struct env *env, const uint8_t *frame, size_t len)
+{
+	enum drop reason;
+
+	if (!env->capturing)
+		return handle(env, frame, len);
+	capture_frame_begins(env);
+	reason = handle(env, frame, len);
+	capture_from_guest(env, frame, len, reason);
 	return reason;
 }
 

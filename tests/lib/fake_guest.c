@@ -42,6 +42,8 @@ static void commit(void *link, int n, size_t last_len)
 		must(f->len <= g->frame_max);
 		f->data = malloc(f->len);
 		memcpy(f->data, g->reserved + (size_t)i * g->frame_max, f->len);
+		if (g->env.capturing)
+			capture_to_guest(&g->env, f->data, f->len);
 	}
 	if (g->room >= 0)
 		g->room -= n;

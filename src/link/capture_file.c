@@ -1,0 +1,129 @@
+/* link/capture_file.c: writes captures to descriptors of others.
+ *
+ * Their files are open elsewhere, too, as in the process that gave us a pipe: closing our descriptor
+ * takes it out of no set of the kernel's, so that is done by name.
+ */
+#include "link/capture_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loop/edge.h"
+
+struct capture_file {
+	int fd;
+	bool regular;
+	struct edge edge; /* unless it is regular */
+};
+
+/* Room is used at the end of this turn; only that nobody reads is news. */
+static void ready(struct edge *e, unsigned events, void *ctx)
+{
+	struct capture_file *f = container_of(e, struct capture_file, edge);
+	struct env *env = ctx;
+
+	if (events & EDGE_ERROR)
+		captures_sink_failed(env->captures, f, EPIPE);
+}
+
+static bool is_stream(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type, listens;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_STREAM &&
+	       !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) && !listens;
+}
+
+/* Whether it can be written to, and what with. */
+static int examine(struct capture_file *f)
+{
+	int flags = fcntl(f->fd, F_GETFL);
+	struct stat st;
+
+	if (flags < 0 || fstat(f->fd, &st))
+		return -errno;
+	if ((flags & O_ACCMODE) == O_RDONLY || flags & O_PATH)
+		return -EINVAL;
+	f->regular = S_ISREG(st.st_mode);
+	if (f->regular)
+		return 0;
+	if (!S_ISFIFO(st.st_mode) && !(S_ISSOCK(st.st_mode) && is_stream(f->fd)))
+		return -EINVAL;
+	return fcntl(f->fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
+}
+
+static int open_file(void *host, int fd, void **sinkp)
+{
+	struct capture_files *files = host;
+	struct capture_file *f = calloc(1, sizeof(*f));
+	int rc = -ENOMEM;
+
+	if (f) {
+		f->fd = fd;
+		rc = examine(f);
+	}
+	if (!rc && !f->regular)
+		rc = edge_add(files->edges, &f->edge, fd, ready);
+	if (rc) {
+		free(f);
+		close(fd);
+		return rc;
+	}
+	*sinkp = f;
+	return 0;
+}
+
+static ssize_t write_file(void *sink, const struct iovec *pieces, int n)
+{
+	const struct capture_file *f = sink;
+	ssize_t written;
+
+	do
+		written = writev(f->fd, pieces, n);
+	while (written < 0 && errno == EINTR);
+	if (written >= 0)
+		return written;
+	return errno == EWOULDBLOCK || errno == EAGAIN ? -EAGAIN
+	       : errno == ECONNRESET		       ? -EPIPE
+						       : -errno;
+}
+
+/* Cuts off the last `torn` bytes, if they are the last of the file. */
+static void cut(int fd, size_t torn)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at < (off_t)torn || fstat(fd, &st) || st.st_size != at)
+		return;
+	if (!ftruncate(fd, at - (off_t)torn))
+		lseek(fd, -(off_t)torn, SEEK_CUR); /* for who else writes there */
+}
+
+static void close_file(void *sink, size_t torn)
+{
+	struct capture_file *f = sink;
+
+	if (f->regular && torn)
+		cut(f->fd, torn);
+	if (!f->regular)
+		edge_take_out(&f->edge);
+	close(f->fd);
+	free(f);
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+const struct capture_ops capture_file_ops = { open_file, write_file, close_file, clock_ns };
