@@ -10,6 +10,7 @@ struct args {
 	const char *socket; /* -s, or $POSTERN_CONTROL; NULL */
 	bool json, help, version;
 	const struct command *command; /* NULL: none was given */
+	const char *file;	       /* of a command that takes one */
 	void *values;		       /* of the command's arguments; to be freed */
 	unsigned chosen[ARGS_CHOSEN_MAX]; /* what an argument that is a list has */
 };

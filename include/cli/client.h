@@ -10,6 +10,7 @@
 
 struct client {
 	int fd;
+	int fd_to_pass; /* goes with the next request; -1: none */
 	struct ctl_buf in;
 	struct ctl_frame frame;
 };

@@ -17,6 +17,7 @@ struct command {
 	const char *const *positional; /* names of arguments given without their name, in order;
 					* NULL ends them */
 	bool list;		       /* the result is an array of `result` */
+	bool file; /* first comes the name of a file, which goes to the daemon as a descriptor */
 
 	/* As text: one result; NULL prints nothing. */
 	void (*show)(FILE *out, const void *result);
@@ -33,7 +34,7 @@ struct command {
 /* In the order in which help shows them; NULL ends them. */
 extern const struct command *const commands[];
 
-extern const struct command cmd_dns, cmd_flow_close, cmd_flows, cmd_forward_add,
+extern const struct command cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_flow_close, cmd_flows, cmd_forward_add,
 	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */

@@ -7,6 +7,8 @@
 #ifndef CTL_CTL_METHOD_H
 #define CTL_CTL_METHOD_H
 
+#include <sys/types.h>
+
 #include "ctl/ctl_json.h"
 #include "proto/env.h"
 
@@ -26,9 +28,17 @@ struct ctl_target {
 
 struct ctl_subscriber;
 
+/* The client that calls. */
+struct ctl_caller {
+	pid_t pid;
+	uid_t uid;
+	int fd; /* the descriptor that it passed last, until a method takes it; -1: none */
+};
+
 struct ctl_call {
 	const struct ctl_method *method; /* NULL: no call is under way */
 	const struct ctl_info *info;
+	struct ctl_caller *caller;
 	struct ctl_subscriber *subscriber; /* what the client is told unasked */
 	const void *args;    /* as the method's table says */
 	struct ctl_doc *doc; /* the request, and memory for what results point to */
@@ -81,6 +91,8 @@ ctl_look_fn ctl_leases_query;
 ctl_look_fn ctl_dns_query;
 ctl_look_fn ctl_events_subscribe;
 ctl_look_fn ctl_schema_query;
+ctl_look_fn ctl_captures_query;
+ctl_change_fn ctl_captures_start, ctl_captures_stop;
 ctl_change_fn ctl_quit;
 
 /* A list of `n` texts of `size` bytes each, as results have it; false without memory. */

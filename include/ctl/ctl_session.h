@@ -44,6 +44,7 @@ struct ctl_session {
 	const struct ctl_target *target;
 	const struct ctl_info *info;
 	enum ctl_authority authority;
+	struct ctl_caller caller;
 	bool negotiated;
 	bool ended;   /* no more input will come */
 	bool pending; /* there is work, or there may be */
@@ -70,6 +71,9 @@ void ctl_session_input(struct ctl_session *s, const char *text, size_t len);
 
 /* The client will send no more. */
 void ctl_session_end_input(struct ctl_session *s);
+
+/* The client passes `fd`, which is taken over; of a client that may only look it is of no use. */
+void ctl_session_take_fd(struct ctl_session *s, int fd);
 
 /* Does up to about `units` of work; at least one step if there is any.  Afterwards s->pending
  * tells whether to call again. */

@@ -233,6 +233,8 @@ static int take_arguments(struct args *a, struct words *w, char *error)
 
 		if (!strncmp(word, "--", 2)) {
 			err = named(a, w, &given, error);
+		} else if (cmd->file && !a->file) {
+			a->file = w->all[w->at++];
 		} else if (place && *place) {
 			w->at++;
 			err = set(a, find_field(cmd, *place, strlen(*place)), word, &given,
@@ -242,6 +244,8 @@ static int take_arguments(struct args *a, struct words *w, char *error)
 			err = fail(error, "'%s' does not take '%s'", cmd->words, word);
 		}
 	}
+	if (!err && cmd->file && !a->file)
+		err = fail(error, "'%s' needs a file", cmd->words);
 	for (unsigned i = 0; !err && i < m->n_fields; i++)
 		if (!m->fields[i].has && !(given & (uint64_t)1 << i))
 			err = fail(error, "'%s' needs %s", cmd->words, m->fields[i].name);
@@ -304,6 +308,7 @@ static void print_synopsis(FILE *out, const struct command *cmd)
 	bool options = false;
 
 	fputs(cmd->words, out);
+	fputs(cmd->file ? " FILE" : "", out);
 	for (unsigned i = 0; i < cmd->args->n_fields; i++) {
 		const struct ctl_field *f = &cmd->args->fields[i];
 

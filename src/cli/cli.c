@@ -1,7 +1,11 @@
 /* cli/cli.c: one command, from the command line to the exit status. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/args.h"
 
@@ -15,17 +19,45 @@ static void complain(const char *where, const char *error)
 		text_escape(error, text, sizeof(text)));
 }
 
+/* Opens the file of a command that takes one: "-" is standard output, and the result goes to standard
+ * error then. */
+static int open_file(const char *path, FILE **outp, char error[static CTL_ERROR_MAX])
+{
+	bool standard = !strcmp(path, "-");
+	int fd = -1;
+
+	if (standard && isatty(STDOUT_FILENO)) {
+		snprintf(error, CTL_ERROR_MAX, "standard output is a terminal");
+		return -1;
+	}
+	fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		snprintf(error, CTL_ERROR_MAX, "%s", strerror(errno));
+	else if (standard)
+		*outp = stderr;
+	return fd;
+}
+
 static int run(const struct args *a)
 {
 	char error[CTL_ERROR_MAX];
 	struct client client;
+	FILE *out = stdout;
 	int err;
 
 	if (client_open(&client, a->socket, error)) {
 		complain(a->socket, error);
 		return CLI_ERROR;
 	}
-	err = command_run(a->command, &client, a->values, a->json, stdout, error);
+	if (a->file) {
+		client.fd_to_pass = open_file(a->file, &out, error);
+		if (client.fd_to_pass < 0) {
+			client_close(&client);
+			complain(a->file, error);
+			return CLI_ERROR;
+		}
+	}
+	err = command_run(a->command, &client, a->values, a->json, out, error);
 	client_close(&client);
 	if (err)
 		complain(NULL, error);

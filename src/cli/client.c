@@ -32,14 +32,34 @@ static int fail_errno(char *error, const char *what)
 	return fail(error, "%s: %s", what, strerror(errno));
 }
 
+/* As send(), with the descriptor that is to be passed beside the text. */
+static ssize_t send_some(struct client *c, const char *text, size_t len)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { (void *)text, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *header = (struct cmsghdr *)control;
+
+	if (c->fd_to_pass >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+					    .cmsg_type = SCM_RIGHTS,
+					    .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(header), &c->fd_to_pass, sizeof(int));
+	}
+	return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+}
+
 static int write_all(struct client *c, const char *text, size_t len, char *error)
 {
 	ssize_t n;
 
 	for (; len; text += n, len -= (size_t)n) {
-		n = send(c->fd, text, len, MSG_NOSIGNAL);
+		n = send_some(c, text, len);
 		if (n < 0)
 			return fail_errno(error, "cannot send");
+		c->fd_to_pass = -1;
 	}
 	return 0;
 }
@@ -199,7 +219,7 @@ static int connect_to(struct client *c, const char *path, char *error)
 
 int client_open(struct client *c, const char *path, char error[static CTL_ERROR_MAX])
 {
-	*c = (struct client){ .fd = -1, .in = ctl_buf_init(REPLY_MAX) };
+	*c = (struct client){ .fd = -1, .fd_to_pass = -1, .in = ctl_buf_init(REPLY_MAX) };
 	if (!connect_to(c, path, error) && !negotiate(c, error))
 		return 0;
 	client_close(c);

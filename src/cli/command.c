@@ -10,7 +10,8 @@ const struct command *const commands[] = {
 	&cmd_status,	     &cmd_flows,    &cmd_flow_close,
 	&cmd_stats,	     &cmd_forwards, &cmd_forward_add,
 	&cmd_forward_remove, &cmd_leases,   &cmd_dns,
-	&cmd_monitor,	     &cmd_quit,	    NULL,
+	&cmd_monitor,	     &cmd_captures, &cmd_capture_stop,
+	&cmd_capture,	     &cmd_quit,	    NULL,
 };
 
 static int decode(const struct command *cmd, struct ctl_doc *reply,

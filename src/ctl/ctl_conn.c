@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,16 +45,38 @@ static void stalled(struct timer *t, void *ctx)
 	conn_end(conn);
 }
 
+/* Descriptors that came with the text. */
+static void take_fds(struct ctl_session *s, struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			ctl_session_take_fd(s, fd);
+		}
+	}
+}
+
 /* 0, or -errno when the connection is broken. */
 static int conn_read(struct ctl_conn *conn)
 {
 	char text[READ_BYTES];
 	size_t room = ctl_session_room(&conn->session);
+	struct iovec iov = { text, room < sizeof(text) ? room : sizeof(text) };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	ssize_t n;
 
 	if (!room)
 		return 0;
-	n = recv(conn->fd, text, room < sizeof(text) ? room : sizeof(text), MSG_DONTWAIT);
+	n = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n >= 0)
+		take_fds(&conn->session, &msg);
 	if (n > 0)
 		ctl_session_input(&conn->session, text, (size_t)n);
 	else if (!n)
@@ -151,15 +174,20 @@ int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal)
 {
 	struct ctl_conn *conn = calloc(1, sizeof(*conn));
 	struct ctl *c = l->ctl;
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
 
 	if (!conn) {
 		close(fd);
 		return -ENOMEM;
 	}
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	conn->ctl = c;
 	conn->fd = fd;
 	conn->stall.fire = stalled;
 	ctl_session_init(&conn->session, l->dialect, &c->target, &c->info, l->authority);
+	conn->session.caller.pid = peer.pid;
+	conn->session.caller.uid = peer.uid;
 	conn->session.wake = conn_wake;
 	if (refusal)
 		ctl_session_refuse(&conn->session, refusal);

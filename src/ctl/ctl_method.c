@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/ctl_capture_msg.h"
 #include "ctl/ctl_event_msg.h"
 
 static const struct ctl_method methods[] = {
@@ -54,6 +55,11 @@ static const struct ctl_method methods[] = {
 	  .args = &ctl_nothing_message,
 	  .result = &ctl_dns_message,
 	  .look = ctl_dns_query },
+	{ .name = "query-captures",
+	  .args = &ctl_nothing_message,
+	  .result = &ctl_capture_message,
+	  .look = ctl_captures_query,
+	  .list = true },
 	{ .name = "events-subscribe",
 	  .args = &ctl_subscribe_message,
 	  .result = &ctl_nothing_message,
@@ -71,6 +77,14 @@ static const struct ctl_method methods[] = {
 	  .args = &ctl_flow_id_message,
 	  .result = &ctl_nothing_message,
 	  .change = ctl_flows_close },
+	{ .name = "capture-start",
+	  .args = &ctl_capture_start_message,
+	  .result = &ctl_capture_message,
+	  .change = ctl_captures_start },
+	{ .name = "capture-stop",
+	  .args = &ctl_capture_id_message,
+	  .result = &ctl_nothing_message,
+	  .change = ctl_captures_stop },
 	{ .name = "quit",
 	  .args = &ctl_nothing_message,
 	  .result = &ctl_nothing_message,

@@ -48,7 +48,7 @@ static void print_type(struct ctl_buf *out, const struct ctl_field *f, bool is_c
 		print_uint(out, f, is_closed);
 		break;
 	case CTL_PORT:
-		print_range(out, 0, UINT16_MAX);
+		print_range(out, f->min, UINT16_MAX);
 		break;
 	case CTL_TEXT:
 		ctl_buf_puts(out, "{\"type\": \"string\"}");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a step costs, in units of about a quarter of a microsecond. */
 enum {
@@ -26,6 +27,7 @@ void ctl_session_init(struct ctl_session *s, const struct ctl_dialect *dialect,
 				   .target = target,
 				   .info = info,
 				   .authority = authority,
+				   .caller = { .fd = -1 },
 				   .in = ctl_buf_init(dialect->request_max),
 				   .out = ctl_buf_init(CTL_BACKLOG_MAX),
 				   .frame = { .max_commas = CTL_REQUEST_COMMAS_MAX } };
@@ -45,8 +47,19 @@ void ctl_session_free(struct ctl_session *s)
 	end_call(s);
 	if (s->negotiated)
 		ctl_subscriber_free(&s->subscriber);
+	if (s->caller.fd >= 0)
+		close(s->caller.fd);
 	ctl_buf_free(&s->in);
 	ctl_buf_free(&s->out);
+}
+
+void ctl_session_take_fd(struct ctl_session *s, int fd)
+{
+	if (s->caller.fd >= 0)
+		close(s->caller.fd);
+	s->caller.fd = s->authority == CTL_MAY_CHANGE ? fd : -1;
+	if (s->caller.fd < 0)
+		close(fd);
 }
 
 size_t ctl_session_room(const struct ctl_session *s)
@@ -97,6 +110,7 @@ int ctl_session_prepare(struct ctl_session *s, const char *noun)
 		return ctl_fail(call, -ENOMEM, "no memory");
 	call->args = args;
 	call->info = s->info;
+	call->caller = &s->caller;
 	call->subscriber = &s->subscriber;
 	if (call->method->change && s->authority != CTL_MAY_CHANGE)
 		return ctl_fail(call, -EPERM, "'%s' changes something; this socket may only look",

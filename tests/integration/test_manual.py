@@ -59,7 +59,12 @@ def test_examples(lab):
     for request, want in examples():
         if request:
             commands.add(request["execute"])
-            session.send_raw(json.dumps(request).encode() + b"\n")
+            line = json.dumps(request).encode() + b"\n"
+            if request["execute"] == "capture-start" and "return" in want:
+                with open(lab.folder / "capture", "w") as file:
+                    session.send_fd(line, file)
+            else:
+                session.send_raw(line)
         got = session.receive_reply()
         check_message(got, request and request["execute"])
         same_form(want, got, f"the reply to {json.dumps(request)}")

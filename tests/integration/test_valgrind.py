@@ -20,7 +20,8 @@ def test_clean_shutdown(lab):
     lab.name_server()
     daemon = lab.daemon()
     log = lab.logs / "valgrind.log"
-    daemon.start("--sandbox=none", "-t", "2222:22", "-u", "2222:22", binary=binary, wrapper=[
+    daemon.start("--sandbox=none", "-t", "2222:22", "-u", "2222:22", "-p", lab.folder / "all.pcapng",
+                 binary=binary, wrapper=[
         "valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
         "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=98",
         f"--suppressions={SUPPRESSIONS}", f"--log-file={log}"])
@@ -46,6 +47,7 @@ def test_clean_shutdown(lab):
     with daemon.qmp() as session:
         for command in ("query-status", "query-flows", "query-stats"):
             session.execute(command)
+    daemon.ctl("capture", lab.folder / "ring.pcapng", "--ring", 131072)
     left_open = lab.guest.tcp_connect(SERVER_ADDR, server.port)
     daemon.stop()
     left_open.close()

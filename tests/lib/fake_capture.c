@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/must.h"
 #include "wire/pcapng.h"
@@ -14,6 +15,8 @@ static int open_sink(void *host, int fd, void **sinkp)
 {
 	struct fake_capture *f = host;
 
+	if (fd >= 0)
+		close(fd);
 	if (f->open_error)
 		return -f->open_error;
 	must(f->n_sinks < FAKE_SINKS);

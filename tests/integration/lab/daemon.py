@@ -211,6 +211,10 @@ class Qmp:
     def send_raw(self, data):
         self.sock.sendall(data)
 
+    def send_fd(self, data, file):
+        """Sends data with the file's descriptor beside it."""
+        socket.send_fds(self.sock, [data], [file.fileno()])
+
     def receive(self):
         """The next object, None at the end of the stream."""
         line = self.stream.readline()
