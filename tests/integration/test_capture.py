@@ -70,6 +70,9 @@ def test_from_the_start(lab):
     times = [float(packet["frame.time_epoch"]) for packet in packets]
     equal(times, sorted(times), "the times")
     check(b"hello, world" in path.read_bytes(), "payload is stored")
+    wrong = "ip.checksum.status == 0 or tcp.checksum.status == 0 or udp.checksum.status == 0"
+    options = [word for name in ("ip", "tcp", "udp") for word in ("-o", f"{name}.check_checksum:TRUE")]
+    equal(read(lab, path, *options, "-Y", f"frame.p2p_dir == {OUTBOUND} and ({wrong})"), [], "wrong checksums")
     sum_in = sum(p["frame.p2p_dir"] == INBOUND for p in packets)
     contains(daemon.log(), f"capture 1: ended: shutdown, {len(packets)} frames, 0 lost")
     check(0 < sum_in < len(packets), "both directions are there")
