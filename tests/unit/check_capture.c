@@ -541,7 +541,9 @@ START_TEST(stalled_end)
 	begin();
 	start((struct capture_spec){ 0 });
 	start((struct capture_spec){ 0 });
-	fake.sinks[0].room = fake.sinks[1].room = 5;
+	captures_flush(cs);
+	fake.sinks[0].room = 5;
+	fake.sinks[1].room = 0;
 	captures_stop(cs, 1);
 	captures_stop(cs, 2);
 	captures_flush(cs);
