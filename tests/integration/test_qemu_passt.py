@@ -18,6 +18,7 @@ ADDR, DNS, LOOPBACK, SELF, MAC = (
 # Each property of the backend but vhost-user, a value for it, and what QEMU makes of that.
 PROPERTIES = [
     ("quiet", False, ""),
+    ("freebind", True, "--freebind"),
     ("mtu", 1400, "--mtu 1400"),
     ("address", ADDR, f"--address {ADDR}"),
     ("netmask", "255.255.255.0", "--netmask 255.255.255.0"),
