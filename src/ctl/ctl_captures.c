@@ -158,6 +158,7 @@ static int explain(struct ctl_call *call, int err)
 int ctl_captures_start(struct ctl_call *call, const struct ctl_target *target, void *result)
 {
 	struct env *env = target->env;
+	const struct capture_status *started;
 	const struct capture_spec *shown;
 	struct capture_spec spec;
 	int rc, fd = call->caller->fd;
@@ -174,7 +175,8 @@ int ctl_captures_start(struct ctl_call *call, const struct ctl_target *target, v
 	rc = captures_start(env->captures, &spec, fd, &id);
 	if (rc)
 		return explain(call, rc);
-	return show_capture(call, env, captures_next(env->captures, id - 1, &shown), &spec, result);
+	started = captures_next(env->captures, id - 1, &shown);
+	return show_capture(call, env, started, shown, result);
 }
 
 int ctl_captures_stop(struct ctl_call *call, const struct ctl_target *target, void *result)

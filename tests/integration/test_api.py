@@ -169,7 +169,7 @@ def test_private_socket(lab):
     api.path.chmod(0o666)
     script = ("import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
               "s.shutdown(socket.SHUT_WR); print(s.recv(1000).decode())")
-    shown = lab.host.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    shown = lab.host.run("setpriv", "--reuid=65533", "--regid=65533", "--clear-groups",
                          "/usr/bin/python3", "-c", script, api.path)
     contains(shown, "only root and the daemon's own user may connect")
     api.daemon.stop()

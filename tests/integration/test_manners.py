@@ -422,7 +422,7 @@ def test_root_that_stays(lab):
     """Root that may become nobody else, as in some containers, goes on with a warning; strict does not."""
     need_users()
     wrapper = ["setpriv", "--bounding-set=-setuid,-setgid"]
-    daemon = lab.daemon().start(binary=plain_program("postern"), wrapper=wrapper)
+    daemon = plain(lab, wrapper=wrapper)
     with Link(daemon) as link:
         link.alive()
     equal(states(daemon)["user"], "unavailable", "the layer")
@@ -504,7 +504,8 @@ def states(daemon):
 
 
 def plain(lab, *args, wrapper=()):
-    return lab.daemon().start(*args, binary=plain_program("postern"), wrapper=wrapper)
+    """As callers start it: with as much of the sandbox as can be had, unless args say else."""
+    return lab.daemon().start("--sandbox=auto", *args, binary=plain_program("postern"), wrapper=wrapper)
 
 
 def test_without_unshare(lab):

@@ -57,8 +57,12 @@ static void child(const enum kind kinds[], int n, const char *fds, const char *n
 	char pid[16];
 	int made[FDS_MAX];
 
-	for (int i = 0; i < n; i++)
-		made[i] = fcntl(make(kinds[i]), F_DUPFD, OUT_OF_WAY);
+	for (int i = 0; i < n; i++) {
+		int fd = make(kinds[i]);
+
+		made[i] = fcntl(fd, F_DUPFD, OUT_OF_WAY);
+		close(fd);
+	}
 	for (int i = 0; i < n; i++)
 		if (dup2(made[i], FIRST + i) < 0)
 			_exit(1);
