@@ -4,7 +4,8 @@
  * and the system log's socket, which a new one takes the place of when the log starts again.  So
  * their folders stay, as mounts of their own, beyond which no ".." leads.
  *
- * There is no PID namespace: it would be for children alone, and we have none.
+ * There is no PID namespace: SO_PEERCRED would no longer say who our clients are.  Signals to other
+ * processes are what the filter of system calls forbids, and there is no /proc to find them in.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,11 @@
 """The control socket and posternctl: what they show and change, and clients that mean ill."""
 
 import json
+import pathlib
 import select
 import signal
 import socket
+import subprocess
 
 from lab.checks import check, contains, deadline, equal, eventually, raises, within
 from lab.daemon import Qmp, program
@@ -194,6 +196,36 @@ def test_client_that_does_not_read(lab):
     grown = daemon.resident_kb() - before
     check(grown < 16 << 10, f"{sent} bytes of requests grew the daemon by {grown} kB")
     client.close()
+
+
+def upload_rate(lab, seconds=2):
+    """Bits per second of a transfer from the guest."""
+    result = json.loads(lab.guest.run("iperf3", "-J", "-c", SERVER_ADDR, f"-t{seconds}"))
+    return result["end"]["sum_received"]["bits_per_second"]
+
+
+def test_hostile_clients_beside_a_transfer(lab):
+    """Fifty clients that mean ill take little of a transfer's speed, and of memory what is bounded."""
+    daemon = lab.start()
+    lab.server.spawn("iperf3", "-s", log="iperf3.log")
+    lab.server.wait_listening(5201)
+    alone = [upload_rate(lab)]
+    before = daemon.resident_kb()
+    script = pathlib.Path(__file__).parent / "lab/hostile_clients.py"
+    # they shall not win by taking the processors from the transfer
+    clients = lab.host.spawn("nice", "-n", "19", "/usr/bin/python3", script, daemon.control, stdout=subprocess.PIPE)
+    equal(clients.stdout.readline(), b"begun\n", "what the clients say")
+    beside = [upload_rate(lab), upload_rate(lab)]
+    served(daemon)
+    equal(clients.poll(), None, "the clients' exit status")
+    grown = daemon.resident_kb() - before
+    clients.kill()
+    clients.wait()
+    alone.append(upload_rate(lab))
+    ratio = max(beside) / max(alone)
+    print(f"transfer beside 50 hostile clients: {ratio:.2f} of its speed alone; {grown} kB more")
+    check(ratio > 0.3, f"{beside} bit/s beside them, {alone} alone")
+    check(grown < 64 << 10, f"the daemon has grown by {grown} kB")
 
 
 def test_garbage(lab):
