@@ -233,6 +233,8 @@ struct ctl_flow {
 #define CTL_FLOW_HAS_TIMEOUT 0x08u
 #define CTL_FLOW_HAS_REASON  0x10u
 #define CTL_FLOW_HAS_CLOSED  0x20u
+#define CTL_FLOW_HAS_NAME    0x40u
+#define CTL_FLOW_HAS_FORWARD 0x80u
 	uint32_t has;
 	uint64_t id;
 	unsigned proto, dir;
@@ -240,6 +242,8 @@ struct ctl_flow {
 	struct endpoint guest;
 	struct endpoint dest; /* what the guest calls the peer, where that is another address */
 	struct endpoint host, peer;
+	const char *name; /* that the guest asked for */
+	uint64_t forward; /* the id of its rule */
 	uint64_t bytes_out, bytes_in, packets_out, packets_in;
 	uint64_t age_ms, idle_ms, timeout_ms;
 	const char *reason;

@@ -9,7 +9,7 @@
  *     flow_table_insert(): from now on the table finds it and lists it;
  *   - the protocol keeps the counters and `used_ns` and owns `timer`;
  *   - flow_table_remove(): takes it out, cancels the timer, records why.  The protocol
- *     frees its struct after that.
+ *     frees its struct after that.  The reference to the name goes to the record of it.
  */
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/timerq.h"
+#include "flow/name.h"
 
 enum flow_proto { FLOW_TCP, FLOW_UDP, FLOW_ICMP, N_FLOW_PROTOS };
 enum flow_dir {
@@ -74,6 +75,8 @@ struct flow {
 	enum flow_dir dir;
 	struct endpoint host; /* our end of the host socket; port 0 while unknown */
 	struct endpoint peer; /* the true peer on the host's network, after address mapping */
+	struct flow_name *name; /* that the guest asked for, of the peer's address; NULL: none */
+	uint64_t forward;	/* the id of the rule that it came through; 0: none */
 	uint64_t created_ns, used_ns;
 	uint64_t bytes_out, bytes_in; /* payload from and to the guest */
 	uint64_t packets_out, packets_in;

@@ -13,6 +13,8 @@ struct flow_closed {
 	struct flow_key key;
 	enum flow_dir dir;
 	struct endpoint host, peer;
+	struct flow_name *name;
+	uint64_t forward;
 	uint64_t created_ns, closed_ns;
 	uint64_t bytes_out, bytes_in, packets_out, packets_in;
 	enum flow_close_reason reason;
@@ -35,6 +37,7 @@ struct flow_table {
 	struct list all;       /* oldest first */
 	struct flow_ref *refs; /* by id, with holes */
 	size_t n_refs, cap_refs;
+	struct flow_names names;
 	struct flow_closed closed[FLOW_CLOSED_KEPT];
 	uint64_t n_closed; /* ever; the newest is closed[(n_closed - 1) % FLOW_CLOSED_KEPT] */
 	uint64_t by_reason[N_FLOW_CLOSE_REASONS];

@@ -71,6 +71,10 @@ void dns_from_host(struct env *env, struct dns_try *try, int err, const uint8_t 
 /* The guest's client left: nobody waits for answers any more. */
 void dns_guest_down(struct env *env);
 
+/* The name that the guest asked for when it was told this address; NULL when there is none.  To be
+ * kept, it needs flow_name_get(). */
+struct flow_name *dns_name_of(const struct env *env, const struct addr *addr);
+
 void dns_get_status(const struct env *env, struct dns_status *s);
 
 /* Answers one query, now or later, through client->answer().  DROP_DNS for one that is

@@ -73,6 +73,7 @@ struct udp_client_ops {
 struct udp_client_sock {
 	const struct udp_client_ops *ops;
 	uint16_t port; /* ours */
+	uint64_t forward; /* the id of its rule */
 	/* kept by the relay */
 	struct list flows, waiting;
 	unsigned n_queued; /* flows with datagrams that the socket did not take yet */

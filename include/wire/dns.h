@@ -12,6 +12,7 @@
 #define DNS_PORT	   53
 #define DNS_HEADER_LEN	   12
 #define DNS_NAME_MAX	   255 /* on the wire, with the root label (RFC 1035 2.3.4) */
+#define DNS_NAME_TEXT_MAX  1025 /* as text, each byte escaped, with the terminating zero */
 #define DNS_QUESTION_MAX   (DNS_NAME_MAX + 4)
 #define DNS_KEY_MAX	   (DNS_QUESTION_MAX + 1)
 #define DNS_QUERY_MAX	   4096 /* longer queries are refused */
@@ -96,5 +97,10 @@ void dns_opt_append(struct wr *w, const struct dns_query *q);
 /* Reads a name as people write it, with or without the last dot, into its form on the wire in
  * lower case; returns its length.  -EINVAL for what is no name, and for the root. */
 int dns_name_encode(const char *text, uint8_t name[static DNS_NAME_MAX]);
+
+/* Writes a name on the wire as people read it, without the last dot; what is not printable ASCII, or
+ * would be taken for a dot between labels, as \DDD or behind a backslash (RFC 1035 5.1).  -EINVAL
+ * for what is no name, and for the root. */
+int dns_name_print(const uint8_t *name, char text[static DNS_NAME_TEXT_MAX]);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "wire/dns.h"
 
+#define DNS_ANSWER_ADDRS_MAX 32 /* of one answer that are looked at */
 #define DNS_TTL_MAX	     86400u /* answers are kept for a day at most */
 #define DNS_NEGATIVE_TTL_MAX 10800u /* that there is none, for three hours (RFC 2308 5) */
 
@@ -25,6 +26,12 @@ static inline uint16_t dns_answer_flags(const uint8_t *msg)
  * how long (no SOA record).  Otherwise the least TTL of the answer section and, for negative
  * answers, of the SOA's TTL and minimum (RFC 2308 5); see DNS_TTL_MAX. */
 uint32_t dns_answer_ttl(const uint8_t *msg, size_t len, const struct dns_query *q);
+
+/* The addresses that the answer gives for the name that was asked for, through any CNAME records
+ * on the way (RFC 1034 3.6.2), but not those of other names; how many, and no more than
+ * DNS_ANSWER_ADDRS_MAX.  0 also for what cannot be read. */
+unsigned dns_answer_addresses(const uint8_t *msg, size_t len, const struct dns_query *q,
+			      struct addr addrs[static DNS_ANSWER_ADDRS_MAX]);
 
 /* Takes the OPT record, which belongs to one exchange only (RFC 6891 6.1.1), out of the
  * message. Returns the length that remains, 0 if it cannot be done (it is not the last record).

@@ -65,6 +65,18 @@ static void show_ends(struct ctl_flow *c, const struct flow_key *key,
 		c->has |= CTL_FLOW_HAS_HOST;
 }
 
+static void show_origin(struct ctl_flow *c, const struct flow_name *name, uint64_t forward)
+{
+	if (name) {
+		c->has |= CTL_FLOW_HAS_NAME;
+		c->name = name->text;
+	}
+	if (forward) {
+		c->has |= CTL_FLOW_HAS_FORWARD;
+		c->forward = forward;
+	}
+}
+
 void ctl_show_flow(const struct flow *f, uint64_t now_ns, struct ctl_flow *c)
 {
 	uint64_t timeout_ns = f->class->timeout(f, now_ns);
@@ -83,6 +95,7 @@ void ctl_show_flow(const struct flow *f, uint64_t now_ns, struct ctl_flow *c)
 		.timeout_ms = timeout_ns / NS_PER_MS,
 	};
 	show_ends(c, &f->key, &f->host, &f->peer);
+	show_origin(c, f->name, f->forward);
 }
 
 void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct ctl_flow *c)
@@ -101,4 +114,5 @@ void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct c
 		.closed_ms = (now_ns - f->closed_ns) / NS_PER_MS,
 	};
 	show_ends(c, &f->key, &f->host, &f->peer);
+	show_origin(c, f->name, f->forward);
 }

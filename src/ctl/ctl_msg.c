@@ -207,6 +207,8 @@ static const struct ctl_field ctl_flow_fields[] = {
 	MEMBER(ctl_flow, host, "host", CTL_OBJECT, .object = &ctl_endpoint_message,
 	       .has = CTL_FLOW_HAS_HOST),
 	MEMBER(ctl_flow, peer, "peer", CTL_OBJECT, .object = &ctl_endpoint_message),
+	MEMBER(ctl_flow, name, "name", CTL_TEXT, .has = CTL_FLOW_HAS_NAME),
+	MEMBER(ctl_flow, forward, "forward", CTL_UINT, .has = CTL_FLOW_HAS_FORWARD),
 	MEMBER(ctl_flow, bytes_out, "bytes_out", CTL_UINT),
 	MEMBER(ctl_flow, bytes_in, "bytes_in", CTL_UINT),
 	MEMBER(ctl_flow, packets_out, "packets_out", CTL_UINT),

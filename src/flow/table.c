@@ -22,6 +22,10 @@ int flow_table_init(struct flow_table *t, size_t max)
 
 void flow_table_free(struct flow_table *t)
 {
+	for (size_t i = 0; i < FLOW_CLOSED_KEPT; i++) {
+		flow_name_put(&t->names, t->closed[i].name);
+		t->closed[i].name = NULL;
+	}
 	free(t->slots);
 	free(t->refs);
 	t->slots = NULL;
@@ -171,11 +175,14 @@ void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_rea
 	t->n--;
 	t->by_proto[f->key.proto]--;
 	t->by_reason[reason]++;
+	flow_name_put(&t->names, c->name);
 	*c = (struct flow_closed){ .id = f->id,
 				   .key = f->key,
 				   .dir = f->dir,
 				   .host = f->host,
 				   .peer = f->peer,
+				   .name = f->name,
+				   .forward = f->forward,
 				   .created_ns = f->created_ns,
 				   .closed_ns = now_ns,
 				   .bytes_out = f->bytes_out,

@@ -305,6 +305,7 @@ struct udp_listener *udp_listener_new(struct listen *l, struct forward *f, int f
 				     .wide = addr_is_unspecified(&f->rule.addr) };
 	udp_port_hold(&u->port, fd);
 	udp_client_sock_init(&u->sock, &client_ops, port);
+	u->sock.forward = f->id;
 	watch_init(&u->watch, l->loop, fd, ready);
 	update_watch(u);
 	return u;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "proto/dns_cache.h"
 #include "proto/dns_lookup.h"
+#include "proto/dns_names.h"
 #include "proto/dns_static.h"
 #include "proto/event.h"
 #include "proto/guest.h"
@@ -17,6 +18,7 @@ struct dns {
 	struct dns_servers servers;
 	struct dns_cache cache;
 	struct dns_static names;
+	struct dns_names told;
 	struct dns_lookups lookups;
 	uint8_t buf[DNS_MESSAGE_MAX]; /* the answer being made */
 };
@@ -29,6 +31,7 @@ static void deliver(struct env *env, const struct dns_client *c, const struct dn
 	struct wr w = wr_init(truncated, sizeof(truncated));
 
 	if (c->tcp || len <= q->udp_size) {
+		dns_names_learn(&env->dns->told, q, msg, len);
 		c->answer(env, c, msg, len);
 		return;
 	}
@@ -217,6 +220,12 @@ void dns_from_host(struct env *env, struct dns_try *try, int err, const uint8_t 
 void dns_guest_down(struct env *env)
 {
 	dns_lookups_forget(&env->dns->lookups, NULL);
+	dns_names_clear(&env->dns->told); /* the next one asked for none of them */
+}
+
+struct flow_name *dns_name_of(const struct env *env, const struct addr *addr)
+{
+	return env->dns ? dns_names_find(&env->dns->told, addr) : NULL;
 }
 
 void dns_forget(struct env *env, const struct dns_tcp *conn)
@@ -241,6 +250,8 @@ struct dns *dns_new(struct env *env, const struct dns_ops *ops, void *host)
 	if (!err)
 		err = dns_cache_init(&d->cache, env->conf->limits.dns_cache);
 	if (!err)
+		err = dns_names_init(&d->told, &env->flows.names);
+	if (!err)
 		err = dns_lookups_init(&d->lookups, env->conf->limits.dns_pending);
 	if (!err)
 		return d;
@@ -257,6 +268,7 @@ void dns_free(struct dns *d)
 	dns_lookups_free(&d->lookups);
 	dns_cache_free(&d->cache);
 	dns_static_free(&d->names);
+	dns_names_free(&d->told);
 	free(d);
 }
 

@@ -84,6 +84,7 @@ static int pass_on(struct env *env, struct forward *f, uint16_t port,
 		   void (*set_conn)(void *host, struct tcp_conn *conn),
 		   const struct endpoint *client)
 {
+	struct flow *flow;
 	struct way w;
 	int rc = env->guest.connected ? find_way(env, f, port, client, &w) : -ENETDOWN;
 
@@ -93,7 +94,11 @@ static int pass_on(struct env *env, struct forward *f, uint16_t port,
 		ops->close(host, true);
 		return rc;
 	}
-	return tcp_open_to_guest(env, ops, host, set_conn, &w.guest, &w.shown, client);
+	rc = tcp_open_to_guest(env, ops, host, set_conn, &w.guest, &w.shown, client);
+	flow = rc ? NULL : find(env, &w);
+	if (flow)
+		flow->forward = f->id;
+	return rc;
 }
 
 static const char *refusal(int rc)

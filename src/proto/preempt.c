@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "proto/dns.h"
 #include "proto/event.h"
 #include "proto/icmp.h"
 #include "proto/udp.h"
@@ -27,9 +28,12 @@ int preempt_insert(struct env *env, struct flow *f)
 		if (preempt_flow(env))
 			rc = flow_table_insert(&env->flows, f, env->now_ns);
 	}
-	if (rc)
+	if (rc) {
 		env->stats.flow_refused++;
-	else
-		env->stats.flow_opened++;
-	return rc;
+		return rc;
+	}
+	env->stats.flow_opened++;
+	if (f->dir == FLOW_OUT)
+		f->name = flow_name_get(dns_name_of(env, &f->key.peer));
+	return 0;
 }

@@ -61,6 +61,7 @@ static int find_or_open(struct env *env, struct udp_client_sock *via,
 	if (!*f)
 		return -err;
 	(*f)->via = via;
+	(*f)->flow.forward = via->forward;
 	list_append(&via->flows, &(*f)->of_via);
 	return 0;
 }

@@ -192,3 +192,8 @@ int dns_name_encode(const char *text, uint8_t name[static DNS_NAME_MAX])
 	len = ns_name_ntol(wire, name, DNS_NAME_MAX);
 	return len > 1 ? len : -EINVAL;
 }
+
+int dns_name_print(const uint8_t *name, char text[static DNS_NAME_TEXT_MAX])
+{
+	return !name[0] || ns_name_ntop(name, text, DNS_NAME_TEXT_MAX) < 0 ? -EINVAL : 0;
+}

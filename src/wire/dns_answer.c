@@ -2,11 +2,14 @@
 #include "wire/dns_answer.h"
 
 #include <arpa/nameser.h>
+#include <strings.h>
 
 /* From the start of a record's data back to its TTL, and to its start when it is the root's. */
 #define TTL_BEFORE_RDATA  6
 #define ROOT_BEFORE_RDATA 11
 #define SOA_RDATA_MIN	  22 /* two root names, five numbers */
+#define RECORDS_READ	  64 /* of an answer, for its addresses */
+#define CNAMES_MAX	  16 /* in a row */
 
 static bool has_question(const uint8_t *msg, size_t len, const struct dns_query *q)
 {
@@ -109,6 +112,65 @@ uint32_t dns_answer_ttl(const uint8_t *msg, size_t len, const struct dns_query *
 		return ttl;
 	negative = negative_ttl(&m);
 	return negative < ttl ? negative : ttl;
+}
+
+/* Goes from `name`, as text, to what it is an alias of; false at the end of the chain. */
+static bool follow_alias(ns_msg *m, int n, char name[static NS_MAXDNAME])
+{
+	char target[NS_MAXDNAME];
+	ns_rr rr;
+
+	for (int i = 0; i < n; i++) {
+		if (ns_parserr(m, ns_s_an, i, &rr))
+			return false;
+		if (rr.type != DNS_TYPE_CNAME || strcasecmp(ns_rr_name(rr), name) != 0)
+			continue;
+		if (ns_name_uncompress(ns_msg_base(*m), ns_msg_end(*m), ns_rr_rdata(rr), target,
+				       sizeof(target)) < 0)
+			return false;
+		memcpy(name, target, sizeof(target));
+		return true;
+	}
+	return false;
+}
+
+static bool take_address(const ns_rr *rr, struct addr *a)
+{
+	if (rr->rr_class != DNS_CLASS_IN)
+		return false;
+	if (rr->type == DNS_TYPE_A && ns_rr_rdlen(*rr) == 4)
+		*a = addr_ip4(get_be32(ns_rr_rdata(*rr)));
+	else if (rr->type == DNS_TYPE_AAAA && ns_rr_rdlen(*rr) == sizeof(a->b))
+		memcpy(a->b, ns_rr_rdata(*rr), sizeof(a->b));
+	else
+		return false;
+	return true;
+}
+
+unsigned dns_answer_addresses(const uint8_t *msg, size_t len, const struct dns_query *q,
+			      struct addr addrs[static DNS_ANSWER_ADDRS_MAX])
+{
+	char name[NS_MAXDNAME];
+	unsigned n_addrs = 0;
+	ns_msg m;
+	ns_rr rr;
+	int n;
+
+	if (len < DNS_HEADER_LEN || len > DNS_MESSAGE_MAX || ns_initparse(msg, (int)len, &m) ||
+	    ns_name_ntop(q->name, name, sizeof(name)) < 0)
+		return 0;
+	n = ns_msg_count(m, ns_s_an);
+	if (n > RECORDS_READ)
+		n = RECORDS_READ;
+	for (int i = 0; i < CNAMES_MAX && follow_alias(&m, n, name); i++)
+		;
+	for (int i = 0; i < n && n_addrs < DNS_ANSWER_ADDRS_MAX; i++) {
+		if (ns_parserr(&m, ns_s_an, i, &rr))
+			break;
+		if (!strcasecmp(ns_rr_name(rr), name) && take_address(&rr, &addrs[n_addrs]))
+			n_addrs++;
+	}
+	return n_addrs;
 }
 
 size_t dns_answer_strip(uint8_t *msg, size_t len)

@@ -274,6 +274,40 @@ def test_flows(lab):
                "the flow is not established any more")
 
 
+def test_flow_names(lab):
+    """A flow is called by the name that was asked for, through an alias, also once it ended."""
+    lab.name_server()
+    daemon = lab.start()
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    contains(lab.guest.run("dig", "+short", "alias.lab.example"), SERVER_ADDR)
+
+    def names(**arguments):
+        with daemon.qmp() as session:
+            return [flow.get("name") for flow in
+                    session.execute("query-flows", port=server.port, **arguments)]
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        sock.sendall(b"x")
+        receive_all(sock, 1)
+        lab.guest.run("dig", "+short", "www.lab.example")  # too late for this flow
+        equal(names(), ["alias.lab.example"], "the names")
+    eventually(lambda: names(closed=True) == ["alias.lab.example"], 20, "the closed flow's name")
+
+
+def test_flow_forward(lab):
+    """A flow through a forward tells which."""
+    daemon = lab.start("-t", "2222:22", "-u", "5353:53")
+    TcpServer(lab, lab.guest.tcp_listen(port=22), echo)
+    with lab.server.tcp_connect(HOST_ADDR, 2222) as sock, lab.guest.udp_socket(port=53), \
+            lab.server.udp_socket() as client, daemon.qmp() as session:
+        sock.sendall(b"x")
+        receive_all(sock, 1)
+        client.sendto(b"x", (HOST_ADDR, 5353))
+        eventually(lambda: len(session.execute("query-flows", dir="in")) == 2, 10, "both are there")
+        rules = {rule["proto"]: rule["id"] for rule in session.execute("query-forwards")}
+        equal({flow["proto"]: flow.get("forward") for flow in session.execute("query-flows", dir="in")},
+              rules, "the forwards")
+
+
 def test_many_flows(lab):
     """posternctl lists thousands of flows, each once, and the daemon serves others meanwhile."""
     daemon = lab.start()
