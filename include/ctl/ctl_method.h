@@ -43,6 +43,8 @@ struct ctl_call {
 	const void *args;    /* as the method's table says */
 	struct ctl_doc *doc; /* the request, and memory for what results point to */
 	bool started;	     /* a list: the handler was called before */
+	void *state;	     /* the handler's own, of the document's memory */
+	unsigned cost;	     /* what this step of the handler cost besides, in units of work */
 	uint64_t cursor;     /* the handler's own, from 0: where a list goes on */
 	uint64_t n_items;    /* a list: elements given so far */
 	char error[CTL_ERROR_MAX];

@@ -58,6 +58,8 @@ struct ctl_message {
 
 extern const char *const ctl_proto_names[];	    /* by enum flow_proto */
 extern const char *const ctl_forward_proto_names[]; /* likewise: those that have ports */
+extern const char *const ctl_flow_sort_names[];	    /* by enum ctl_flow_sort */
+extern const char *const ctl_flow_how_names[];	    /* by enum ctl_flow_how */
 extern const char *const ctl_dir_names[];	    /* by enum flow_dir */
 extern const char *const ctl_source_names[];	    /* by enum net_source */
 extern const char *const ctl_layer_names[];	    /* by enum sandbox_layer */
@@ -208,22 +210,62 @@ struct ctl_status {
 #define CTL_FLOWS_LIMIT_DEFAULT 1000
 #define CTL_FLOWS_LIMIT_MAX	10000
 
-struct ctl_flow_query {
-#define CTL_FLOW_QUERY_HAS_PROTO  0x01u
-#define CTL_FLOW_QUERY_HAS_DIR	  0x02u
-#define CTL_FLOW_QUERY_HAS_STATE  0x04u
-#define CTL_FLOW_QUERY_HAS_ADDR	  0x08u
-#define CTL_FLOW_QUERY_HAS_PORT	  0x10u
-#define CTL_FLOW_QUERY_HAS_CLOSED 0x20u
-#define CTL_FLOW_QUERY_HAS_AFTER  0x40u
-#define CTL_FLOW_QUERY_HAS_LIMIT  0x80u
+/* Which flows are meant: those that meet all conditions. */
+struct ctl_flow_where {
+#define CTL_FLOW_WHERE_ALL 0x3ffu /* any of the following */
+#define CTL_FLOW_WHERE_HAS_PROTO 0x001u
+#define CTL_FLOW_WHERE_HAS_DIR	 0x002u
+#define CTL_FLOW_WHERE_HAS_STATE 0x004u
+#define CTL_FLOW_WHERE_HAS_ADDR	 0x008u
+#define CTL_FLOW_WHERE_HAS_PORT	 0x010u
+#define CTL_FLOW_WHERE_HAS_SRC	 0x020u
+#define CTL_FLOW_WHERE_HAS_SPORT 0x040u
+#define CTL_FLOW_WHERE_HAS_DST	 0x080u
+#define CTL_FLOW_WHERE_HAS_DPORT 0x100u
+#define CTL_FLOW_WHERE_HAS_NAME	 0x200u
 	uint32_t has;
 	unsigned proto, dir;
 	const char *state;
-	const char *addr; /* address or prefix */
-	uint16_t port;
-	bool closed;
+	const char *addr, *src, *dst; /* addresses or prefixes: of any end, of who opened it, of whom to */
+	uint16_t port, sport, dport;
+	const char *name;
+};
+
+enum ctl_flow_sort {
+	CTL_SORT_ID,
+	CTL_SORT_BYTES,
+	CTL_SORT_BYTES_OUT,
+	CTL_SORT_BYTES_IN,
+	CTL_SORT_AGE,
+	CTL_SORT_IDLE
+};
+
+struct ctl_flow_query {
+#define CTL_FLOW_QUERY_HAS_CLOSED 0x1000u
+#define CTL_FLOW_QUERY_HAS_AFTER  0x2000u
+#define CTL_FLOW_QUERY_HAS_LIMIT  0x4000u
+#define CTL_FLOW_QUERY_HAS_SORT	  0x8000u
+#define CTL_FLOW_QUERY_HAS_INFO	  0x10000u
+	struct ctl_flow_where where;
+	bool closed, info;
+	unsigned sort;
 	uint64_t after, limit;
+};
+
+/* What is found out for this; a flow's end towards the guest is ours, the other the kernel's. */
+struct ctl_flow_info {
+#define CTL_FLOW_INFO_HAS_TCP	     0x1u
+#define CTL_FLOW_INFO_HAS_RTT	     0x2u
+#define CTL_FLOW_INFO_HAS_KERNEL     0x4u
+#define CTL_FLOW_INFO_HAS_WINDOW     0x8u
+#define CTL_FLOW_INFO_HAS_CONGESTION 0x10u
+	uint32_t has;
+	uint64_t queue_out;
+	uint64_t unacked, window, guest_window, guest_mss, guest_retransmits;
+	uint64_t guest_rtt_us;
+	uint64_t rtt_us, rttvar_us, mss, cwnd, retransmits, unanswered, send_queue, recv_queue;
+	uint64_t peer_window;
+	const char *congestion;
 };
 
 struct ctl_flow {
@@ -235,6 +277,7 @@ struct ctl_flow {
 #define CTL_FLOW_HAS_CLOSED  0x20u
 #define CTL_FLOW_HAS_NAME    0x40u
 #define CTL_FLOW_HAS_FORWARD 0x80u
+#define CTL_FLOW_HAS_INFO    0x100u
 	uint32_t has;
 	uint64_t id;
 	unsigned proto, dir;
@@ -248,10 +291,23 @@ struct ctl_flow {
 	uint64_t age_ms, idle_ms, timeout_ms;
 	const char *reason;
 	uint64_t closed_ms; /* since it ended */
+	const char *last_state; /* in which it was when it ended */
+	struct ctl_flow_info info;
 };
 
-struct ctl_flow_id {
+enum ctl_flow_how { CTL_FLOW_RESET, CTL_FLOW_FINISH };
+
+/* Either the id, or which. */
+struct ctl_flow_close {
+#define CTL_FLOW_CLOSE_HAS_ID  0x1000u
+#define CTL_FLOW_CLOSE_HAS_HOW 0x2000u
+	struct ctl_flow_where where;
 	uint64_t id;
+	unsigned how;
+};
+
+struct ctl_flows_closed {
+	uint64_t flows;
 };
 
 /* query-stats */
@@ -402,7 +458,7 @@ struct ctl_dns {
 extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_greeting_message,
 	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
 	ctl_command_message, ctl_endpoint_message, ctl_network_message, ctl_schema_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
-	ctl_flow_id_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
+	ctl_flow_close_message, ctl_flows_closed_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
 	ctl_forward_remove_message, ctl_hostfwd_add_message, ctl_hostfwd_id_message,
 	ctl_hostfwd_message, ctl_hostfwd_error_message, ctl_lease_message, ctl_dns_message;
 

@@ -4,29 +4,44 @@
 #define CTL_CTL_SHOW_H
 
 #include "ctl/ctl_msg.h"
+#include "flow/details.h"
 #include "proto/lease.h"
 
 #define CTL_LEASE_ID_TEXT (LEASE_ID_MAX * 3 + 1)
 
-/* Which flows are meant; each condition only where its flag is set. */
-struct ctl_flow_filter {
-	bool by_proto, by_dir, by_net, by_port;
-	unsigned proto, dir; /* enum flow_proto, flow_dir */
-	struct addr net;     /* an end in this prefix, */
+/* A condition on an end; each part only where its flag is set. */
+struct ctl_end_filter {
+	bool by_net, by_port;
+	struct addr net; /* it lies in this prefix */
 	unsigned prefix_len;
-	uint16_t port; /* and with this port: the same end */
+	uint16_t port;
+};
+
+/* Which flows are meant; likewise. */
+struct ctl_flow_filter {
+	bool by_proto, by_dir;
+	unsigned proto, dir; /* enum flow_proto, flow_dir */
+	struct ctl_end_filter any;	/* some end is such */
+	struct ctl_end_filter src, dst; /* who opened it, and to whom */
+	const char *state, *name;	/* NULL: any */
 };
 
 /* Takes "192.0.2.1" or "192.0.2.0/24" as the condition on addresses; -EINVAL for anything else.
  */
-int ctl_flow_filter_net(struct ctl_flow_filter *f, const char *text);
+int ctl_end_filter_net(struct ctl_end_filter *f, const char *text);
 
-bool ctl_flow_filter_matches(const struct ctl_flow_filter *f, const struct flow_key *key,
-			     enum flow_dir dir, const struct endpoint *host,
-			     const struct endpoint *peer);
+/* Reads the conditions, whose texts it refers to.  NULL, or the name of the one that is none. */
+const char *ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flow_where *where);
+
+bool ctl_flow_filter_matches(const struct ctl_flow_filter *f, const struct flow *flow);
+bool ctl_flow_filter_matches_closed(const struct ctl_flow_filter *f, const struct flow_closed *flow);
 
 void ctl_show_flow(const struct flow *f, uint64_t now_ns, struct ctl_flow *c);
 void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct ctl_flow *c);
+
+/* Adds what has to be found out; `congestion` takes the text. */
+void ctl_show_flow_info(const struct flow *f, char congestion[static FLOW_CONGESTION_MAX],
+			struct ctl_flow *c);
 
 /* `id` takes the text of the client's identifier. */
 void ctl_show_lease(const struct lease *l, uint64_t now_ns, char id[static CTL_LEASE_ID_TEXT],

@@ -52,6 +52,7 @@ enum flow_close_reason {
 };
 
 struct flow;
+struct flow_details;
 struct env;
 
 /* What the table and the control socket need to know of a protocol. */
@@ -65,6 +66,11 @@ struct flow_class {
 	void (*close)(struct env *env, struct flow *f, enum flow_close_reason reason);
 	/* Nanoseconds until the flow would end if nothing came any more; 0: not known. */
 	uint64_t (*timeout)(const struct flow *f, uint64_t now_ns);
+	/* Fills `d`, which is zeroed; may ask the kernel.  NULL: there is nothing to tell. */
+	void (*details)(const struct flow *f, struct flow_details *d);
+	/* Ends the flow in order: each side is told that the other has finished, and what is under
+	 * way still arrives.  NULL: there is no such thing, and close() does. */
+	void (*finish)(struct env *env, struct flow *f);
 };
 
 struct flow {

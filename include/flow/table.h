@@ -15,6 +15,7 @@ struct flow_closed {
 	struct endpoint host, peer;
 	struct flow_name *name;
 	uint64_t forward;
+	const char *state; /* in which it was */
 	uint64_t created_ns, closed_ns;
 	uint64_t bytes_out, bytes_in, packets_out, packets_in;
 	enum flow_close_reason reason;

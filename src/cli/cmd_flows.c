@@ -48,9 +48,9 @@ static bool more(void *args, size_t n, const void *last)
 {
 	struct ctl_flow_query *q = args;
 
-	if (q->closed || q->has & CTL_FLOW_QUERY_HAS_LIMIT || n < CTL_FLOWS_LIMIT_DEFAULT)
+	if (q->closed || q->sort || q->where.has & CTL_FLOW_QUERY_HAS_LIMIT || n < CTL_FLOWS_LIMIT_DEFAULT)
 		return false;
-	q->has |= CTL_FLOW_QUERY_HAS_AFTER;
+	q->where.has |= CTL_FLOW_QUERY_HAS_AFTER;
 	q->after = ((const struct ctl_flow *)last)->id;
 	return true;
 }

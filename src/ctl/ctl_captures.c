@@ -113,7 +113,7 @@ static_assert(CAPTURE_UDP == 4 && CAPTURE_TO_GUEST == 2, "the names are those of
 static int take_spec(struct ctl_call *call, const struct ctl_capture_start *args,
 		     struct capture_spec *spec)
 {
-	struct ctl_flow_filter filter = { .by_net = false };
+	struct ctl_end_filter filter = { .by_net = false };
 
 	*spec = (struct capture_spec){
 		.proto = args->has & CTL_CAPTURE_HAS_PROTO ? (enum capture_proto)(args->proto + 1)
@@ -135,7 +135,7 @@ static int take_spec(struct ctl_call *call, const struct ctl_capture_start *args
 	if (args->bytes && args->ring)
 		return ctl_fail(call, -EINVAL, "argument 'bytes' does not go with 'ring'");
 	if (args->has & CTL_CAPTURE_HAS_ADDR) {
-		if (ctl_flow_filter_net(&filter, args->addr))
+		if (ctl_end_filter_net(&filter, args->addr))
 			return ctl_fail(call, -EINVAL,
 					"argument 'addr' must be an IP address or prefix");
 		spec->addr_set = true;

@@ -48,8 +48,7 @@ static void give(struct ctl_subscriber *s, const struct ctl_buf *text)
 static bool wants(const struct ctl_subscriber *s, enum event_kind kind, const struct flow *flow)
 {
 	return s->kinds & 1u << kind &&
-	       (!flow || ctl_flow_filter_matches(&s->flows, &flow->key, flow->dir, &flow->host,
-						 &flow->peer));
+	       (!flow || ctl_flow_filter_matches(&s->flows, flow));
 }
 
 /* The text is made once, and only if somebody wants it.  `flow`: what it is about, or NULL. */

@@ -1,55 +1,7 @@
-/* ctl/ctl_flow_show.c: flows as messages, and which of them are meant. */
-#include <errno.h>
-#include <stdlib.h>
+/* ctl/ctl_flow_show.c: flows as messages. */
 #include <string.h>
 
 #include "ctl/ctl_show.h"
-
-int ctl_flow_filter_net(struct ctl_flow_filter *f, const char *text)
-{
-	const char *slash = strchr(text, '/');
-	char addr[ADDR_STR_MAX];
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	unsigned long bits, max;
-	char *end;
-
-	if (len >= sizeof(addr))
-		return -EINVAL;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	if (addr_parse(addr, &f->net))
-		return -EINVAL;
-	max = addr_is_ip4(&f->net) ? 32 : 128;
-	bits = slash ? strtoul(slash + 1, &end, 10) : max;
-	if (slash && (slash[1] < '0' || slash[1] > '9' || *end || bits > max))
-		return -EINVAL;
-	f->prefix_len = (unsigned)bits;
-	f->by_net = true;
-	return 0;
-}
-
-static bool ends_match(const struct ctl_flow_filter *f, const struct flow_key *key,
-		       const struct endpoint *host, const struct endpoint *peer)
-{
-	const struct endpoint ends[] = {
-		{ key->guest, key->guest_port }, { key->peer, key->peer_port }, *host, *peer
-	};
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if ((!f->by_net || addr_in_prefix(&ends[i].addr, &f->net, f->prefix_len)) &&
-		    (!f->by_port || ends[i].port == f->port))
-			return true;
-	return false;
-}
-
-bool ctl_flow_filter_matches(const struct ctl_flow_filter *f, const struct flow_key *key,
-			     enum flow_dir dir, const struct endpoint *host,
-			     const struct endpoint *peer)
-{
-	if ((f->by_proto && f->proto != key->proto) || (f->by_dir && f->dir != (unsigned)dir))
-		return false;
-	return ends_match(f, key, host, peer);
-}
 
 static void show_ends(struct ctl_flow *c, const struct flow_key *key,
 		      const struct endpoint *host, const struct endpoint *peer)
@@ -112,7 +64,45 @@ void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct c
 		.age_ms = (f->closed_ns - f->created_ns) / NS_PER_MS,
 		.reason = flow_close_reason_name(f->reason),
 		.closed_ms = (now_ns - f->closed_ns) / NS_PER_MS,
+		.last_state = f->state,
 	};
 	show_ends(c, &f->key, &f->host, &f->peer);
 	show_origin(c, f->name, f->forward);
+}
+
+void ctl_show_flow_info(const struct flow *f, char congestion[static FLOW_CONGESTION_MAX],
+			struct ctl_flow *c)
+{
+	struct flow_details d = { 0 };
+	const struct flow_kernel *k = &d.peer;
+
+	if (!f->class->details)
+		return;
+	f->class->details(f, &d);
+	memcpy(congestion, k->congestion, FLOW_CONGESTION_MAX);
+	c->has |= CTL_FLOW_HAS_INFO;
+	c->info = (struct ctl_flow_info){
+		.has = (d.tcp ? CTL_FLOW_INFO_HAS_TCP : 0) |
+		       (d.guest_rtt_us ? CTL_FLOW_INFO_HAS_RTT : 0) |
+		       (d.kernel ? CTL_FLOW_INFO_HAS_KERNEL : 0) |
+		       (k->peer_window_known ? CTL_FLOW_INFO_HAS_WINDOW : 0) |
+		       (congestion[0] ? CTL_FLOW_INFO_HAS_CONGESTION : 0),
+		.queue_out = d.queue_out,
+		.unacked = d.unacked,
+		.window = d.window,
+		.guest_window = d.guest_window,
+		.guest_mss = d.mss,
+		.guest_retransmits = d.guest_retransmits,
+		.guest_rtt_us = d.guest_rtt_us,
+		.rtt_us = k->rtt_us,
+		.rttvar_us = k->rttvar_us,
+		.mss = k->mss,
+		.cwnd = k->cwnd,
+		.retransmits = k->retransmits,
+		.unanswered = k->unanswered,
+		.send_queue = k->send_queue,
+		.recv_queue = k->recv_queue,
+		.peer_window = k->peer_window,
+		.congestion = congestion,
+	};
 }

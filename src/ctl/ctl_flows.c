@@ -1,102 +1,305 @@
 /* ctl/ctl_flows.c: query-flows and flow-close.
  *
  * A listing goes by id: the cursor is the id of the flow looked at last, so that flows may come
- * and go while a slow client reads.
+ * and go while a slow client reads.  For a sorted one, all flows are looked at first, in portions,
+ * and those with the largest keys are kept in a heap of bounded size; then the heap is sorted, and
+ * its flows are shown as they are by then.
  */
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "ctl/ctl_method.h"
 #include "ctl/ctl_show.h"
 
-/* The arguments of query-flows, read once a call of the handler. */
-struct filter {
-	struct ctl_flow_filter flow;
-	const char *state; /* NULL: any */
+/* In units of work. */
+#define INFO_COST  16
+#define CLOSE_COST 128
+
+/* A flow in the heap, whose root has the smallest key. */
+struct ranked {
+	uint64_t key, id;
 };
 
-static int read_filter(struct ctl_call *call, const struct ctl_flow_query *q, struct filter *f)
+/* What lasts from the first call of the handler to the last. */
+struct listing {
+	struct ctl_flow_filter filter;
+	uint64_t limit;
+	char congestion[FLOW_CONGESTION_MAX]; /* of the flow that is shown */
+	bool collected;			      /* all flows were looked at */
+	size_t n_ranked, n_sorted;
+	uint64_t n_closed, end; /* flow-close: how many; ids from here on are left alone */
+	struct ranked ranked[];
+};
+
+static struct listing *new_listing(struct ctl_call *call, const struct ctl_flow_where *where,
+				   size_t n_ranked)
 {
-	*f = (struct filter){ .flow = { .by_proto = q->has & CTL_FLOW_QUERY_HAS_PROTO,
-					.by_dir = q->has & CTL_FLOW_QUERY_HAS_DIR,
-					.by_port = q->has & CTL_FLOW_QUERY_HAS_PORT,
-					.proto = q->proto,
-					.dir = q->dir,
-					.port = q->port },
-			      .state = q->has & CTL_FLOW_QUERY_HAS_STATE ? q->state : NULL };
-	if (q->has & CTL_FLOW_QUERY_HAS_ADDR && ctl_flow_filter_net(&f->flow, q->addr))
-		return ctl_fail(call, -EINVAL, "argument 'addr' must be an IP address or prefix");
-	return 0;
+	struct listing *l =
+		ctl_doc_alloc(call->doc, sizeof(*l) + n_ranked * sizeof(l->ranked[0]));
+	const char *wrong;
+
+	if (!l) {
+		ctl_fail(call, -ENOMEM, "no memory");
+		return NULL;
+	}
+	wrong = ctl_flow_filter_read(&l->filter, where);
+	if (wrong) {
+		ctl_fail(call, -EINVAL, "argument '%s' must be an IP address or prefix", wrong);
+		return NULL;
+	}
+	call->state = l;
+	return l;
 }
 
-static bool matches(const struct filter *f, const struct flow_key *key, enum flow_dir dir,
-		    const struct endpoint *host, const struct endpoint *peer, const char *state)
+/* The next flow by id that is meant; NULL with *outcome. */
+static struct flow *next_flow(struct ctl_call *call, const struct env *env, int *outcome)
 {
-	return (!f->state || !strcasecmp(f->state, state)) &&
-	       ctl_flow_filter_matches(&f->flow, key, dir, host, peer);
-}
+	const struct listing *l = call->state;
+	struct flow *f = flow_table_next(&env->flows, call->cursor);
 
-static int next_open(struct ctl_call *call, const struct env *env, const struct filter *filter,
-		     struct ctl_flow *result)
-{
-	const struct flow *f = flow_table_next(&env->flows, call->cursor);
-
+	*outcome = f ? CTL_CONTINUE : CTL_DONE;
 	if (!f)
-		return CTL_DONE;
+		return NULL;
 	call->cursor = f->id;
-	if (!matches(filter, &f->key, f->dir, &f->host, &f->peer, f->class->state(f)))
-		return CTL_CONTINUE;
+	return ctl_flow_filter_matches(&l->filter, f) ? f : NULL;
+}
+
+static int show(struct ctl_call *call, const struct env *env, const struct flow *f,
+		struct ctl_flow *result)
+{
+	const struct ctl_flow_query *q = call->args;
+	struct listing *l = call->state;
+
 	ctl_show_flow(f, env->now_ns, result);
+	if (q->info) {
+		ctl_show_flow_info(f, l->congestion, result);
+		call->cost = INFO_COST;
+	}
 	return CTL_ITEM;
+}
+
+static int next_open(struct ctl_call *call, const struct env *env, struct ctl_flow *result)
+{
+	int outcome;
+	const struct flow *f = next_flow(call, env, &outcome);
+
+	return f ? show(call, env, f, result) : outcome;
 }
 
 /* Newest first.  The cursor is how many had ended when the next one to show had, so that those
  * that end meanwhile move nothing. */
-static int next_closed(struct ctl_call *call, const struct env *env,
-		       const struct filter *filter, struct ctl_flow *result)
+static int next_closed(struct ctl_call *call, const struct env *env, struct ctl_flow *result)
 {
+	const struct listing *l = call->state;
 	const struct flow_table *t = &env->flows;
 	const struct flow_closed *f;
 
 	if (!call->cursor || t->n_closed - call->cursor >= FLOW_CLOSED_KEPT)
 		return CTL_DONE;
 	f = &t->closed[--call->cursor % FLOW_CLOSED_KEPT];
-	if (!matches(filter, &f->key, f->dir, &f->host, &f->peer, "CLOSED"))
+	if (!ctl_flow_filter_matches_closed(&l->filter, f))
 		return CTL_CONTINUE;
 	ctl_show_closed_flow(f, env->now_ns, result);
 	return CTL_ITEM;
 }
 
+/* Sorted */
+
+static uint64_t key_of(const struct flow *f, unsigned sort, uint64_t now_ns)
+{
+	switch ((enum ctl_flow_sort)sort) {
+	case CTL_SORT_BYTES:
+		return f->bytes_out + f->bytes_in;
+	case CTL_SORT_BYTES_OUT:
+		return f->bytes_out;
+	case CTL_SORT_BYTES_IN:
+		return f->bytes_in;
+	case CTL_SORT_AGE:
+		return now_ns - f->created_ns;
+	case CTL_SORT_IDLE:
+		return now_ns - f->used_ns;
+	case CTL_SORT_ID:
+		break;
+	}
+	return 0;
+}
+
+/* Of equal keys, the older flow counts as larger. */
+static bool is_less(const struct ranked *a, const struct ranked *b)
+{
+	return a->key < b->key || (a->key == b->key && a->id > b->id);
+}
+
+static void swap(struct ranked *a, struct ranked *b)
+{
+	struct ranked kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+static void sift_down(struct ranked *heap, size_t n)
+{
+	size_t at = 0, child;
+
+	while ((child = 2 * at + 1) < n) {
+		if (child + 1 < n && is_less(&heap[child + 1], &heap[child]))
+			child++;
+		if (!is_less(&heap[child], &heap[at]))
+			return;
+		swap(&heap[at], &heap[child]);
+		at = child;
+	}
+}
+
+static void sift_up(struct ranked *heap, size_t at)
+{
+	for (; at && is_less(&heap[at], &heap[(at - 1) / 2]); at = (at - 1) / 2)
+		swap(&heap[at], &heap[(at - 1) / 2]);
+}
+
+static void rank(struct listing *l, struct ranked r)
+{
+	if (l->n_ranked < l->limit) {
+		l->ranked[l->n_ranked] = r;
+		sift_up(l->ranked, l->n_ranked++);
+	} else if (is_less(&l->ranked[0], &r)) {
+		l->ranked[0] = r;
+		sift_down(l->ranked, l->n_ranked);
+	}
+}
+
+static int collect(struct ctl_call *call, const struct env *env)
+{
+	const struct ctl_flow_query *q = call->args;
+	struct listing *l = call->state;
+	int outcome;
+	const struct flow *f = next_flow(call, env, &outcome);
+
+	if (f)
+		rank(l, (struct ranked){ key_of(f, q->sort, env->now_ns), f->id });
+	if (outcome != CTL_DONE)
+		return CTL_CONTINUE;
+	l->collected = true;
+	l->n_sorted = l->n_ranked;
+	call->cursor = 0;
+	return CTL_CONTINUE;
+}
+
+/* One step: the smallest of those that are not sorted yet goes behind them. */
+static int sort_one(struct listing *l)
+{
+	swap(&l->ranked[0], &l->ranked[--l->n_sorted]);
+	sift_down(l->ranked, l->n_sorted);
+	return CTL_CONTINUE;
+}
+
+static int next_sorted(struct ctl_call *call, const struct env *env, struct ctl_flow *result)
+{
+	struct listing *l = call->state;
+	const struct flow *f;
+
+	if (!l->collected)
+		return collect(call, env);
+	if (l->n_sorted > 1)
+		return sort_one(l);
+	if (call->cursor == l->n_ranked)
+		return CTL_DONE;
+	f = flow_table_by_id(&env->flows, l->ranked[call->cursor++].id);
+	return f ? show(call, env, f, result) : CTL_CONTINUE; /* else it has ended meanwhile */
+}
+
+/* query-flows */
+
+static int start_query(struct ctl_call *call, const struct env *env)
+{
+	const struct ctl_flow_query *q = call->args;
+	uint64_t limit = q->where.has & CTL_FLOW_QUERY_HAS_LIMIT ? q->limit : CTL_FLOWS_LIMIT_DEFAULT;
+	struct listing *l;
+
+	if (q->closed && q->where.has & CTL_FLOW_QUERY_HAS_AFTER)
+		return ctl_fail(call, -EINVAL, "argument 'after' does not go with 'closed'");
+	if (q->sort && (q->closed || q->where.has & CTL_FLOW_QUERY_HAS_AFTER))
+		return ctl_fail(call, -EINVAL, "argument 'sort' does not go with '%s'",
+				q->closed ? "closed" : "after");
+	l = new_listing(call, &q->where, q->sort ? limit : 0);
+	if (!l)
+		return -EINVAL;
+	l->limit = limit;
+	call->cursor = q->closed ? env->flows.n_closed : q->after;
+	return 0;
+}
+
 int ctl_flows_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	const struct ctl_flow_query *q = call->args;
-	uint64_t limit = q->has & CTL_FLOW_QUERY_HAS_LIMIT ? q->limit : CTL_FLOWS_LIMIT_DEFAULT;
-	struct filter filter;
-	int rc = read_filter(call, q, &filter);
+	int rc = call->started ? 0 : start_query(call, env);
 
 	if (rc)
 		return rc;
-	if (q->closed && q->has & CTL_FLOW_QUERY_HAS_AFTER)
-		return ctl_fail(call, -EINVAL, "argument 'after' does not go with 'closed'");
-	if (!call->started)
-		call->cursor = q->closed ? env->flows.n_closed : q->after;
-	if (call->n_items >= limit)
+	if (call->n_items >= ((const struct listing *)call->state)->limit)
 		return CTL_DONE;
-	return q->closed ? next_closed(call, env, &filter, result)
-			 : next_open(call, env, &filter, result);
+	if (q->sort)
+		return next_sorted(call, env, result);
+	return q->closed ? next_closed(call, env, result) : next_open(call, env, result);
 }
 
-int ctl_flows_close(struct ctl_call *call, const struct ctl_target *target, void *result)
+/* flow-close */
+
+static void end_flow(struct env *env, struct flow *f, unsigned how)
 {
-	const struct ctl_flow_id *args = call->args;
-	struct flow *f = flow_table_by_id(&target->env->flows, args->id);
+	log_info(FLOW, "flow %llu: closed by a control client", (unsigned long long)f->id);
+	if (how == CTL_FLOW_FINISH && f->class->finish)
+		f->class->finish(env, f);
+	else
+		f->class->close(env, f, FLOW_CLOSED_BY_OPERATOR);
+}
+
+static int close_one(struct ctl_call *call, struct env *env, struct ctl_flows_closed *result)
+{
+	const struct ctl_flow_close *args = call->args;
+	struct flow *f = flow_table_by_id(&env->flows, args->id);
 
 	if (!f)
 		return ctl_fail(call, -ENOENT, "there is no open flow %llu",
 				(unsigned long long)args->id);
-	log_info(FLOW, "flow %llu: closed by a control client", (unsigned long long)f->id);
-	f->class->close(target->env, f, FLOW_CLOSED_BY_OPERATOR);
+	end_flow(env, f, args->how);
+	result->flows = 1;
 	return CTL_DONE;
+}
+
+/* Flows that are opened while it goes on are left alone. */
+int ctl_flows_close(struct ctl_call *call, const struct ctl_target *target, void *result)
+{
+	const struct ctl_flow_close *args = call->args;
+	struct ctl_flows_closed *closed = result;
+	bool by_id = args->where.has & CTL_FLOW_CLOSE_HAS_ID;
+	struct listing *l = call->state;
+	struct flow *f;
+	int outcome;
+
+	if (by_id == !!(args->where.has & CTL_FLOW_WHERE_ALL))
+		return ctl_fail(call, -EINVAL,
+				by_id ? "argument 'id' does not go with others but 'how'"
+				      : "either 'id' or a condition must be there");
+	if (by_id)
+		return close_one(call, target->env, closed);
+	if (!l) {
+		l = new_listing(call, &args->where, 0);
+		if (!l)
+			return -EINVAL;
+		l->end = target->env->flows.next_id;
+	}
+	f = next_flow(call, target->env, &outcome);
+	if (outcome == CTL_DONE || call->cursor >= l->end) {
+		closed->flows = l->n_closed;
+		return CTL_DONE;
+	}
+	if (f) {
+		end_flow(target->env, f, args->how);
+		call->cost = CLOSE_COST;
+		l->n_closed++;
+	}
+	return CTL_CONTINUE;
 }

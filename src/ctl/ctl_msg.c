@@ -6,6 +6,9 @@
 const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
 const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
 const char *const ctl_hostfwd_proto_names[] = { "tcp", "udp", "tcp4", "udp4", "tcp6", "udp6", NULL };
+const char *const ctl_flow_sort_names[] = { "id",	"bytes", "bytes_out", "bytes_in",
+					    "age", "idle",  NULL };
+const char *const ctl_flow_how_names[] = { "reset", "finish", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
 const char *const ctl_layer_names[] = { "user", "user_namespace", "namespaces", "root", "capabilities",
@@ -169,20 +172,38 @@ MESSAGE(ctl_status);
 
 /* query-flows, flow-close */
 
+/* The conditions begin both structs; in a request they stand beside what else there is. */
+#define FLOW_WHERE(type)                                                                       \
+	MEMBER(type, where.proto, "proto", CTL_CHOICE, .names = ctl_proto_names,               \
+	       .has = CTL_FLOW_WHERE_HAS_PROTO, .help = "only this protocol"),                 \
+	MEMBER(type, where.dir, "dir", CTL_CHOICE, .names = ctl_dir_names,                     \
+	       .has = CTL_FLOW_WHERE_HAS_DIR,                                                  \
+	       .help = "opened by the guest, or through a forward"),                           \
+	MEMBER(type, where.state, "state", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_STATE,          \
+	       .help = "only this state"),                                                     \
+	MEMBER(type, where.addr, "addr", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_ADDR,             \
+	       .help = "an end with this address, or in this prefix"),                         \
+	MEMBER(type, where.port, "port", CTL_PORT, .has = CTL_FLOW_WHERE_HAS_PORT,             \
+	       .help = "an end with this port"),                                               \
+	MEMBER(type, where.src, "src", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_SRC,                \
+	       .help = "address or prefix of the end that opened it"),                         \
+	MEMBER(type, where.sport, "sport", CTL_PORT, .has = CTL_FLOW_WHERE_HAS_SPORT,          \
+	       .help = "port of the end that opened it"),                                      \
+	MEMBER(type, where.dst, "dst", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_DST,                \
+	       .help = "address or prefix of the other end"),                                  \
+	MEMBER(type, where.dport, "dport", CTL_PORT, .has = CTL_FLOW_WHERE_HAS_DPORT,          \
+	       .help = "port of the other end"),                                               \
+	MEMBER(type, where.name, "name", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_NAME,             \
+	       .help = "the peer goes by this name, or by one below it")
+
 static const struct ctl_field ctl_flow_query_fields[] = {
-	MEMBER(ctl_flow_query, proto, "proto", CTL_CHOICE, .names = ctl_proto_names,
-	       .has = CTL_FLOW_QUERY_HAS_PROTO, .help = "only this protocol"),
-	MEMBER(ctl_flow_query, dir, "dir", CTL_CHOICE, .names = ctl_dir_names,
-	       .has = CTL_FLOW_QUERY_HAS_DIR,
-	       .help = "opened by the guest, or through a forward"),
-	MEMBER(ctl_flow_query, state, "state", CTL_TEXT, .has = CTL_FLOW_QUERY_HAS_STATE,
-	       .help = "only this state"),
-	MEMBER(ctl_flow_query, addr, "addr", CTL_TEXT, .has = CTL_FLOW_QUERY_HAS_ADDR,
-	       .help = "an end with this address, or in this prefix"),
-	MEMBER(ctl_flow_query, port, "port", CTL_PORT, .has = CTL_FLOW_QUERY_HAS_PORT,
-	       .help = "an end with this port"),
+	FLOW_WHERE(ctl_flow_query),
 	MEMBER(ctl_flow_query, closed, "closed", CTL_BOOL, .has = CTL_FLOW_QUERY_HAS_CLOSED,
 	       .help = "those that ended last, newest first"),
+	MEMBER(ctl_flow_query, sort, "sort", CTL_CHOICE, .names = ctl_flow_sort_names,
+	       .has = CTL_FLOW_QUERY_HAS_SORT, .help = "by this, largest first; id: oldest first"),
+	MEMBER(ctl_flow_query, info, "info", CTL_BOOL, .has = CTL_FLOW_QUERY_HAS_INFO,
+	       .help = "with queues, windows and round-trip times"),
 	MEMBER(ctl_flow_query, after, "after", CTL_UINT, .has = CTL_FLOW_QUERY_HAS_AFTER,
 	       .help = "only ids above this one"),
 	MEMBER(ctl_flow_query, limit, "limit", CTL_UINT, .has = CTL_FLOW_QUERY_HAS_LIMIT,
@@ -195,6 +216,29 @@ static const struct ctl_field endpoint_fields[] = {
 	MEMBER(endpoint, port, "port", CTL_PORT),
 };
 const struct ctl_message ctl_endpoint_message = { sizeof(struct endpoint), endpoint_fields, 2 };
+
+static const struct ctl_field ctl_flow_info_fields[] = {
+	MEMBER(ctl_flow_info, queue_out, "queue_out", CTL_UINT),
+	MEMBER(ctl_flow_info, unacked, "unacked", CTL_UINT, .has = CTL_FLOW_INFO_HAS_TCP),
+	MEMBER(ctl_flow_info, window, "window", CTL_UINT, .has = CTL_FLOW_INFO_HAS_TCP),
+	MEMBER(ctl_flow_info, guest_window, "guest_window", CTL_UINT, .has = CTL_FLOW_INFO_HAS_TCP),
+	MEMBER(ctl_flow_info, guest_mss, "guest_mss", CTL_UINT, .has = CTL_FLOW_INFO_HAS_TCP),
+	MEMBER(ctl_flow_info, guest_retransmits, "guest_retransmits", CTL_UINT,
+	       .has = CTL_FLOW_INFO_HAS_TCP),
+	MEMBER(ctl_flow_info, guest_rtt_us, "guest_rtt_us", CTL_UINT, .has = CTL_FLOW_INFO_HAS_RTT),
+	MEMBER(ctl_flow_info, rtt_us, "rtt_us", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, rttvar_us, "rttvar_us", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, mss, "mss", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, cwnd, "cwnd", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, retransmits, "retransmits", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, unanswered, "unanswered", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, send_queue, "send_queue", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, recv_queue, "recv_queue", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, peer_window, "peer_window", CTL_UINT, .has = CTL_FLOW_INFO_HAS_WINDOW),
+	MEMBER(ctl_flow_info, congestion, "congestion", CTL_TEXT,
+	       .has = CTL_FLOW_INFO_HAS_CONGESTION),
+};
+static MESSAGE(ctl_flow_info);
 
 static const struct ctl_field ctl_flow_fields[] = {
 	MEMBER(ctl_flow, id, "id", CTL_UINT),
@@ -218,13 +262,26 @@ static const struct ctl_field ctl_flow_fields[] = {
 	MEMBER(ctl_flow, timeout_ms, "timeout_ms", CTL_UINT, .has = CTL_FLOW_HAS_TIMEOUT),
 	MEMBER(ctl_flow, reason, "reason", CTL_TEXT, .has = CTL_FLOW_HAS_REASON),
 	MEMBER(ctl_flow, closed_ms, "closed_ms", CTL_UINT, .has = CTL_FLOW_HAS_CLOSED),
+	MEMBER(ctl_flow, last_state, "last_state", CTL_TEXT, .has = CTL_FLOW_HAS_CLOSED),
+	MEMBER(ctl_flow, info, "info", CTL_OBJECT, .object = &ctl_flow_info_message,
+	       .has = CTL_FLOW_HAS_INFO),
 };
 MESSAGE(ctl_flow);
 
-static const struct ctl_field ctl_flow_id_fields[] = {
-	MEMBER(ctl_flow_id, id, "id", CTL_UINT, .min = 1, .help = "the id of the flow"),
+static const struct ctl_field ctl_flow_close_fields[] = {
+	MEMBER(ctl_flow_close, id, "id", CTL_UINT, .min = 1, .has = CTL_FLOW_CLOSE_HAS_ID,
+	       .help = "the id of the flow"),
+	FLOW_WHERE(ctl_flow_close),
+	MEMBER(ctl_flow_close, how, "how", CTL_CHOICE, .names = ctl_flow_how_names,
+	       .has = CTL_FLOW_CLOSE_HAS_HOW,
+	       .help = "with a reset at once, or as if both ends had finished"),
 };
-MESSAGE(ctl_flow_id);
+MESSAGE(ctl_flow_close);
+
+static const struct ctl_field ctl_flows_closed_fields[] = {
+	MEMBER(ctl_flows_closed, flows, "flows", CTL_UINT),
+};
+MESSAGE(ctl_flows_closed);
 
 /* query-stats */
 

@@ -123,27 +123,30 @@ static unsigned continue_call(struct ctl_session *s)
 {
 	struct ctl_call *call = &s->call;
 	const struct ctl_method *m = call->method;
+	unsigned cost;
 	int outcome;
 
 	memset(s->result, 0, m->result->size);
+	call->cost = 0;
 	outcome = m->look ? m->look(call, s->target->env, s->result)
 			  : m->change(call, s->target, s->result);
 	call->started = true;
+	cost = call->cost; /* the call may be over below */
 	switch (outcome) {
 	case CTL_DONE:
 		if (s->dialect->done(s))
 			end_call(s);
-		return COST_ITEM;
+		return COST_ITEM + cost;
 	case CTL_ITEM:
 		s->dialect->item(s);
 		call->n_items++;
-		return COST_ITEM;
+		return COST_ITEM + cost;
 	case CTL_CONTINUE:
-		return COST_CONTINUE;
+		return COST_CONTINUE + cost;
 	default:
 		assert(!call->n_items && "a list fails only at first");
 		ctl_session_fail(s, generic_error, call->error);
-		return COST_ITEM;
+		return COST_ITEM + cost;
 	}
 }
 

@@ -11,13 +11,13 @@ int ctl_events_subscribe(struct ctl_call *call, const struct env *env, void *res
 	const unsigned *chosen = args->events.items;
 	struct ctl_flow_filter flows = { .by_proto = args->has & CTL_SUBSCRIBE_HAS_PROTO,
 					 .by_dir = args->has & CTL_SUBSCRIBE_HAS_DIR,
-					 .by_port = args->has & CTL_SUBSCRIBE_HAS_PORT,
 					 .proto = args->proto,
 					 .dir = args->dir,
-					 .port = args->port };
+					 .any = { .by_port = args->has & CTL_SUBSCRIBE_HAS_PORT,
+						  .port = args->port } };
 	uint32_t kinds = args->has & CTL_SUBSCRIBE_HAS_EVENTS ? 0 : CTL_EVENTS_ALL;
 
-	if (args->has & CTL_SUBSCRIBE_HAS_ADDR && ctl_flow_filter_net(&flows, args->addr))
+	if (args->has & CTL_SUBSCRIBE_HAS_ADDR && ctl_end_filter_net(&flows.any, args->addr))
 		return ctl_fail(call, -EINVAL,
 				"argument 'addr' must be an IP address or prefix");
 	for (size_t i = 0; i < args->events.n; i++)

@@ -76,6 +76,8 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(recvmmsg_time64), "the same, on machines of 32 bits" },
 	{ SCMP_SYS(send), "the same, on some machines" },
 	{ SCMP_SYS(recv), "the same, on some machines" },
+	{ SCMP_SYS(ioctl), "bytes that wait in a socket, for who asks", ARG(1, UINT32_MAX, SIOCINQ) },
+	{ SCMP_SYS(ioctl), "likewise", ARG(1, UINT32_MAX, SIOCOUTQ) },
 	{ SCMP_SYS(ioctl), "number of an interface", ARG(1, UINT32_MAX, SIOCGIFINDEX) },
 	{ SCMP_SYS(ioctl), "name of an interface", ARG(1, UINT32_MAX, SIOCGIFNAME) },
 

@@ -183,6 +183,7 @@ void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_rea
 				   .peer = f->peer,
 				   .name = f->name,
 				   .forward = f->forward,
+				   .state = f->class->state(f),
 				   .created_ns = f->created_ns,
 				   .closed_ns = now_ns,
 				   .bytes_out = f->bytes_out,

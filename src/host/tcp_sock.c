@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "host/sock.h"
+#include "host/tcp_info.h"
 #include "loop/edge.h"
 #include "proto/env.h"
 #include "proto/tcp/tcp.h"
@@ -324,6 +325,20 @@ static void local(void *host, struct endpoint *e)
 	sock_local(s->edge.fd, e);
 }
 
+static void hang_up(void *host)
+{
+	struct tcp_sock *s = host;
+
+	shutdown(s->edge.fd, SHUT_RD);
+}
+
+static bool info(void *host, struct flow_kernel *k)
+{
+	struct tcp_sock *s = host;
+
+	return tcp_info_read(s->edge.fd, k);
+}
+
 const struct tcp_host_ops tcp_sock_ops = {
 	.connected = sock_connected,
 	.send = sock_send,
@@ -332,6 +347,8 @@ const struct tcp_host_ops tcp_sock_ops = {
 	.shutdown = sock_shutdown,
 	.close = sock_close,
 	.local = local,
+	.hang_up = hang_up,
+	.info = info,
 };
 
 const struct tcp_dialer tcp_sock_dialer = { .ops = &tcp_sock_ops, .connect = dial };

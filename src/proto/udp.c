@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "flow/details.h"
 #include "proto/dhcp4.h"
 #include "proto/event.h"
 #include "proto/guest.h"
@@ -84,7 +85,12 @@ static void class_close(struct env *env, struct flow *flow, enum flow_close_reas
 	udp_flow_close(env, udp_flow_of(flow), reason);
 }
 
-static const struct flow_class class = { "udp", state, class_close, timeout };
+static void details(const struct flow *flow, struct flow_details *d)
+{
+	d->queue_out = container_of(flow, const struct udp_flow, flow)->queued;
+}
+
+static const struct flow_class class = { "udp", state, class_close, timeout, details };
 
 static void timer_fired(struct timer *t, void *ctx)
 {

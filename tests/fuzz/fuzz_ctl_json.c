@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct ctl_message *const messages[] = {
 	&ctl_greeting_message,	  &ctl_error_message,	       &ctl_capabilities_message,
 	&ctl_status_message,	  &ctl_flow_query_message,     &ctl_flow_message,
-	&ctl_flow_id_message,	  &ctl_counter_message,	       &ctl_forward_message,
+	&ctl_flow_close_message,	  &ctl_counter_message,	       &ctl_forward_message,
 	&ctl_forward_add_message, &ctl_forward_remove_message, &ctl_lease_message,
 	&ctl_dns_message
 };

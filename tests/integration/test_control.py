@@ -337,6 +337,41 @@ def test_flow_close(lab):
     eventually(lambda: server.resets, 5, "the server sees a reset")
 
 
+def test_flow_finish(lab):
+    """flow-close with finish: both sides see the end of data behind all that was sent."""
+    daemon = lab.start()
+    listener = lab.server.tcp_listen()
+    with lab.guest.tcp_connect(SERVER_ADDR, listener.getsockname()[1]) as sock:
+        conn, _ = listener.accept()
+        sock.sendall(b"question")
+        conn.sendall(b"answer")
+        eventually(lambda: flow_rows(daemon)[0]["bytes_in"] == 6, 5, "the answer is under way")
+        with daemon.qmp() as session:
+            equal(session.execute("flow-close", dst=SERVER_ADDR, how="finish"), {"flows": 1},
+                  "the reply")
+        equal((receive_all(sock), receive_all(conn)), (b"answer", b"question"), "what arrived")
+        sock.close()
+        conn.close()
+    eventually(lambda: not flow_rows(daemon), 10, "the flow is gone")
+    with daemon.qmp() as session:
+        equal(session.execute("query-flows", closed=True)[0]["reason"], "finished", "the reason")
+
+
+def test_flow_info(lab):
+    """Queues, windows and round-trip times of a connection, from the relay and from the kernel."""
+    daemon = lab.start()
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock, daemon.qmp() as session:
+        sock.sendall(b"x" * 1000)
+        receive_all(sock, 1000)
+        info = session.execute("query-flows", info=True)[0]["info"]
+        for member in ("rtt_us", "cwnd", "mss", "window", "guest_window", "guest_mss", "peer_window"):
+            check(info[member] > 0, f"{member} is 0: {info}")
+        equal((info["queue_out"], info["retransmits"]), (0, 0), "what does not wait")
+        contains(lab.host.run("sysctl", "net.ipv4.tcp_available_congestion_control"),
+                 info["congestion"])
+
+
 def test_stats(lab):
     """posternctl stats counts the guest's frames."""
     daemon = lab.start()

@@ -185,19 +185,19 @@ START_TEST(arguments)
 	ck_assert_ptr_eq(args.command, &cmd_flows);
 	ck_assert(args.json);
 	q = args.values;
-	ck_assert_uint_eq(q->has, CTL_FLOW_QUERY_HAS_PROTO | CTL_FLOW_QUERY_HAS_PORT |
-					  CTL_FLOW_QUERY_HAS_ADDR | CTL_FLOW_QUERY_HAS_CLOSED |
+	ck_assert_uint_eq(q->where.has, CTL_FLOW_WHERE_HAS_PROTO | CTL_FLOW_WHERE_HAS_PORT |
+					  CTL_FLOW_WHERE_HAS_ADDR | CTL_FLOW_QUERY_HAS_CLOSED |
 					  CTL_FLOW_QUERY_HAS_LIMIT);
-	ck_assert_uint_eq(q->proto, 1);
-	ck_assert_uint_eq(q->port, 53);
-	ck_assert_str_eq(q->addr, "10.0.0.0/8");
+	ck_assert_uint_eq(q->where.proto, 1);
+	ck_assert_uint_eq(q->where.port, 53);
+	ck_assert_str_eq(q->where.addr, "10.0.0.0/8");
 	ck_assert(q->closed);
 	ck_assert_uint_eq(q->limit, 5);
 	ck_assert_int_eq(parse("flow close 12 --json"), 0);
 	ck_assert_ptr_eq(args.command, &cmd_flow_close);
-	ck_assert_uint_eq(((const struct ctl_flow_id *)args.values)->id, 12);
+	ck_assert_uint_eq(((const struct ctl_flow_close *)args.values)->id, 12);
 	ck_assert_int_eq(parse("flow close --id 13"), 0);
-	ck_assert_uint_eq(((const struct ctl_flow_id *)args.values)->id, 13);
+	ck_assert_uint_eq(((const struct ctl_flow_close *)args.values)->id, 13);
 	ck_assert_int_eq(parse("flows --help"), 0);
 	ck_assert(args.help);
 	args_free(&args);
@@ -223,7 +223,6 @@ START_TEST(mistakes)
 	assert_refused("flows --proto sctp", "proto cannot be 'sctp'");
 	assert_refused("flows --closed=1", "--closed takes no value");
 	assert_refused("flows --port 1 --port 2", "port is given twice");
-	assert_refused("flow close", "'flow close' needs id");
 	assert_refused("flow close 1 2", "'flow close' does not take '2'");
 	assert_refused("status -s", "-s needs a path");
 }

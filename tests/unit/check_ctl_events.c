@@ -119,7 +119,7 @@ START_TEST(flows_only_for_those_who_want_them)
 	talk_assert_contains(heard(), "\"FLOW_OPENED\", \"data\": {\"id\":2,");
 	fake_flow_close_all(env());
 	talk_assert_contains(heard(), "\"FLOW_CLOSED\", \"data\": {\"id\":1,");
-	talk_assert_contains(talk_taken, "\"reason\":\"shutdown\",\"closed_ms\":0}}");
+	talk_assert_contains(talk_taken, "\"reason\":\"shutdown\",\"closed_ms\":0,\"last_state\":\"ESTABLISHED\"}}");
 	ck_assert_uint_eq(talk_count(talk_taken, "FLOW_CLOSED"), 2);
 	event_tell(env(), &(struct event){ .kind = EVENT_SHUTDOWN }); /* which was not chosen */
 	ck_assert_str_eq(heard(), "");

@@ -59,8 +59,8 @@ START_TEST(ids)
 {
 	talk_start_negotiated();
 	ck_assert_str_eq(talk_say("{\"execute\": \"flow-close\", \"id\": [1, {\"a\": 2}]}"),
-			 "{\"error\": {\"class\":\"GenericError\",\"desc\":\"argument 'id' is "
-			 "missing\"}, "
+			 "{\"error\": {\"class\":\"GenericError\",\"desc\":\"either 'id' or a condition "
+			 "must be there\"}, "
 			 "\"id\": [1, {\"a\": 2}]}\r\n");
 	ck_assert_str_eq(talk_say("{\"id\": null, \"execute\": \"no-such\"}"),
 			 "{\"error\": {\"class\":\"CommandNotFound\","
@@ -476,7 +476,7 @@ START_TEST(closed_flows)
 	talk_assert_contains(
 		text, "{\"id\":266,\"proto\":\"tcp\",\"dir\":\"out\",\"state\":\"CLOSED\"");
 	talk_assert_contains(text,
-			     "\"age_ms\":1000,\"reason\":\"peer-reset\",\"closed_ms\":2000}]}");
+			     "\"age_ms\":1000,\"reason\":\"peer-reset\",\"closed_ms\":2000,\"last_state\":\"ESTABLISHED\"}]}");
 	talk_stop();
 }
 END_TEST
@@ -493,10 +493,10 @@ START_TEST(flow_close)
 	/* nothing changes when only a part is right */
 	talk_assert_error(
 		"{\"execute\": \"flow-close\", \"arguments\": {\"id\": 1, \"how\": \"rst\"}}",
-		"GenericError", "argument 'how' is not known");
+		"GenericError", "argument 'how' must be one of: reset, finish");
 	ck_assert_uint_eq(talk_guest.env.flows.n, 1);
 	ck_assert_str_eq(talk_say("{\"execute\": \"flow-close\", \"arguments\": {\"id\": 1}}"),
-			 "{\"return\": {}}\r\n");
+			 "{\"return\": {\"flows\":1}}\r\n");
 	ck_assert_uint_eq(talk_guest.env.flows.n, 0);
 	ck_assert_uint_eq(talk_guest.env.flows.by_reason[FLOW_CLOSED_BY_OPERATOR], 1);
 	talk_stop();

@@ -570,7 +570,12 @@ static void end_flow(struct env *env, struct flow *f, enum flow_close_reason rea
 	n_flows_ended++;
 }
 
-static const struct flow_class old_class = { .name = "tcp", .close = end_flow };
+static const char *old_state(const struct flow *f)
+{
+	return "ESTABLISHED";
+}
+
+static const struct flow_class old_class = { .name = "tcp", .state = old_state, .close = end_flow };
 
 /* A connection that the guest has: with `shown` at the guest's port 80. */
 static void have(struct flow *f, uint32_t shown, uint16_t port, uint32_t peer, uint16_t ours)

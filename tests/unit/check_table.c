@@ -7,9 +7,17 @@
 
 static struct flow_table table;
 
+static const char *state(const struct flow *f)
+{
+	return "ESTABLISHED";
+}
+
+static const struct flow_class class = { .name = "tcp", .state = state };
+
 static struct flow make(unsigned i)
 {
-	return (struct flow){ .key = { .guest = addr_ip4(0x0a00020f),
+	return (struct flow){ .class = &class,
+			      .key = { .guest = addr_ip4(0x0a00020f),
 				       .peer = addr_ip4(0xc6336400 | (i >> 16)),
 				       .guest_port = (uint16_t)i,
 				       .peer_port = 80,

@@ -100,6 +100,7 @@ struct tcp_conn {
 	uint64_t retry_due_ns;	    /* send() to the blocked host side is tried; TIMERQ_NEVER: not */
 	uint64_t ack_limit_ns;	    /* no further ACK of pure ACKs before (RFC 5961 7) */
 
+	uint32_t n_retransmits;	    /* segments sent to the guest again */
 	uint32_t epoch;		    /* when data of the guest came last; see struct tcp */
 
 	/* this batch */

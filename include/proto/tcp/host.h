@@ -21,6 +21,7 @@
 #include "base/addr.h"
 
 struct env;
+struct flow_kernel;
 struct tcp_conn;
 
 enum tcp_host_event {
@@ -49,6 +50,11 @@ struct tcp_host_ops {
 	void (*close)(void *host, bool reset);
 	/* Our end of the socket, once known; port 0 where there is none. */
 	void (*local)(void *host, struct endpoint *e);
+	/* From now on the peer counts as one that has ended its stream behind what it sent so far:
+	 * END is told.  NULL where that cannot be. */
+	void (*hang_up)(void *host);
+	/* What the kernel knows; false: nothing.  NULL: there is no kernel's socket. */
+	bool (*info)(void *host, struct flow_kernel *k);
 };
 
 /* Opens the host side for a guest's SYN. */

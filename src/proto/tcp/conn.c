@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "flow/details.h"
 #include "proto/host_error.h"
 #include "proto/preempt.h"
 #include "proto/tcp/conn.h"
@@ -402,4 +403,36 @@ static uint64_t flow_timeout(const struct flow *f, uint64_t now_ns)
 	return timer_armed(&f->timer) && f->timer.deadline_ns > now_ns ? f->timer.deadline_ns - now_ns : 0;
 }
 
-static const struct flow_class tcp_flow_class = { "tcp", flow_state, flow_close, flow_timeout };
+static void flow_details(const struct flow *f, struct flow_details *d)
+{
+	const struct tcp_conn *c = (const struct tcp_conn *)f;
+	uint32_t edge = c->snd_una + c->snd_wnd;
+
+	d->tcp = c->state != TCP_CONNECTING && c->state != TCP_SYN_SENT;
+	d->queue_out = tcp_recvq_ready(&c->recvq);
+	d->unacked = c->snd_nxt - c->snd_una;
+	d->window = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0;
+	d->guest_window = seq_gt(edge, c->snd_nxt) ? edge - c->snd_nxt : 0;
+	d->mss = c->mss;
+	d->guest_rtt_us = c->rto.srtt_ns / NS_PER_US;
+	d->guest_retransmits = c->n_retransmits;
+	d->kernel = c->host && c->host_ops->info && c->host_ops->info(c->host, &d->peer);
+}
+
+/* The peer is told that the guest has finished, unless some of what that sent still waits; the
+ * guest, once it has all, that the peer has. */
+static void flow_finish(struct env *env, struct flow *f)
+{
+	struct tcp_conn *c = (struct tcp_conn *)f;
+
+	if (!c->host || !c->host_ops->hang_up || c->state < TCP_ESTABLISHED) {
+		tcp_abort(env, c, FLOW_CLOSED_BY_OPERATOR);
+		return;
+	}
+	c->host_ops->hang_up(c->host);
+	if (tcp_recvq_empty(&c->recvq))
+		c->host_ops->shutdown(c->host);
+}
+
+static const struct flow_class tcp_flow_class = { "tcp",	flow_state,   flow_close,
+						  flow_timeout, flow_details, flow_finish };

@@ -148,6 +148,7 @@ static bool send_fin_again(struct env *env, struct tcp_conn *c)
 		return true;
 	}
 	c->rtx_nxt = c->snd_fin + 1;
+	c->n_retransmits++;
 	env->stats.tcp_retransmits++;
 	return true;
 }
@@ -173,6 +174,7 @@ bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
 			return false;
 		}
 		c->rtx_nxt = hole.left + (uint32_t)n;
+		c->n_retransmits++;
 		env->stats.tcp_retransmits++;
 	}
 	return true;
