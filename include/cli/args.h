@@ -9,6 +9,7 @@
 struct args {
 	const char *socket; /* -s, or $POSTERN_CONTROL; NULL */
 	bool json, help, version;
+	unsigned watch; /* seconds between two times; 0: once */
 	const struct command *command; /* NULL: none was given */
 	const char *file;	       /* of a command that takes one */
 	void *values;		       /* of the command's arguments; to be freed */

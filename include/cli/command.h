@@ -18,6 +18,7 @@ struct command {
 					* NULL ends them */
 	bool list;		       /* the result is an array of `result` */
 	bool file; /* first comes the name of a file, which goes to the daemon as a descriptor */
+	bool watch;		       /* may be done again and again, with --watch */
 
 	/* As text: one result; NULL prints nothing. */
 	void (*show)(FILE *out, const void *result);
@@ -29,12 +30,17 @@ struct command {
 	bool (*more)(void *args, size_t n, const void *last);
 	/* As text: one event.  With this, events follow the result until somebody ends it. */
 	void (*event)(FILE *out, struct ctl_doc *doc, const struct ctl_event *e);
+
+	/* Does all by itself instead, with the calls that it needs.  0, or -1 with the reason in
+	 * `error`. */
+	int (*run)(struct client *client, const void *args, bool json, FILE *out,
+		   char error[static CTL_ERROR_MAX]);
 };
 
 /* In the order in which help shows them; NULL ends them. */
 extern const struct command *const commands[];
 
-extern const struct command cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_flow_close, cmd_flows, cmd_forward_add,
+extern const struct command cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_explain, cmd_flow_close, cmd_flows, cmd_forward_add,
 	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */

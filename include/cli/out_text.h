@@ -12,6 +12,9 @@
 struct column {
 	const char *head;
 	bool right; /* numbers */
+	/* How a terminal shows the cell, as the number of a colour (ECMA-48 SGR); 0: as all else.
+	 * NULL: always so. */
+	unsigned (*colour)(const char *cell);
 };
 
 /* Rows that are kept until all widths are known. */
@@ -21,6 +24,7 @@ struct table {
 	size_t widths[TABLE_COLUMNS];
 	char **cells;
 	size_t n_cells, cap_cells;
+	bool colours; /* where a column has some */
 	bool headed; /* the heads are out; later rows keep to the widths, or widen them */
 };
 
@@ -33,6 +37,9 @@ void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(pri
 /* Prints the rows added since the last time, the heads before the first. */
 void table_print(struct table *t, FILE *out);
 void table_free(struct table *t);
+
+/* Whether colours are wanted there: by a terminal, without $NO_COLOR. */
+bool text_wants_colours(FILE *out);
 
 /* "Name      value" of a list of facts; escaped likewise. */
 void fact_print(FILE *out, const char *name, const char *fmt, ...)

@@ -1,7 +1,8 @@
 /* cli/args.c: reads the command line by the tables of the commands' arguments.
  *
  * Global options may stand anywhere.  What is left begins with the command's words; then come
- * its arguments, by name (--port 80, --port=80) or, where the command has places, by place.
+ * its arguments, by name (--port 80, --port=80, port 80) or, where the command has places, by
+ * place.
  */
 #include "cli/args.h"
 
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 64
+#define WORDS_MAX     64
+#define WATCH_DEFAULT 2 /* seconds */
+#define WATCH_MAX     86400
 
 /* What is left of the command line. */
 struct words {
@@ -29,6 +32,25 @@ static int __attribute__((format(printf, 2, 3))) fail(char *error, const char *f
 	return -1;
 }
 
+/* The seconds may be left out: then *i stays where it is. */
+static int watch_option(struct args *a, char **argv, int *i, char *error)
+{
+	const char *value = strchr(argv[*i], '='), *next = argv[*i + 1];
+	char *end;
+
+	if (value)
+		value++;
+	else if (next && *next >= '0' && *next <= '9')
+		value = argv[++*i];
+	a->watch = WATCH_DEFAULT;
+	if (!value)
+		return 1;
+	a->watch = (unsigned)strtoul(value, &end, 10);
+	if (*end || end == value || !a->watch || a->watch > WATCH_MAX)
+		return fail(error, "--watch takes seconds from 1 to %d, not '%s'", WATCH_MAX, value);
+	return 1;
+}
+
 /* A global option at argv[*i], which moves on over its value: 1; 0 when it is none; -1. */
 static int global_option(struct args *a, char **argv, int *i, char *error)
 {
@@ -42,6 +64,8 @@ static int global_option(struct args *a, char **argv, int *i, char *error)
 		a->version = true;
 	else if (!strncmp(arg, "--socket=", 9))
 		a->socket = arg + 9;
+	else if (!strcmp(arg, "--watch") || !strncmp(arg, "--watch=", 8))
+		return watch_option(a, argv, i, error);
 	else if (strcmp(arg, "-s") != 0 && strcmp(arg, "--socket") != 0)
 		return 0;
 	else if (!argv[*i + 1])
@@ -201,12 +225,16 @@ static const struct ctl_field *find_field(const struct command *cmd, const char 
 	return NULL;
 }
 
-/* An argument by name. */
+/* An argument by name, before which dashes may stand. */
 static int named(struct args *a, struct words *w, uint64_t *given, char *error)
 {
-	const char *word = w->all[w->at++] + 2, *value = strchr(word, '=');
-	const struct ctl_field *f = find_field(a->command, word, strcspn(word, "="));
+	const char *word = w->all[w->at++], *value;
+	const struct ctl_field *f;
 
+	if (word[0] == '-')
+		word += 2;
+	value = strchr(word, '=');
+	f = find_field(a->command, word, strcspn(word, "="));
 	if (!f)
 		return fail(error, "'%s' has no option '--%s'", a->command->words, word);
 	if (f->kind == CTL_BOOL && value)
@@ -220,6 +248,22 @@ static int named(struct args *a, struct words *w, uint64_t *given, char *error)
 	return set(a, f, value, given, error);
 }
 
+static bool has_place(const struct command *cmd, const struct ctl_field *f)
+{
+	for (unsigned i = 0; cmd->positional && cmd->positional[i]; i++)
+		if (!strcmp(cmd->positional[i], f->name))
+			return true;
+	return false;
+}
+
+/* Whether the word names an argument that has no place of its own. */
+static bool is_name(const struct command *cmd, const char *word)
+{
+	const struct ctl_field *f = find_field(cmd, word, strlen(word));
+
+	return f && !has_place(cmd, f);
+}
+
 static int take_arguments(struct args *a, struct words *w, char *error)
 {
 	const struct command *cmd = a->command;
@@ -231,7 +275,7 @@ static int take_arguments(struct args *a, struct words *w, char *error)
 	while (!err && w->at < w->n) {
 		const char *word = w->all[w->at];
 
-		if (!strncmp(word, "--", 2)) {
+		if (!strncmp(word, "--", 2) || is_name(cmd, word)) {
 			err = named(a, w, &given, error);
 		} else if (cmd->file && !a->file) {
 			a->file = w->all[w->at++];
@@ -265,6 +309,8 @@ int args_parse(struct args *a, int argc, char **argv, char error[static CTL_ERRO
 		return -1;
 	if (a->help || a->version)
 		return 0;
+	if (a->watch && !a->command->watch)
+		return fail(error, "'%s' does not go with --watch", a->command->words);
 	a->values = calloc(1, a->command->args->size);
 	if (!a->values)
 		return fail(error, "out of memory");
@@ -284,14 +330,6 @@ void args_free(struct args *a)
 }
 
 /* Help */
-
-static bool has_place(const struct command *cmd, const struct ctl_field *f)
-{
-	for (unsigned i = 0; cmd->positional && cmd->positional[i]; i++)
-		if (!strcmp(cmd->positional[i], f->name))
-			return true;
-	return false;
-}
 
 static void print_value_name(FILE *out, const struct ctl_field *f)
 {
@@ -343,6 +381,7 @@ void args_print_usage(FILE *out)
 {
 	fputs("usage: posternctl [-s SOCKET] [--json] COMMAND [ARGUMENT]...\n"
 	      "  -s, --socket SOCKET  control socket of the daemon; else $POSTERN_CONTROL\n"
+	      "  --watch[=SECONDS]    show flows again and again, every 2 seconds or so many\n"
 	      "  --json               print what the daemon returns, for programs\n"
 	      "  -h, --help           this text, or that of a command\n"
 	      "  -V, --version        print the version\n"

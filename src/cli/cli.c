@@ -9,6 +9,8 @@
 
 #include "cli/args.h"
 
+#define CLEAR_SCREEN "\033[H\033[2J\033[3J"
+
 /* What daemon or system say may come from anywhere. */
 static void complain(const char *where, const char *error)
 {
@@ -38,6 +40,29 @@ static int open_file(const char *path, FILE **outp, char error[static CTL_ERROR_
 	return fd;
 }
 
+/* Again and again, on a terminal in one place.  Ends when the daemon or the reader does; -1. */
+static int watch(const struct args *a, struct client *client, char *error)
+{
+	size_t size = a->command->args->size;
+	void *values = malloc(size);
+	int err = values ? 0 : -1;
+
+	if (err)
+		snprintf(error, CTL_ERROR_MAX, "out of memory");
+	while (!err) {
+		memcpy(values, a->values, size); /* a list changes them as it goes on */
+		if (isatty(STDOUT_FILENO))
+			fputs(CLEAR_SCREEN, stdout);
+		err = command_run(a->command, client, values, a->json, stdout, error);
+		if (fflush(stdout))
+			break;
+		if (!err)
+			sleep(a->watch);
+	}
+	free(values);
+	return err;
+}
+
 static int run(const struct args *a)
 {
 	char error[CTL_ERROR_MAX];
@@ -57,7 +82,8 @@ static int run(const struct args *a)
 			return CLI_ERROR;
 		}
 	}
-	err = command_run(a->command, &client, a->values, a->json, out, error);
+	err = a->watch ? watch(a, &client, error)
+		       : command_run(a->command, &client, a->values, a->json, out, error);
 	client_close(&client);
 	if (err)
 		complain(NULL, error);

@@ -8,7 +8,7 @@
 
 const struct command *const commands[] = {
 	&cmd_status,	     &cmd_flows,    &cmd_flow_close,
-	&cmd_stats,	     &cmd_forwards, &cmd_forward_add,
+	&cmd_explain,	     &cmd_stats,    &cmd_forwards, &cmd_forward_add,
 	&cmd_forward_remove, &cmd_leases,   &cmd_dns,
 	&cmd_monitor,	     &cmd_captures, &cmd_capture_stop,
 	&cmd_capture,	     &cmd_quit,	    NULL,
@@ -78,6 +78,7 @@ static int run_list(const struct command *cmd, struct client *client, void *args
 	int more;
 
 	l.table = table_init(cmd->columns);
+	l.table.colours = text_wants_colours(out);
 	if (json)
 		l.json_out = json_out_array(out, isatty(fileno(out)));
 	do {
@@ -119,7 +120,11 @@ static int follow(const struct command *cmd, struct client *client, bool json, F
 int command_run(const struct command *cmd, struct client *client, void *args, bool json,
 		FILE *out, char error[static CTL_ERROR_MAX])
 {
-	int err = (cmd->list ? run_list : run_one)(cmd, client, args, json && !cmd->event, out, error);
+	int err;
+
+	if (cmd->run)
+		return cmd->run(client, args, json, out, error);
+	err = (cmd->list ? run_list : run_one)(cmd, client, args, json && !cmd->event, out, error);
 
 	return !err && cmd->event ? follow(cmd, client, json, out, error) : err;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/utf8.h"
 
@@ -111,6 +112,18 @@ void table_cell(struct table *t, const char *fmt, ...)
 		*width = strlen(cell);
 }
 
+static void print_cell(const struct table *t, FILE *out, int blanks, unsigned column,
+		       const char *cell)
+{
+	unsigned (*colour_of)(const char *) = t->columns[column].colour;
+	unsigned colour = t->colours && colour_of ? colour_of(cell) : 0;
+
+	if (colour)
+		fprintf(out, "%*s\033[%um%s\033[0m", blanks, "", colour, cell);
+	else
+		fprintf(out, "%*s%s", blanks, "", cell);
+}
+
 /* Spaces stand before a cell as long as there is something behind them. */
 static void print_row(const struct table *t, FILE *out, const char *const cells[])
 {
@@ -122,7 +135,7 @@ static void print_row(const struct table *t, FILE *out, const char *const cells[
 		if (t->columns[i].right)
 			blanks += rest;
 		if (len)
-			fprintf(out, "%*s%s", (int)blanks, "", cells[i]);
+			print_cell(t, out, (int)blanks, i, cells[i]);
 		blanks = (len ? 0 : blanks) + GAP + (t->columns[i].right ? 0 : rest);
 	}
 	fputc('\n', out);
@@ -150,6 +163,13 @@ void table_free(struct table *t)
 		free(t->cells[i]);
 	free(t->cells);
 	*t = (struct table){ 0 };
+}
+
+bool text_wants_colours(FILE *out)
+{
+	const char *refused = getenv("NO_COLOR");
+
+	return isatty(fileno(out)) && !(refused && *refused);
 }
 
 void fact_print(FILE *out, const char *name, const char *fmt, ...)

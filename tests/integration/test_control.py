@@ -323,6 +323,42 @@ def test_many_flows(lab):
         daemon.ctl("flows", "--port", "11111", "--proto", "udp", "--json"))], [11111], "the one")
 
 
+def test_flows_as_text(lab):
+    """Columns, words as filters, details, and colours on a terminal alone."""
+    lab.name_server()
+    daemon = lab.start()
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    lab.guest.run("dig", "+short", "www.lab.example")
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        sock.sendall(b"x")
+        receive_all(sock, 1)
+        filters = ("tcp", "state", "established", "dst", SERVER_ADDR, "dport", str(server.port))
+        head, row = daemon.ctl("flows", *filters).splitlines()
+        equal(head.split(), ["ID", "PROTO", "DIR", "STATE", "GUEST", "PEER", "NAME", "OUT", "IN",
+                             "AGE", "IDLE"], "the heads")
+        equal(row.split()[6:9], ["www.lab.example", "1", "1"], "name and bytes")
+        contains(daemon.ctl("flows", "tcp", "name", "lab.example", "info"), " rtt:")
+        equal(daemon.ctl("flows", "tcp", "dport", str(server.port + 1)), "none\n", "no flow")
+        equal(len(daemon.ctl("flows", "tcp", "sort", "bytes").splitlines()), 2, "the lines")
+        command = f"{program('posternctl')} -s {daemon.control} flows tcp"
+        green = "\033[32mESTABLISHED"
+        contains(lab.host.run("script", "-qc", command, "/dev/null"), green)
+        check(green not in lab.host.run("script", "-qc", f"NO_COLOR=1 {command}", "/dev/null"),
+              "colours in spite of NO_COLOR")
+        check("\033" not in daemon.ctl("flows"), "colours without a terminal")
+
+
+def test_flows_watch(lab):
+    """--watch shows the flows again until the daemon ends."""
+    daemon = lab.start()
+    watch = lab.host.spawn(program("posternctl"), "-s", daemon.control, "flows", "--watch=1",
+                           log="watch.log")
+    log = lab.host.folder / "watch.log"
+    eventually(lambda: log.exists() and log.read_text().count("none") >= 2, 10, "it is shown twice")
+    daemon.stop()
+    equal(watch.wait(10), 1, "the status")
+
+
 def test_flow_close(lab):
     """flow-close ends a connection for both sides."""
     daemon = lab.start()

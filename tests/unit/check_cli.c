@@ -120,6 +120,33 @@ static const char *array(bool pretty, const char *const replies[])
 	return close_out();
 }
 
+static unsigned red_if_bad(const char *cell)
+{
+	return strcmp(cell, "bad") ? 0 : 31;
+}
+
+/* Colours change no width, and are there only where they are wanted. */
+START_TEST(colours)
+{
+	static const struct column some[] = { { "STATE", false, red_if_bad }, { "NAME" }, { NULL } };
+	struct table t = table_init(some);
+
+	table_cell(&t, "bad");
+	table_cell(&t, "x");
+	t.colours = true;
+	table_print(&t, open_out());
+	ck_assert_str_eq(close_out(), "STATE  NAME\n\033[31mbad\033[0m    x\n");
+	t.colours = false;
+	table_cell(&t, "bad");
+	table_cell(&t, "y");
+	table_print(&t, open_out());
+	ck_assert_str_eq(close_out(), "bad    y\n");
+	table_free(&t);
+	ck_assert(!text_wants_colours(open_out())); /* no terminal */
+	close_out();
+}
+END_TEST
+
 START_TEST(json)
 {
 	static const char *const pages[] = {
@@ -193,6 +220,23 @@ START_TEST(arguments)
 	ck_assert_str_eq(q->where.addr, "10.0.0.0/8");
 	ck_assert(q->closed);
 	ck_assert_uint_eq(q->limit, 5);
+	ck_assert_int_eq(parse("flows tcp state established dst 198.51.100.0/24 dport 443 closed"),
+			 0);
+	q = args.values;
+	ck_assert_uint_eq(q->where.has, CTL_FLOW_WHERE_HAS_PROTO | CTL_FLOW_WHERE_HAS_STATE |
+						CTL_FLOW_WHERE_HAS_DST | CTL_FLOW_WHERE_HAS_DPORT |
+						CTL_FLOW_QUERY_HAS_CLOSED);
+	ck_assert_str_eq(q->where.state, "established");
+	ck_assert_uint_eq(q->where.dport, 443);
+	ck_assert_uint_eq(args.watch, 0);
+	ck_assert_int_eq(parse("--watch flows"), 0);
+	ck_assert_uint_eq(args.watch, 2);
+	ck_assert_int_eq(parse("flows --watch 5 udp"), 0);
+	ck_assert_uint_eq(args.watch, 5);
+	ck_assert_int_eq(parse("flows --watch=7"), 0);
+	ck_assert_uint_eq(args.watch, 7);
+	ck_assert_int_eq(parse("explain 198.51.100.2:443"), 0);
+	ck_assert_ptr_eq(args.command, &cmd_explain);
 	ck_assert_int_eq(parse("flow close 12 --json"), 0);
 	ck_assert_ptr_eq(args.command, &cmd_flow_close);
 	ck_assert_uint_eq(((const struct ctl_flow_close *)args.values)->id, 12);
@@ -225,6 +269,12 @@ START_TEST(mistakes)
 	assert_refused("flows --port 1 --port 2", "port is given twice");
 	assert_refused("flow close 1 2", "'flow close' does not take '2'");
 	assert_refused("status -s", "-s needs a path");
+	assert_refused("flows state", "--state needs a value");
+	assert_refused("flows sctp", "proto cannot be 'sctp'");
+	assert_refused("flows tcp udp", "'flows' does not take 'udp'");
+	assert_refused("flows --watch 0", "--watch takes seconds from 1 to 86400, not '0'");
+	assert_refused("flows --watch=", "--watch takes seconds from 1 to 86400, not ''");
+	assert_refused("quit --watch", "'quit' does not go with --watch");
 }
 END_TEST
 
@@ -272,5 +322,5 @@ START_TEST(help)
 }
 END_TEST
 
-SUITE_MAIN("cli", escapes, bytes, durations, columns, json, arguments, mistakes, no_socket,
+SUITE_MAIN("cli", escapes, bytes, durations, columns, colours, json, arguments, mistakes, no_socket,
 	   help)
