@@ -6,9 +6,10 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 
 from lab.checks import check, contains, deadline, equal, eventually, raises, within
-from lab.daemon import Qmp, plain_program, program
+from lab.daemon import Qmp, plain_program, program, tool_path
 from lab.frames import Link
 from lab.lab import HOST_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all
@@ -274,6 +275,77 @@ def test_flows(lab):
         contains(daemon.ctl("flows"), SERVER_ADDR, "posternctl flows")
     eventually(lambda: not [f for f in flow_rows(daemon) if "ESTAB" in json.dumps(f).upper()], 10,
                "the flow is not established any more")
+
+
+def open_flows(lab, daemon, port, count):
+    """Makes `count` flows at the least, each by a datagram from another port through a UDP forward:
+    these need no descriptors."""
+    sources = ["198.51.100.101", "198.51.100.102"]
+    for source in sources:
+        lab.server.ip(f"addr add {source}/24 dev eth0")
+    with daemon.qmp() as session:
+        for number in range(2 * 55000):
+            with lab.server.udp_socket(sources[number % 2], 10000 + number // 2) as sock:
+                sock.sendto(b"x", (HOST_ADDR, port))
+            if number % 1000 == 0:  # the forward's socket holds so many
+                is_open = session.execute("query-status")["flows"]["open"]
+                if is_open >= count:
+                    return
+                eventually(lambda: session.execute("query-status")["flows"]["open"] > number * 0.9,
+                           10, "the flows are open", interval=0.01)
+        check(session.execute("query-status")["flows"]["open"] >= count, "datagrams were lost")
+
+
+def list_flows(daemon, stop, listed):
+    """Asks for all flows again and again, as fast as they come, without reading what they are."""
+    with daemon.connect_control() as sock:
+        sock.sendall(b'{"execute": "qmp_capabilities"}'  # and nothing that is not asked for
+                     b'{"execute": "events-subscribe", "arguments": {"events": []}, "id": 1}')
+        quiet = b""
+        while b'"id": 1}' not in quiet:
+            quiet += sock.recv(4096)
+        while not stop.is_set():
+            for request in [b'{"execute": "query-flows", "arguments": {"limit": 10000, "after": %d}}' %
+                            after for after in range(0, 100000, 10000)] + [
+                    b'{"execute": "query-flows", "arguments": {"sort": "bytes", "limit": 100}}']:
+                sock.sendall(request)
+                tail = b""
+                while not tail.endswith(b"}]}\r\n"):
+                    tail = (tail + sock.recv(1 << 20))[-5:]
+                if stop.is_set():
+                    return
+            listed.append(100000)
+
+
+@deadline(180)
+def test_latency_beside_listing(lab):
+    """While 100,000 flows are listed without pause, exchanges go on, not much slower than before."""
+    daemon = lab.daemon().start("-u", "5353:53", "--max-flows", 120000, "--udp-timeout", 600)
+    lab.guest.attach(daemon)
+    lab.guest.configure()
+    sink = lab.guest.udp_socket(port=53)  # else the guest refuses them
+    lab.server.spawn(tool_path("rr"), "server", SERVER_ADDR, 5000, log="rr.log")
+    lab.server.wait_listening(5000)
+
+    def exchanges():
+        answer = json.loads(lab.guest.run(tool_path("rr"), "rr", SERVER_ADDR, 5000, 2))
+        equal(answer["errors"], 0, "errors")
+        return answer["p99_us"]
+    open_flows(lab, daemon, 5353, 100000)
+    quiet, beside, listed = [], [], []
+    for _ in range(3):
+        quiet.append(exchanges())
+        stop = threading.Event()
+        lister = lab.thread(lambda: list_flows(daemon, stop, listed))
+        beside.append(exchanges())
+        stop.set()
+        lister.join(30)
+    sink.close()
+    before, now = sorted(quiet)[1], sorted(beside)[1]
+    print(f"{sum(listed)} flows listed; p99 {before:.0f} us, beside it {now:.0f} us: "
+          f"{now / before:.2f} times")
+    check(now < 4 * before + 2000, f"the p99 of exchanges was {before:.0f} us, and is {now:.0f} us "
+          "while flows are listed")
 
 
 def test_flow_names(lab):
