@@ -217,4 +217,5 @@ def test_refusals(lab):
     """When the daemon cannot start, its reason is what QEMU's user sees, first and in one line."""
     with lab.host.tcp_listen("0.0.0.0", 2222):
         check_refused(lab, {"tcp-ports": ["2222"]}, "postern: TCP *:2222: Address already in use")
-    check_refused(lab, {"vhost-user": True}, "postern: unknown option '--vhost-user'")
+    check_refused(lab, {"vhost-user": True}, "postern: --vhost-user is refused: the guest is served over a "
+                  "stream socket (QEMU's -netdev stream) alone")
