@@ -5,6 +5,7 @@
 #include "cli/command.h"
 
 #define ARGS_CHOSEN_MAX 32
+#define ARGS_WORDS_MAX  1024
 
 struct args {
 	const char *socket; /* -s, or $POSTERN_CONTROL; NULL */
@@ -14,6 +15,7 @@ struct args {
 	const char *file;	       /* of a command that takes one */
 	void *values;		       /* of the command's arguments; to be freed */
 	unsigned chosen[ARGS_CHOSEN_MAX]; /* what an argument that is a list has */
+	const char *texts[ARGS_WORDS_MAX]; /* likewise, one of texts */
 };
 
 /* 0, or -1 with what is wrong in `error`. */

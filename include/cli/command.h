@@ -40,7 +40,8 @@ struct command {
 /* In the order in which help shows them; NULL ends them. */
 extern const struct command *const commands[];
 
-extern const struct command cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_explain, cmd_flow_close, cmd_flows, cmd_forward_add,
+extern const struct command cmd_config, cmd_config_set, cmd_log_level, cmd_client_disconnect,
+	cmd_forward_set, cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_explain, cmd_flow_close, cmd_flows, cmd_forward_add,
 	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */

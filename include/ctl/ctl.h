@@ -11,9 +11,10 @@
 
 struct ctl;
 
-/* `quit` ends the loop when a client asks for it.  Uses env->timers.  NULL without memory. */
-struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx),
-		    void *quit_ctx);
+/* `ops` is what the daemon around does when a client asks for it.  Uses env->timers.  NULL without
+ * memory. */
+struct ctl *ctl_new(struct env *env, struct loop *loop, const struct ctl_daemon_ops *ops,
+		    void *daemon);
 
 /* To be called at the end of each turn of the loop, for clients that want to hear of new flows. */
 void ctl_turn(struct ctl *c);

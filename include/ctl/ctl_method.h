@@ -12,17 +12,33 @@
 #include "ctl/ctl_json.h"
 #include "proto/env.h"
 
-/* Facts about the control service itself, for query-status. */
+/* What the daemon does for us, which is in the layer above. */
+struct ctl_daemon_ops {
+	void (*quit)(void *daemon); /* ends the loop */
+	/* The option at place `i` of those given, then of those that have a default; its texts are
+	 * valid until something is changed.  False behind the last. */
+	bool (*option_at)(const void *daemon, unsigned i, struct ctl_option *o);
+	/* Gives an option these values, none for its default, and puts them into effect.  0, or -errno
+	 * with the reason in `error`, and nothing is changed. */
+	int (*option_set)(void *daemon, const char *option, const char *const *values, size_t n,
+			  char error[static CTL_ERROR_MAX]);
+	/* Ends the guest's link; false when nobody is there. */
+	bool (*disconnect)(void *daemon);
+};
+
+/* Facts about the control service itself and the daemon, to look at. */
 struct ctl_info {
 	uint64_t start_ns;
 	unsigned n_clients;
+	const struct ctl_daemon_ops *ops;
+	const void *daemon;
 };
 
 /* What can be changed. */
 struct ctl_target {
 	struct env *env;
-	void (*quit)(void *quit_ctx); /* ends the loop */
-	void *quit_ctx;
+	const struct ctl_daemon_ops *ops;
+	void *daemon;
 	struct ctl_events *events;
 };
 
@@ -86,15 +102,18 @@ ctl_look_fn ctl_flows_query;
 ctl_change_fn ctl_flows_close;
 ctl_look_fn ctl_stats_query;
 ctl_look_fn ctl_forwards_query;
-ctl_change_fn ctl_forwards_add, ctl_forwards_remove;
 ctl_look_fn ctl_hostfwd_list;
 ctl_change_fn ctl_hostfwd_add, ctl_hostfwd_remove;
+ctl_change_fn ctl_forwards_add, ctl_forwards_remove, ctl_forwards_set;
 ctl_look_fn ctl_leases_query;
 ctl_look_fn ctl_dns_query;
 ctl_look_fn ctl_events_subscribe;
 ctl_look_fn ctl_schema_query;
 ctl_look_fn ctl_captures_query;
 ctl_change_fn ctl_captures_start, ctl_captures_stop;
+ctl_look_fn ctl_config_query;
+ctl_change_fn ctl_config_set, ctl_config_log_level;
+ctl_change_fn ctl_client_disconnect;
 ctl_change_fn ctl_quit;
 
 /* A list of `n` texts of `size` bytes each, as results have it; false without memory. */

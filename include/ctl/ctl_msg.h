@@ -65,6 +65,8 @@ extern const char *const ctl_source_names[];	    /* by enum net_source */
 extern const char *const ctl_layer_names[];	    /* by enum sandbox_layer */
 extern const char *const ctl_layer_state_names[];   /* by enum sandbox_state */
 
+extern const char *const ctl_log_level_names[];	    /* those that can be chosen */
+
 /* The frame of the protocol. */
 
 struct ctl_nothing { /* no arguments, no result */
@@ -399,6 +401,36 @@ struct ctl_hostfwd_error {
 	const char *desc;
 };
 
+/* Replaces all forwards of one protocol. */
+struct ctl_forward_set {
+	unsigned proto;
+	struct ctl_list specs; /* const char * */
+};
+
+/* query-config, config-set, log-level */
+
+struct ctl_option {
+#define CTL_OPTION_HAS_VALUE 0x1u
+	uint32_t has;
+	const char *name, *value;
+	bool initial; /* it was not given: this is its default */
+	bool live;    /* may be changed while the daemon runs */
+};
+
+struct ctl_config {
+	struct ctl_list flags;	 /* const char * */
+	struct ctl_list options; /* struct ctl_option */
+};
+
+struct ctl_config_set {
+	const char *option;
+	struct ctl_list values; /* const char * */
+};
+
+struct ctl_log_level {
+	unsigned level; /* its place in ctl_log_level_names */
+};
+
 /* query-leases */
 
 struct ctl_lease {
@@ -459,7 +491,8 @@ extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_gr
 	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
 	ctl_command_message, ctl_endpoint_message, ctl_network_message, ctl_schema_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
 	ctl_flow_close_message, ctl_flows_closed_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
-	ctl_forward_remove_message, ctl_hostfwd_add_message, ctl_hostfwd_id_message,
+	ctl_forward_remove_message, ctl_forward_set_message, ctl_config_message,
+	ctl_config_set_message, ctl_log_level_message, ctl_hostfwd_add_message, ctl_hostfwd_id_message,
 	ctl_hostfwd_message, ctl_hostfwd_error_message, ctl_lease_message, ctl_dns_message;
 
 #endif

@@ -14,6 +14,9 @@
  * on standard error. */
 int logging_open(const struct conf *c);
 
+/* How much is logged, as the settings say. */
+void logging_set_level(const struct conf *c);
+
 /* The daemon has started: shows what was held back on standard error as well, and logs to the
  * one place from now on. */
 void logging_started(void);

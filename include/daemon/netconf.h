@@ -23,6 +23,11 @@ void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, stru
 bool netconf_update(const struct conf *c, const struct netinfo *host, const struct resolv_conf *rc,
 		    struct net *net);
 
+/* Takes over what may be changed while we run: MTU, names, time servers, resolvers.  The host is as
+ * it was.  Whether the guest's network is another now. */
+bool netconf_reconfigure(const struct conf *c, const struct netinfo *host,
+			 const struct resolv_conf *rc, struct net *net);
+
 /* Puts what the host had last in the place of what it has lost, so that a guest keeps its
  * addresses while the host is between two networks: its IPv4 until there is another, its IPv6
  * until there is another network of either family.  Whether that was so. */

@@ -16,6 +16,8 @@ struct option_row {
 	const char *section;  /* heading, on the first row of a section */
 	const char *help;
 	const char *expects; /* what a value must be; NULL: a number within the range */
+	bool live; /* may be changed while we run */
+	const char *fixed; /* else why not; NULL: it is one of many things that are made at the start */
 
 	/* Stores a value, NULL where there is none.  0; -EINVAL when it is not as expected;
 	 * -E2BIG when the option was given too often; -ENOMEM. */

@@ -27,6 +27,10 @@ void stream_link_listen(struct stream_link *l, int fd_listen);
 /* Serves `fd`, a connected socket, which is taken over. */
 void stream_link_attach(struct stream_link *l, int fd);
 
+/* Ends the client at an operator's wish; another may come.  Not from within a frame of its.  False
+ * without one. */
+bool stream_link_disconnect(struct stream_link *l);
+
 /* Sends what is queued; called before the loop waits.  Whether frames of the guest wait for their
  * next turn. */
 bool stream_link_flush(struct stream_link *l);

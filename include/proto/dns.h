@@ -55,6 +55,10 @@ struct dns_status {
 /* NULL without memory, or when a name in env->conf->records is none (which is logged). */
 struct dns *dns_new(struct env *env, const struct dns_ops *ops, void *host);
 
+/* Takes over records and limits of `c`, which env->conf will be; a cache of another size is empty.
+ * 0, or -ENOMEM and nothing is changed. */
+int dns_configure(struct env *env, const struct conf *c);
+
 /* TCP must have been freed before, as its connections to the relay end here. */
 void dns_free(struct dns *d);
 

@@ -24,6 +24,9 @@ struct dns_cache {
 int dns_cache_init(struct dns_cache *c, size_t max);
 void dns_cache_free(struct dns_cache *c);
 
+/* For `max` answers from now on, and empty.  0, or -ENOMEM and all is as it was. */
+int dns_cache_resize(struct dns_cache *c, size_t max);
+
 /* Keeps an answer (without OPT record, see dns_answer_strip()) for `ttl` seconds in place of
  * what was there under this key. */
 void dns_cache_put(struct dns_cache *c, const uint8_t *key, size_t key_len, const uint8_t *msg,

@@ -24,6 +24,7 @@ enum event_kind {
 	EVENT_LIMIT_REACHED,
 	EVENT_FRAMES_DROPPED,
 	EVENT_WARNING,
+	EVENT_CONFIG_CHANGED,
 	EVENT_SHUTDOWN,
 	N_EVENTS
 };
@@ -48,6 +49,13 @@ struct event_forward {
 	const char *reason;
 };
 
+/* An option that has another value now; none: its default, NULL: it takes none, and is on. */
+struct event_config {
+	const char *option;
+	const char *const *values;
+	size_t n;
+};
+
 /* Valid, with all it points to, for the time of the call. */
 struct event {
 	enum event_kind kind;
@@ -56,6 +64,7 @@ struct event {
 	const struct event_forward *forward; /* FORWARD_FAILED */
 	enum event_limit limit;		     /* LIMIT_REACHED */
 	enum drop drop;			     /* FRAMES_DROPPED */
+	const struct event_config *config;   /* CONFIG_CHANGED */
 };
 
 struct event_ops {

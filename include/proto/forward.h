@@ -64,6 +64,12 @@ int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX]);
 int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
 		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX]);
 
+/* Makes the rules of a protocol those that the SPECs say; those that are there already stay as they
+ * are.  All or nothing: where a new rule takes the place of an old one, that is closed first, and
+ * opened again if the new one cannot be had.  0, or -errno as forwards_add(). */
+int forwards_set(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
+		 char error[static FORWARD_ERROR_MAX]);
+
 /* Closes the sockets of a rule: no new clients, and the end of its UDP flows.  -ENOENT. */
 int forwards_remove(struct forwards *fs, uint64_t id);
 

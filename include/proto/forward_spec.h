@@ -60,6 +60,9 @@ int forward_spec_parse(const char *text, enum flow_proto proto,
 const char *forward_rule_print_host(const struct forward_rule *r,
 				    char buf[static FORWARD_STR_MAX]);
 
+/* The SPEC that makes this rule, where the kernel picked a port that very one. */
+const char *forward_rule_print_spec(const struct forward_rule *r, char buf[static FORWARD_STR_MAX]);
+
 /* "TCP *:22-25 => 10.0.2.15:122-125 (best effort)". */
 const char *forward_rule_print(const struct forward_rule *r, char buf[static FORWARD_STR_MAX]);
 

@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX     64
 #define WATCH_DEFAULT 2 /* seconds */
 #define WATCH_MAX     86400
 
 /* What is left of the command line. */
 struct words {
-	const char *all[WORDS_MAX];
+	const char *all[ARGS_WORDS_MAX];
 	unsigned n, at;
 };
 
@@ -84,7 +83,7 @@ static int take_globals(struct args *a, int argc, char **argv, struct words *w, 
 			return -1;
 		if (taken)
 			continue;
-		if (w->n == WORDS_MAX)
+		if (w->n == ARGS_WORDS_MAX)
 			return fail(error, "too many arguments");
 		w->all[w->n++] = argv[i];
 	}
@@ -199,11 +198,28 @@ static int set_choices(struct args *a, const struct ctl_field *f, const char *te
 	return 0;
 }
 
+static bool is_words(const struct ctl_field *f)
+{
+	return f->list && f->kind == CTL_TEXT;
+}
+
+/* One more word of a list. */
+static int add_word(struct args *a, const char *text, struct ctl_list *list)
+{
+	a->texts[list->n++] = text; /* of the words, which are no more than there is room for */
+	list->items = a->texts;
+	return 0;
+}
+
 static int set(struct args *a, const struct ctl_field *f, const char *text, uint64_t *given,
 	       char *error)
 {
 	uint64_t bit = (uint64_t)1 << (f - a->command->args->fields);
 
+	if (is_words(f)) {
+		*given |= bit;
+		return add_word(a, text, (void *)((char *)a->values + f->offset));
+	}
 	if (*given & bit)
 		return fail(error, "%s is given twice", f->name);
 	*given |= bit;
@@ -280,10 +296,11 @@ static int take_arguments(struct args *a, struct words *w, char *error)
 		} else if (cmd->file && !a->file) {
 			a->file = w->all[w->at++];
 		} else if (place && *place) {
+			const struct ctl_field *f = find_field(cmd, *place, strlen(*place));
+
 			w->at++;
-			err = set(a, find_field(cmd, *place, strlen(*place)), word, &given,
-				  error);
-			place++;
+			err = set(a, f, word, &given, error);
+			place += !is_words(f);
 		} else {
 			err = fail(error, "'%s' does not take '%s'", cmd->words, word);
 		}
@@ -291,7 +308,7 @@ static int take_arguments(struct args *a, struct words *w, char *error)
 	if (!err && cmd->file && !a->file)
 		err = fail(error, "'%s' needs a file", cmd->words);
 	for (unsigned i = 0; !err && i < m->n_fields; i++)
-		if (!m->fields[i].has && !(given & (uint64_t)1 << i))
+		if (!m->fields[i].has && !is_words(&m->fields[i]) && !(given & (uint64_t)1 << i))
 			err = fail(error, "'%s' needs %s", cmd->words, m->fields[i].name);
 	return err;
 }
@@ -353,9 +370,9 @@ static void print_synopsis(FILE *out, const struct command *cmd)
 		options |= !has_place(cmd, f);
 		if (!has_place(cmd, f))
 			continue;
-		fputs(f->has ? " [" : " ", out);
+		fputs(f->has || is_words(f) ? " [" : " ", out);
 		print_value_name(out, f);
-		fputs(f->has ? "]" : "", out);
+		fputs(is_words(f) ? "]..." : f->has ? "]" : "", out);
 	}
 	fputs(options ? " [OPTION]..." : "", out);
 }

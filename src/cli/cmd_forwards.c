@@ -1,4 +1,4 @@
-/* cli/cmd_forwards.c: posternctl forwards, forward add, forward remove. */
+/* cli/cmd_forwards.c: posternctl forwards, forward add, forward remove, forward set. */
 #include <inttypes.h>
 
 #include "cli/command.h"
@@ -77,4 +77,18 @@ const struct command cmd_forward_remove = {
 	.args = &ctl_forward_remove_message,
 	.result = &ctl_nothing_message,
 	.positional = places,
+};
+
+static const char *const set_places[] = { "proto", "specs", NULL };
+
+const struct command cmd_forward_set = {
+	.words = "forward set",
+	.help = "replace all forwards of a protocol; what stays is not touched",
+	.method = "forward-set",
+	.args = &ctl_forward_set_message,
+	.result = &ctl_forward_message,
+	.positional = set_places,
+	.list = true,
+	.columns = columns,
+	.row = row,
 };

@@ -120,6 +120,18 @@ static void say_warning(struct line *l, const void *data)
 	say(l, " %s %s: %s", e->level, e->unit, e->text);
 }
 
+static void say_config(struct line *l, const void *data)
+{
+	const struct ctl_config_set *e = data;
+	const char *const *values = e->values.items;
+
+	say(l, " %s", e->option);
+	for (size_t i = 0; i < e->values.n; i++)
+		say(l, " %s", values[i]);
+	if (!e->values.n)
+		say(l, " default");
+}
+
 static const struct {
 	const char *event;
 	const struct ctl_message *data;
@@ -140,6 +152,7 @@ static const struct {
 	{ "FRAMES_DROPPED", &ctl_event_drop_message, say_count },
 	{ "EVENTS_LOST", &ctl_event_lost_message, say_lost },
 	{ "WARNING", &ctl_event_warning_message, say_warning },
+	{ "CONFIG_CHANGED", &ctl_config_set_message, say_config },
 };
 
 static void say_time(struct line *l, const struct ctl_timestamp *t)

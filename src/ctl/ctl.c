@@ -119,16 +119,17 @@ void ctl_turn(struct ctl *c)
 	ctl_events_turn(&c->events);
 }
 
-struct ctl *ctl_new(struct env *env, struct loop *loop, void (*quit)(void *ctx), void *quit_ctx)
+struct ctl *ctl_new(struct env *env, struct loop *loop, const struct ctl_daemon_ops *ops,
+		    void *daemon)
 {
 	struct ctl *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->loop = loop;
-	c->target = (struct ctl_target){ env, quit, quit_ctx, &c->events };
+	c->target = (struct ctl_target){ env, ops, daemon, &c->events };
 	ctl_events_init(&c->events, env);
-	c->info.start_ns = env->now_ns;
+	c->info = (struct ctl_info){ .start_ns = env->now_ns, .ops = ops, .daemon = daemon };
 	c->resume.fire = resume_due;
 	list_init(&c->conns);
 	return c;

@@ -165,6 +165,16 @@ static void tell_network(struct ctl_events *ev, const struct event *e)
 	post(ev, e->kind, NULL, &data);
 }
 
+static void tell_config(struct ctl_events *ev, const struct event_config *e)
+{
+	static const char *const on[] = { "on" };
+	struct ctl_config_set data = { e->option, { e->values, e->n } };
+
+	if (e->n && !e->values[0])
+		data.values.items = on;
+	post(ev, EVENT_CONFIG_CHANGED, NULL, &data);
+}
+
 static void hear(void *listener, const struct event *e)
 {
 	struct ctl_events *ev = listener;
@@ -195,6 +205,9 @@ static void hear(void *listener, const struct event *e)
 		break;
 	case EVENT_FRAMES_DROPPED:
 		storm(ev, &ev->drops[e->drop], post_drop, e->drop);
+		break;
+	case EVENT_CONFIG_CHANGED:
+		tell_config(ev, e->config);
 		break;
 	case EVENT_SHUTDOWN:
 		post(ev, e->kind, NULL, &(struct ctl_nothing){ 0 });

@@ -10,7 +10,8 @@ const char *const ctl_event_names[] = { "CLIENT_CONNECTED", "CLIENT_DISCONNECTED
 					"FLOW_OPENED",	    "FLOW_CLOSED",
 					"FORWARD_FAILED",   "LIMIT_REACHED",
 					"FRAMES_DROPPED",   "WARNING",
-					"SHUTDOWN",	    NULL };
+					"CONFIG_CHANGED",   "SHUTDOWN",
+					NULL };
 
 static const struct ctl_field ctl_timestamp_fields[] = {
 	MEMBER(ctl_timestamp, seconds, "seconds", CTL_UINT),
@@ -102,5 +103,6 @@ const struct ctl_message *const ctl_event_data[] = {
 	&ctl_event_lease_message,  &ctl_event_lease_message,   &ctl_event_lease_message,
 	&ctl_network_message,	   &ctl_network_message,       &ctl_flow_message,
 	&ctl_flow_message,	   &ctl_event_forward_message, &ctl_event_limit_message,
-	&ctl_event_drop_message,   &ctl_event_warning_message, &ctl_nothing_message,
+	&ctl_event_drop_message,   &ctl_event_warning_message, &ctl_config_set_message,
+	&ctl_nothing_message,
 };

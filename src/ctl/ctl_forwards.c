@@ -1,4 +1,4 @@
-/* ctl/ctl_forwards.c: query-forwards, forward-add, forward-remove. */
+/* ctl/ctl_forwards.c: query-forwards, forward-add, forward-set, forward-remove. */
 #include <errno.h>
 #include <string.h>
 
@@ -71,6 +71,27 @@ int ctl_forwards_add(struct ctl_call *call, const struct ctl_target *target, voi
 		return ctl_fail(call, n, "%s", reason);
 	call->cursor = first_id - 1;
 	return n ? next_forward(call, env, result) : CTL_DONE;
+}
+
+/* Changes on the first call, then lists all forwards of the protocol. */
+int ctl_forwards_set(struct ctl_call *call, const struct ctl_target *target, void *result)
+{
+	const struct ctl_forward_set *args = call->args;
+	struct env *env = target->env;
+	char reason[FORWARD_ERROR_MAX];
+	int rc = 0;
+
+	if (!env->forwards)
+		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
+	if (!call->started)
+		rc = forwards_set(env->forwards, (enum flow_proto)args->proto, args->specs.items,
+				  args->specs.n, reason);
+	if (rc)
+		return ctl_fail(call, rc, "%s", reason);
+	do
+		rc = next_forward(call, env, result);
+	while (rc == CTL_ITEM && ((struct ctl_forward *)result)->proto != args->proto);
+	return rc;
 }
 
 int ctl_forwards_remove(struct ctl_call *call, const struct ctl_target *target, void *result)

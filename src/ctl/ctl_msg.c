@@ -14,6 +14,7 @@ const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
 const char *const ctl_layer_names[] = { "user", "user_namespace", "namespaces", "root", "capabilities",
 					"no_new_privs", "no_core", "not_dumpable", "seccomp", NULL };
 const char *const ctl_layer_state_names[] = { "off", "applied", "unavailable", NULL };
+const char *const ctl_log_level_names[] = { "warning", "info", "debug", NULL };
 
 const struct ctl_message ctl_nothing_message = { .size = sizeof(struct ctl_nothing) };
 
@@ -376,6 +377,45 @@ static const struct ctl_field ctl_hostfwd_error_fields[] = {
 	MEMBER(ctl_hostfwd_error, desc, "desc", CTL_TEXT),
 };
 MESSAGE(ctl_hostfwd_error);
+
+static const struct ctl_field ctl_forward_set_fields[] = {
+	MEMBER(ctl_forward_set, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names,
+	       .help = "of the clients"),
+	MEMBER(ctl_forward_set, specs, "specs", CTL_TEXT, .list = true,
+	       .help = "which ports, as the options -t and -u of postern have it; none: no forwards"),
+};
+MESSAGE(ctl_forward_set);
+
+/* query-config, config-set, log-level */
+
+static const struct ctl_field ctl_option_fields[] = {
+	MEMBER(ctl_option, name, "option", CTL_TEXT),
+	MEMBER(ctl_option, value, "value", CTL_TEXT, .has = CTL_OPTION_HAS_VALUE),
+	MEMBER(ctl_option, initial, "default", CTL_BOOL),
+	MEMBER(ctl_option, live, "live", CTL_BOOL),
+};
+static MESSAGE(ctl_option);
+
+static const struct ctl_field ctl_config_fields[] = {
+	MEMBER(ctl_config, flags, "flags", CTL_TEXT, .list = true),
+	MEMBER(ctl_config, options, "options", CTL_OBJECT, .list = true,
+	       .object = &ctl_option_message),
+};
+MESSAGE(ctl_config);
+
+static const struct ctl_field ctl_config_set_fields[] = {
+	MEMBER(ctl_config_set, option, "option", CTL_TEXT,
+	       .help = "an option of postern, without dashes"),
+	MEMBER(ctl_config_set, values, "values", CTL_TEXT, .list = true,
+	       .help = "what it shall be, on or off where it takes no value; none: its default"),
+};
+MESSAGE(ctl_config_set);
+
+static const struct ctl_field ctl_log_level_fields[] = {
+	MEMBER(ctl_log_level, level, "level", CTL_CHOICE, .names = ctl_log_level_names,
+	       .help = "of the least that is logged"),
+};
+MESSAGE(ctl_log_level);
 
 /* query-leases */
 

@@ -45,6 +45,6 @@ int ctl_qmp_query_commands(struct ctl_call *call, const struct env *env, void *r
 int ctl_quit(struct ctl_call *call, const struct ctl_target *target, void *result)
 {
 	log_info(CTL, "ending, as a control client asked");
-	target->quit(target->quit_ctx);
+	target->ops->quit(target->daemon);
 	return CTL_DONE;
 }

@@ -261,7 +261,7 @@ int daemon_main(int argc, char **argv)
 
 	if (process_fill_stdio())
 		return EXIT_FAILURE;
-	outcome = options_parse(&d.conf, argc, argv, reason, sizeof(reason));
+	outcome = options_parse(&d.settings, &d.conf, argc, argv, reason, sizeof(reason));
 	if (outcome == OPTIONS_RUN && take_sockets(&d, reason, sizeof(reason)))
 		outcome = -EBADF;
 	switch (outcome) {
@@ -282,5 +282,6 @@ int daemon_main(int argc, char **argv)
 		process_complain("%s", reason);
 	}
 	conf_free(&d.conf);
+	settings_free(&d.settings);
 	return status;
 }

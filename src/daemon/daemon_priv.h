@@ -6,6 +6,7 @@
 #include "daemon/own_file.h"
 #include "daemon/pid_file.h"
 #include "daemon/sandbox.h"
+#include "daemon/settings.h"
 #include "host/dns_sock.h"
 #include "host/icmp_sock.h"
 #include "host/net_watch.h"
@@ -17,11 +18,13 @@
 #include "proto/env.h"
 
 struct ctl;
+struct ctl_daemon_ops;
 struct edge_set;
 struct listen;
 struct stream_link;
 
 struct daemon {
+	struct settings settings; /* what `conf` was made of */
 	struct conf conf;
 	struct activation activation; /* descriptors that a part takes over when it starts */
 	struct env env;
@@ -83,6 +86,8 @@ void part_ctl_stop(struct daemon *d);
 /* daemon/part_stats.c: what --stats tells. */
 int part_stats_start(struct daemon *d);
 void part_stats_stop(struct daemon *d);
+/* daemon/part_config.c: what control clients see and change of the options. */
+extern const struct ctl_daemon_ops daemon_ops;
 
 /* daemon/part_sandbox.c: what keeps the process in; nothing that it could be let out of again. */
 int part_sandbox_start(struct daemon *d);

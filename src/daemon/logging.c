@@ -106,6 +106,11 @@ static log_sink *choose_sink(const struct conf *c)
 	return c->foreground ? to_stderr : to_syslog;
 }
 
+void logging_set_level(const struct conf *c)
+{
+	log_set_level(c->debug ? LOG_LEVEL_DEBUG : c->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO);
+}
+
 int logging_open(const struct conf *c)
 {
 	int rc;
@@ -113,7 +118,7 @@ int logging_open(const struct conf *c)
 	reason_told = false;
 	n_held = 0;
 	lasting_sink = choose_sink(c);
-	log_set_level(c->debug ? LOG_LEVEL_DEBUG : c->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO);
+	logging_set_level(c);
 	log_set_sink(while_starting);
 	if (c->log_path) {
 		rc = log_file_open(&file, c->log_path, c->log_size);

@@ -249,3 +249,15 @@ void netconf_make(const struct conf *c, const struct netinfo *host,
 		snprintf(net->fqdn, sizeof(net->fqdn), "%s", c->fqdn);
 	netconf_update_dns(c, rc, net);
 }
+
+bool netconf_reconfigure(const struct conf *c, const struct netinfo *host,
+			 const struct resolv_conf *rc, struct net *net)
+{
+	struct net before = *net;
+
+	netconf_make(c, host, rc, net);
+	memcpy(net->dns_relay, before.dns_relay, sizeof(net->dns_relay));
+	net->n_dns_relay = before.n_dns_relay;
+	netconf_update_dns(c, rc, net);
+	return memcmp(&before, net, sizeof(before)) != 0;
+}

@@ -327,10 +327,13 @@ static int set_udp_ports(struct conf *c, const struct option_row *row, const cha
 
 #define FIELD(member) .field = offsetof(struct conf, member)
 #define FLAG(member)  .set = set_true, FIELD(member)
-#define PATH(member)  .argument = "PATH", .expects = "a path", .set = set_text, FIELD(member)
+#define PATH(member)                                                                           \
+	.argument = "PATH", .expects = "a path", .set = set_text, FIELD(member),               \
+	.fixed = "it was opened before the sandbox was laid"
+#define FORWARDS .fixed = "forward-add, forward-remove and forward-set change forwards"
 #define SECONDS(member, text)                                                                  \
 	.argument = "SECONDS", .initial = text, .set = set_number, FIELD(timeouts.member),     \
-	.min = 1, .max = SECONDS_MAX
+	.min = 1, .max = SECONDS_MAX, .live = true
 #define LIMIT(member, text, most)                                                              \
 	.argument = "N", .initial = text, .set = set_number, FIELD(limits.member), .min = 1,   \
 	.max = (most)
@@ -343,8 +346,10 @@ const struct option_row option_rows[] = {
 	{ "version", .help = "show the version and exit", .set = set_nothing },
 	{ "foreground", 'f', .help = "do not become a daemon; log to standard error",
 	  FLAG(foreground) },
-	{ "quiet", 'q', .help = "log warnings and errors only; undoes --debug", .set = set_quiet },
-	{ "debug", 'd', .help = "log every change of state; undoes --quiet", .set = set_debug },
+	{ "quiet", 'q', .help = "log warnings and errors only; undoes --debug", .set = set_quiet,
+	  .live = true },
+	{ "debug", 'd', .help = "log every change of state; undoes --quiet", .set = set_debug,
+	  .live = true },
 	{ "trace", .same_as = "debug", .help = "the same as --debug", .set = set_debug },
 	{ "stderr", 'e', .help = "no effect: with --foreground, that is where the log goes",
 	  FLAG(wants_stderr) },
@@ -381,7 +386,7 @@ const struct option_row option_rows[] = {
 	  .help = "UNIX socket on which port forwards are managed as those of slirp4netns" },
 
 	{ "mtu", 'm', .argument = "BYTES", .initial = "65520", .section = "What the guest is given",
-	  .expects = "0 or a number from 68 to 65520", .set = set_mtu,
+	  .expects = "0 or a number from 68 to 65520", .set = set_mtu, .live = true,
 	  .help = "MTU told to the guest; 0 tells none; below 1280 there is no IPv6" },
 	{ "address", 'a', .argument = "ADDRESS[/LENGTH]", .set = set_address,
 	  .expects = "an address of one host, neither loopback nor of fe80::/10",
@@ -405,11 +410,11 @@ const struct option_row option_rows[] = {
 	  .expects = "an IPv6 network of length /64",
 	  .help = "an IPv6 network of the guest's own, fd00::/64 or the one named: guest ::15, "
 		  "host ::2, DNS ::3" },
-	{ "hostname", 'H', .argument = "NAME", .expects = "a host name", .set = set_name,
+	{ "hostname", 'H', .argument = "NAME", .expects = "a host name", .set = set_name, .live = true,
 	  FIELD(hostname), .help = "host name" },
-	{ "fqdn", .argument = "NAME", .expects = "a host name", .set = set_name, FIELD(fqdn),
+	{ "fqdn", .argument = "NAME", .expects = "a host name", .set = set_name, FIELD(fqdn), .live = true,
 	  .help = "host name with its domain" },
-	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = option_set_ntp,
+	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = option_set_ntp, .live = true,
 	  .help = "time server told by DHCP and DHCPv6, up to four times" },
 	{ "no-dhcp", .help = "no DHCP server for IPv4", FLAG(no_dhcp) },
 	{ "no-dhcpv6", .help = "no DHCPv6 server", FLAG(no_dhcp6) },
@@ -418,24 +423,26 @@ const struct option_row option_rows[] = {
 	{ "lease-time", SECONDS(dhcp_lease, "86400"), .help = "how long a DHCP lease lasts" },
 
 	{ "dns", 'D', .argument = "ADDRESS", .expects = UNICAST " or none", .set = option_set_dns,
-	  .section = "Names",
+	  .section = "Names", .live = true,
 	  .help = "resolver told to the guest, up to eight times, or none; if none is named, those "
 		  "of resolv.conf" },
 	{ "dns-forward", .argument = "ADDRESS", .expects = UNICAST, .set = option_set_dns_forward,
-	  .help = "address at which the guest finds the host's resolvers, once for each family" },
-	{ "dns-host", .argument = "ADDRESS", .expects = "an address of one host",
+	  .help = "address at which the guest finds the host's resolvers, once for each family",
+	  .live = true },
+	{ "dns-host", .argument = "ADDRESS", .expects = "an address of one host", .live = true,
 	  .set = option_set_dns_host, .help = "resolver to relay to, rather than those of resolv.conf" },
-	{ "dns-record", .argument = "NAME=ADDRESS", .expects = "a name, '=' and an address",
+	{ "dns-record", .argument = "NAME=ADDRESS", .expects = "a name, '=' and an address", .live = true,
 	  .set = option_set_dns_record, .help = "a name that the guest can look up, up to 64 times" },
 	{ "dns-filter-aaaa", .argument = "off|auto|on", .initial = "off", .set = option_set_dns_filter_aaaa,
-	  .expects = "auto, on or off",
+	  .expects = "auto, on or off", .live = true,
 	  .help = "tell the guest of no IPv6 addresses: always, or (auto) while it has no IPv6" },
-	{ "no-dns-relay", .help = "DNS is ordinary traffic to postern", FLAG(no_dns_relay) },
+	{ "no-dns-relay", .help = "DNS is ordinary traffic to postern", FLAG(no_dns_relay), .live = true },
 	{ "search", 'S', .argument = "DOMAIN", .expects = "a domain name", .set = option_set_search,
-	  .help = "search domain, up to six times, or none; if none is named, those of resolv.conf" },
-	{ "no-dhcp-dns", .help = "no resolvers in DHCP, DHCPv6 and router advertisements",
+	  .help = "search domain, up to six times, or none; if none is named, those of resolv.conf",
+	  .live = true },
+	{ "no-dhcp-dns", .help = "no resolvers in DHCP, DHCPv6 and router advertisements", .live = true,
 	  FLAG(no_dhcp_dns) },
-	{ "no-dhcp-search", .help = "no search domains there", FLAG(no_dhcp_search) },
+	{ "no-dhcp-search", .help = "no search domains there", FLAG(no_dhcp_search), .live = true },
 	{ "dns-timeout", SECONDS(dns_query, "2"), .help = "how long one resolver is waited for" },
 
 	{ "ipv4-only", '4', .section = "To the host's network", .set = set_ip4_only,
@@ -469,10 +476,10 @@ const struct option_row option_rows[] = {
 	  .help = "follow the multicast groups that the guest is in, and listen to them at the "
 		  "ports named; if none is named, those of mDNS, LLMNR and SSDP" },
 
-	{ "tcp-ports", 't', .argument = "SPEC", .expects = "a list of ports",
+	{ "tcp-ports", 't', .argument = "SPEC", .expects = "a list of ports", FORWARDS,
 	  .set = set_tcp_ports, .section = "To the guest",
 	  .help = "TCP ports of the host to forward to the guest" },
-	{ "udp-ports", 'u', .argument = "SPEC", .expects = "a list of ports",
+	{ "udp-ports", 'u', .argument = "SPEC", .expects = "a list of ports", FORWARDS,
 	  .set = set_udp_ports, .help = "UDP ports of the host to forward to the guest" },
 
 	{ "freebind", .help = "listen at addresses that the host does not have, or not yet",
@@ -485,7 +492,7 @@ const struct option_row option_rows[] = {
 	{ "icmp-timeout", SECONDS(icmp, "60"), .help = "end of an echo session" },
 	{ "fragment-timeout", SECONDS(fragment, "30"),
 	  .help = "end of an incomplete datagram of the guest" },
-	{ "tcp-connect-timeout", .argument = "SECONDS", .initial = "0", .set = set_number,
+	{ "tcp-connect-timeout", .argument = "SECONDS", .initial = "0", .set = set_number, .live = true,
 	  FIELD(timeouts.tcp_connect), .max = SECONDS_MAX,
 	  .help = "end of an attempt to connect to the host's network; 0 leaves it to the kernel" },
 	{ "tcp-syn-timeout", SECONDS(tcp_syn, "60"),
@@ -498,12 +505,13 @@ const struct option_row option_rows[] = {
 	  .help = "end of a connection that waits for its last ACK" },
 	{ "tcp-time-wait-timeout", SECONDS(tcp_time_wait, "1"),
 	  .help = "how long the end of a connection is remembered" },
-	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols" },
-	{ "max-fragments", LIMIT(fragments, "64", 4096),
+	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols", .live = true },
+	{ "max-fragments", LIMIT(fragments, "64", 4096), .fixed = "its memory is laid out at the start",
 	  .help = "datagrams of the guest under reassembly" },
-	{ "max-dns-queries", LIMIT(dns_pending, "1024", 32768), .help = "DNS queries under way" },
-	{ "max-dns-cache", LIMIT(dns_cache, "4096", 1 << 20), .help = "DNS answers kept" },
-	{ "max-control-clients", LIMIT(control_clients, "64", 1024),
+	{ "max-dns-queries", LIMIT(dns_pending, "1024", 32768), .help = "DNS queries under way",
+	  .live = true },
+	{ "max-dns-cache", LIMIT(dns_cache, "4096", 1 << 20), .help = "DNS answers kept", .live = true },
+	{ "max-control-clients", LIMIT(control_clients, "64", 1024), .live = true,
 	  .help = "clients of the control socket" },
 };
 /* clang-format on */

@@ -165,11 +165,11 @@ static void set_defaults(struct conf *c)
 	c->mtu_set = false;
 }
 
-static int parse_options(struct conf *c, int argc, char **argv, char *reason, size_t max)
+static int parse_options(struct settings *s, int argc, char **argv, char *reason, size_t max)
 {
 	char letters[2 * ROWS_MAX + 3];
 	struct option names[ROWS_MAX + 1];
-	int got, rc;
+	int got;
 
 	assert(n_option_rows + n_options_refused <= ROWS_MAX);
 	make_getopt_tables(letters, names);
@@ -185,22 +185,43 @@ static int parse_options(struct conf *c, int argc, char **argv, char *reason, si
 			return OPTIONS_HELP;
 		if (!strcmp(row->name, "version"))
 			return OPTIONS_VERSION;
-		rc = row->set(c, row, optarg);
-		if (rc)
-			return explain(row, optarg, rc, reason, max);
+		if (settings_add(s, row, optarg))
+			return explain(row, optarg, -ENOMEM, reason, max);
 	}
 	return optind < argc ? explain_usage(-1, argv, reason, max) : OPTIONS_RUN;
 }
 
-int options_parse(struct conf *c, int argc, char **argv, char *reason, size_t reason_max)
+int options_apply(const struct settings *s, struct conf *c, char *reason, size_t reason_max)
 {
-	int outcome;
+	set_defaults(c);
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct option_row *row = s->all[i].row;
+		int rc = row->set(c, row, s->all[i].value);
+
+		if (rc)
+			return explain(row, s->all[i].value, rc, reason, reason_max);
+	}
+	return conf_validate(c, reason, reason_max);
+}
+
+int options_parse(struct settings *s, struct conf *c, int argc, char **argv, char *reason,
+		  size_t reason_max)
+{
+	int outcome = parse_options(s, argc, argv, reason, reason_max), rc;
 
 	set_defaults(c);
-	outcome = parse_options(c, argc, argv, reason, reason_max);
-	if (outcome == OPTIONS_RUN && conf_validate(c, reason, reason_max))
-		return -EINVAL;
-	return outcome;
+	if (outcome != OPTIONS_RUN)
+		return outcome;
+	rc = options_apply(s, c, reason, reason_max);
+	return rc ? rc : OPTIONS_RUN;
+}
+
+const struct option_row *options_find(const char *name)
+{
+	for (unsigned i = 0; i < n_option_rows; i++)
+		if (!strcmp(option_rows[i].name, name))
+			return &option_rows[i];
+	return NULL;
 }
 
 /* The package in parentheses where the program's name is another (GNU Coding Standards 4.8.1). */

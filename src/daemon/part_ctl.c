@@ -11,13 +11,6 @@
 
 #define BACKLOG SOMAXCONN /* connections beyond the limit are refused, but accepted for that */
 
-static void quit(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	loop_stop(d->loop);
-}
-
 static int listen_at(struct daemon *d, const char *path, const struct ctl_dialect *dialect,
 		     enum ctl_authority authority, struct own_file *file)
 {
@@ -58,7 +51,7 @@ int part_ctl_start(struct daemon *d)
 	int rc;
 
 	d->control_file = d->status_file = d->api_file = OWN_FILE_NONE;
-	d->ctl = ctl_new(&d->env, d->loop, quit, d);
+	d->ctl = ctl_new(&d->env, d->loop, &daemon_ops, d);
 	if (!d->ctl) {
 		log_error(CTL, "out of memory");
 		return -ENOMEM;

@@ -56,6 +56,14 @@ static bool reads(const struct stream_link *l)
 	return !l->rx_paused && !l->rx_turn_over;
 }
 
+bool stream_link_disconnect(struct stream_link *l)
+{
+	if (l->fd < 0)
+		return false;
+	client_ended(l, "disconnected by a control client");
+	return true;
+}
+
 /* What the client's socket is watched for follows from the state of the buffers.  Whoever waits
  * for room is woken by the socket being writable, also when the buffer is empty by now. */
 static void update_watch(struct stream_link *l)

@@ -261,6 +261,24 @@ struct dns *dns_new(struct env *env, const struct dns_ops *ops, void *host)
 	return NULL;
 }
 
+int dns_configure(struct env *env, const struct conf *c)
+{
+	struct dns *d = env->dns;
+	struct dns_static names;
+	int err = dns_static_init(&names, c);
+
+	if (!err && c->limits.dns_cache != d->cache.max)
+		err = dns_cache_resize(&d->cache, c->limits.dns_cache);
+	if (err) {
+		dns_static_free(&names);
+		return err;
+	}
+	dns_static_free(&d->names);
+	d->names = names;
+	d->lookups.max = c->limits.dns_pending;
+	return 0;
+}
+
 void dns_free(struct dns *d)
 {
 	if (!d)

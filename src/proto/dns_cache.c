@@ -61,6 +61,19 @@ void dns_cache_free(struct dns_cache *c)
 	c->buckets = NULL;
 }
 
+int dns_cache_resize(struct dns_cache *c, size_t max)
+{
+	struct dns_cache fresh;
+	int rc = dns_cache_init(&fresh, max);
+
+	if (rc)
+		return rc;
+	dns_cache_free(c);
+	*c = fresh;
+	list_init(&c->used);
+	return 0;
+}
+
 static struct list *bucket_of(const struct dns_cache *c, const uint8_t *key, size_t key_len)
 {
 	return &c->buckets[hash_bytes(&c->key, key, key_len) & (c->n_buckets - 1)];

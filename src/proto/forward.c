@@ -232,8 +232,6 @@ static int open_batch(struct forwards *fs, const struct forward_batch *b, char *
 	const struct forward *f;
 	int rc = 0;
 
-	if (fs->n_rules + (unsigned)b->n > FORWARD_RULES_MAX)
-		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
 	for (int best_effort = 0; best_effort < 2; best_effort++)
 		for (int i = 0; i < b->n && !rc; i++)
 			if (b->rules[i].best_effort == best_effort)
@@ -246,6 +244,13 @@ static int open_batch(struct forwards *fs, const struct forward_batch *b, char *
 		while ((f = forwards_next(fs, first_id - 1)))
 			forwards_remove(fs, f->id);
 	return rc;
+}
+
+static int add_batch(struct forwards *fs, const struct forward_batch *b, char *error)
+{
+	if (fs->n_rules + (unsigned)b->n > FORWARD_RULES_MAX)
+		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
+	return open_batch(fs, b, error);
 }
 
 int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX])
@@ -262,7 +267,7 @@ int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX])
 		log_warn(FORWARD, "-u has no effect: UDP is off");
 	rc = forward_conf_read(c, &fs->ports, b, error);
 	if (!rc)
-		rc = open_batch(fs, b, error);
+		rc = add_batch(fs, b, error);
 	free(b);
 	return rc;
 }
@@ -292,7 +297,7 @@ int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
 		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX])
 {
 	*first_id = fs->next_id;
-	return with_spec(fs, proto, spec, open_batch, error);
+	return with_spec(fs, proto, spec, add_batch, error);
 }
 
 int forwards_remove(struct forwards *fs, uint64_t id)
@@ -347,6 +352,114 @@ int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char 
 			 char error[static FORWARD_ERROR_MAX])
 {
 	return with_spec(fs, proto, spec, remove_batch, error);
+}
+
+/* What changes between two sets of rules. */
+struct changes {
+	struct forward_batch wanted, added;
+	struct forward_batch closed; /* for the sake of one that is added */
+};
+
+static bool has_rule(const struct forward_batch *b, const struct forward_rule *rule)
+{
+	for (int i = 0; i < b->n; i++)
+		if (rule_eq(&b->rules[i], rule))
+			return true;
+	return false;
+}
+
+/* Whether an added rule wants a place that `f` has. */
+static bool is_in_the_way(const struct forward_batch *added, const struct forward *f)
+{
+	for (int i = 0; i < added->n; i++) {
+		const struct forward_rule *r = &added->rules[i];
+
+		if (overlap(r, &f->rule) && r->first <= f->rule.last && f->rule.first <= r->last)
+			return true;
+	}
+	return false;
+}
+
+/* Closes the rules of the protocol with ids below `id` that nobody wants any more: all, or those in
+ * the way. */
+static void close_unwanted(struct forwards *fs, enum flow_proto proto, uint64_t id,
+			   struct changes *c, bool all)
+{
+	struct list *pos, *tmp;
+
+	list_for_each(pos, tmp, &fs->rules)
+	{
+		struct forward *f = forward_of(pos);
+
+		if (f->rule.proto != proto || f->id >= id || has_rule(&c->wanted, &f->rule) ||
+		    (!all && !is_in_the_way(&c->added, f)))
+			continue;
+		if (!all)
+			c->closed.rules[c->closed.n++] = f->rule;
+		close_rule(fs, f);
+	}
+}
+
+static int read_specs(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
+		      struct changes *c, char *error)
+{
+	struct forward_rule rules[FORWARD_RULES_MAX];
+	int got;
+
+	for (size_t i = 0; i < n; i++) {
+		got = forward_spec_parse(specs[i], proto, &fs->ports, rules, error);
+		if (got < 0)
+			return got;
+		if (c->wanted.n + got > FORWARD_RULES_MAX)
+			return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
+		memcpy(c->wanted.rules + c->wanted.n, rules, (size_t)got * sizeof(*rules));
+		c->wanted.n += got;
+	}
+	for (int i = 0; i < c->wanted.n; i++)
+		if (!find_rule(fs, &c->wanted.rules[i]))
+			c->added.rules[c->added.n++] = c->wanted.rules[i];
+	return 0;
+}
+
+static unsigned n_of_others(const struct forwards *fs, enum flow_proto proto)
+{
+	unsigned n = 0;
+
+	for (const struct forward *f = forwards_next(fs, 0); f; f = forwards_next(fs, f->id))
+		n += f->rule.proto != proto;
+	return n;
+}
+
+static int apply_changes(struct forwards *fs, enum flow_proto proto, struct changes *c, char *error)
+{
+	char reason[FORWARD_ERROR_MAX];
+	uint64_t id = fs->next_id;
+	int rc;
+
+	if (n_of_others(fs, proto) + (unsigned)c->wanted.n > FORWARD_RULES_MAX)
+		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
+	close_unwanted(fs, proto, id, c, false);
+	rc = open_batch(fs, &c->added, error);
+	if (!rc)
+		close_unwanted(fs, proto, id, c, true);
+	else if (c->closed.n && open_batch(fs, &c->closed, reason))
+		log_error(FORWARD, "what was closed cannot be opened again: %s", reason);
+	return rc;
+}
+
+int forwards_set(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
+		 char error[static FORWARD_ERROR_MAX])
+{
+	struct changes *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return fail(-ENOMEM, error, "out of memory");
+	rc = read_specs(fs, proto, specs, n, c, error);
+	if (!rc)
+		rc = apply_changes(fs, proto, c, error);
+	free(c);
+	return rc;
 }
 
 static bool is_stranded(const struct forwards *fs, const struct forward *f)

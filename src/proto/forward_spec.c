@@ -410,3 +410,45 @@ const char *forward_rule_print(const struct forward_rule *r, char buf[static FOR
 		 r->best_effort ? " (best effort)" : "");
 	return buf;
 }
+
+/* "192.0.2.1%eth0/", "%eth0/" or nothing. */
+static int print_prefix(char *buf, size_t size, const struct forward_rule *r)
+{
+	char addr[ADDR_STR_MAX];
+
+	if (r->both_families && !r->interface[0])
+		return snprintf(buf, size, "%s", "");
+	return snprintf(buf, size, "%s%s%s/", r->both_families ? "" : print_addr(&r->addr, addr),
+			r->interface[0] ? "%" : "", r->interface);
+}
+
+/* Only "all" makes rules of best effort: it is cut down to this one's ports. */
+static void print_all(char *buf, size_t size, const struct forward_rule *r)
+{
+	char addr[ADDR_STR_MAX];
+	bool any = addr_is_unspecified(&r->target);
+	int n = snprintf(buf, size, "all%s%s", any ? "" : ":", any ? "" : print_addr(&r->target, addr));
+
+	if (r->first > 1)
+		n += snprintf(buf + n, size - (size_t)n, ",~1-%u", r->first - 1u);
+	if (r->last < PORT_MAX)
+		snprintf(buf + n, size - (size_t)n, ",~%u-%u", r->last + 1u, PORT_MAX);
+}
+
+const char *forward_rule_print_spec(const struct forward_rule *r, char buf[static FORWARD_STR_MAX])
+{
+	char host[16], guest[16], addr[ADDR_STR_MAX];
+	bool any = addr_is_unspecified(&r->target);
+	int n = print_prefix(buf, FORWARD_STR_MAX, r);
+
+	if (r->best_effort) {
+		print_all(buf + n, FORWARD_STR_MAX - (size_t)n, r);
+		return buf;
+	}
+	print_ports(host, sizeof(host), r->first, r->last);
+	print_ports(guest, sizeof(guest), r->target_first,
+		    r->target_first + forward_rule_n_ports(r) - 1);
+	snprintf(buf + n, FORWARD_STR_MAX - (size_t)n, "%s:%s%s%s", host,
+		 any ? "" : print_addr(&r->target, addr), any ? "" : "/", guest);
+	return buf;
+}

@@ -24,6 +24,8 @@ static void quit(void *ctx)
 {
 }
 
+static const struct ctl_daemon_ops ops = { .quit = quit };
+
 static void no_log(enum log_level level, enum log_unit unit, const char *line)
 {
 }
@@ -68,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct ctl_events events;
 	const struct ctl_dialect *dialect;
-	struct ctl_target target = { &env, quit, NULL, &events };
+	struct ctl_target target = { &env, &ops, NULL, &events };
 	struct ctl_info info = { .n_clients = 1 };
 	size_t step;
 

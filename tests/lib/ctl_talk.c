@@ -24,7 +24,8 @@ static void quit(void *ctx)
 }
 
 struct ctl_events talk_events;
-static struct ctl_target target = { &talk_guest.env, quit, NULL, &talk_events };
+static const struct ctl_daemon_ops ops = { .quit = quit };
+static struct ctl_target target = { &talk_guest.env, &ops, NULL, &talk_events };
 
 void talk_input(const char *text)
 {

@@ -199,6 +199,25 @@ static void assert_refused(const char *line, const char *why)
 	args_free(&args);
 }
 
+START_TEST(words_that_follow)
+{
+	const struct ctl_config_set *c;
+
+	ck_assert_int_eq(parse("config set dns 192.0.2.1 2001:db8::1"), 0);
+	ck_assert_ptr_eq(args.command, &cmd_config_set);
+	c = args.values;
+	ck_assert_str_eq(c->option, "dns");
+	ck_assert_uint_eq(c->values.n, 2);
+	ck_assert_str_eq(((const char *const *)c->values.items)[1], "2001:db8::1");
+	ck_assert_int_eq(parse("config set dns"), 0);
+	ck_assert_uint_eq(((const struct ctl_config_set *)args.values)->values.n, 0);
+	ck_assert_int_eq(parse("config"), 0);
+	ck_assert_ptr_eq(args.command, &cmd_config);
+	ck_assert_int_eq(parse("config set"), -1);
+	args_free(&args);
+}
+END_TEST
+
 START_TEST(arguments)
 {
 	const struct ctl_flow_query *q;
@@ -322,5 +341,5 @@ START_TEST(help)
 }
 END_TEST
 
-SUITE_MAIN("cli", escapes, bytes, durations, columns, colours, json, arguments, mistakes, no_socket,
+SUITE_MAIN("cli", escapes, bytes, durations, columns, colours, json, words_that_follow, arguments, mistakes, no_socket,
 	   help)

@@ -52,6 +52,8 @@ static void quit(void *ctx)
 	loop_stop(loop);
 }
 
+static const struct ctl_daemon_ops ops = { .quit = quit };
+
 static void start(void)
 {
 	int fd;
@@ -61,7 +63,7 @@ static void start(void)
 	g.conf.limits.control_clients = CLIENTS_MAX;
 	loop = loop_new(&g.env.timers, &g.env);
 	loop_set_wakeup(loop, wakeup, NULL);
-	ctl = ctl_new(&g.env, loop, quit, NULL);
+	ctl = ctl_new(&g.env, loop, &ops, NULL);
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/control", folder);
 	fd = unix_listen_private(path, 64);

@@ -265,4 +265,29 @@ START_TEST(limits)
 }
 END_TEST
 
-SUITE_MAIN("forward_spec", meanings, mistakes, families, longest, udp, local_port_range, limits)
+/* Each rule by itself is what its text makes of it. */
+START_TEST(printed_again)
+{
+	struct forward_rule again[FORWARD_RULES_MAX];
+	char text[FORWARD_STR_MAX], was[FORWARD_STR_MAX], is[FORWARD_STR_MAX];
+	unsigned n_rules = 0;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		int n = forward_spec_parse(good[i].spec, FLOW_TCP, &ports, rules, error);
+
+		for (int k = 0; k < n; k++) {
+			if (!rules[k].first)
+				rules[k].first = rules[k].last = 40000; /* as the kernel picks */
+			forward_rule_print_spec(&rules[k], text);
+			ck_assert_msg(forward_spec_parse(text, FLOW_TCP, &ports, again, error) == 1,
+				      "'%s': %s", text, error);
+			ck_assert_str_eq(forward_rule_print(&again[0], is),
+					 forward_rule_print(&rules[k], was));
+			n_rules++;
+		}
+	}
+	ck_assert_uint_gt(n_rules, 50);
+}
+END_TEST
+
+SUITE_MAIN("forward_spec", printed_again, meanings, mistakes, families, longest, udp, local_port_range, limits)

@@ -13,6 +13,7 @@
 #define BOTH	  USUAL "," USUAL6
 #define RESOLVERS "nameserver 198.51.100.53\nnameserver 203.0.113.53\nsearch lab.example\n"
 
+static struct settings settings;
 static struct conf conf;
 static struct net net;
 
@@ -24,13 +25,14 @@ static void parse_args(const char *args)
 	int argc = 1;
 
 	conf_free(&conf);
+	settings_free(&settings);
 	snprintf(words, sizeof(words), "%s", args);
 	argv[0] = (char *)"postern";
 	while ((word = strsep(&rest, " ")))
 		if (*word)
 			argv[argc++] = word;
 	argv[argc] = NULL;
-	ck_assert_msg(options_parse(&conf, argc, argv, reason, sizeof(reason)) == OPTIONS_RUN,
+	ck_assert_msg(options_parse(&settings, &conf, argc, argv, reason, sizeof(reason)) == OPTIONS_RUN,
 		      "%s: %s", args, reason);
 }
 

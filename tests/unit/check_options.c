@@ -6,6 +6,7 @@
 
 #define ARGS_MAX 80
 
+static struct settings settings;
 static struct conf conf;
 static char reason[512];
 
@@ -15,13 +16,14 @@ static int parse_args(int n, const char *const *words)
 	static char *argv[ARGS_MAX + 2];
 
 	conf_free(&conf);
+	settings_free(&settings);
 	ck_assert_int_le(n, ARGS_MAX);
 	argv[0] = (char *)"postern";
 	for (int i = 0; i < n; i++)
 		argv[i + 1] = (char *)words[i];
 	argv[n + 1] = NULL;
 	reason[0] = '\0';
-	return options_parse(&conf, n + 1, argv, reason, sizeof(reason));
+	return options_parse(&settings, &conf, n + 1, argv, reason, sizeof(reason));
 }
 
 #define PARSE(...)                                                                             \
