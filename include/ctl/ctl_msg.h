@@ -185,6 +185,16 @@ struct ctl_flow_count {
 	uint64_t open, max, tcp, udp, icmp;
 };
 
+struct ctl_rate {
+	uint64_t max, burst; /* a second, and at once; 0: no limit */
+	uint64_t used;	     /* of the burst, now */
+	uint64_t waiting;    /* connections in line */
+};
+
+struct ctl_rates {
+	struct ctl_rate out, in, new_flows;
+};
+
 struct ctl_client_count {
 	uint64_t clients, max;
 };
@@ -203,6 +213,7 @@ struct ctl_status {
 	struct ctl_guest guest;
 	struct ctl_network network;
 	struct ctl_flow_count flows;
+	struct ctl_rates rates;
 	struct ctl_client_count control;
 	struct ctl_list sandbox; /* struct ctl_layer; empty: there is none */
 };

@@ -13,6 +13,10 @@ int value_number(const char *text, unsigned min, unsigned max, unsigned *n);
 /* As value_number(), with k or M behind it for 1024 or 1024 * 1024. */
 int value_size(const char *text, unsigned min, unsigned max, unsigned *n);
 
+/* "RATE[/BURST]": bytes a second and at once, with k, M, G or Ki, Mi, Gi behind them; without BURST a
+ * tenth of a second's, but no less than 64 KiB.  A RATE of 0: no limit. */
+int value_rate(const char *text, struct conf_rate *rate);
+
 /* An address that one host can have: not 0.0.0.0/8, ::, multicast or what is beyond that. */
 int value_unicast(const char *text, struct addr *a);
 

@@ -75,6 +75,9 @@
 	  "messages of name servers with a wrong id or question")                                 \
 	X(flow_opened, "flow.opened", "flows opened")                                             \
 	X(flow_refused, "flow.refused", "flows refused for lack of room or sockets")              \
+	X(flow_over_rate, "flow.over-rate", "flows refused because too many came at a time")      \
+	X(udp_over_rate_out, "udp.over-rate-out", "UDP datagrams from the guest beyond the rate") \
+	X(udp_over_rate_in, "udp.over-rate-in", "UDP datagrams to the guest beyond the rate")     \
 	X(udp_from_guest, "udp.datagrams-in", "UDP datagrams from the guest")                     \
 	X(udp_to_guest, "udp.datagrams-out", "UDP datagrams to the guest")                        \
 	X(udp_ports_changed, "udp.ports-changed", "UDP flows whose source port was not to be had") \

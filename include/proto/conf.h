@@ -54,12 +54,19 @@ struct conf_timeouts {
 	unsigned dhcp_lease; /* 86400 */
 };
 
+/* How fast payload may pass in one direction. */
+struct conf_rate {
+	uint64_t bytes; /* a second; 0: no limit */
+	uint64_t burst; /* bytes at once, after a pause */
+};
+
 struct conf_limits {
 	unsigned flows;		  /* all protocols; 65536 */
 	unsigned dns_cache;	  /* answers kept; 4096 */
 	unsigned dns_pending;	  /* queries under way; 1024 */
 	unsigned fragments;	  /* datagrams under reassembly; 64 */
 	unsigned control_clients; /* 64 */
+	unsigned new_flows;	  /* a second; 0: no limit; 0 */
 };
 
 /* What is there once for each family.  *_set says that the command line fixed it. */
@@ -143,6 +150,7 @@ struct conf {
 	struct endpoint multicast_at[CONF_MULTICAST_MAX];
 	unsigned n_multicast_at;
 
+	struct conf_rate rate_out, rate_in; /* from the guest, and to it */
 	struct conf_timeouts timeouts;
 	struct conf_limits limits;
 };

@@ -16,6 +16,7 @@
 #include "proto/net.h"
 #include "proto/path_mtu.h"
 #include "proto/sandbox.h"
+#include "proto/shaper.h"
 #include "wire/pkt.h"
 
 /* The guest's link: a batch of frames out, and how much room is left.
@@ -73,6 +74,8 @@ struct env {
 	struct stats stats;
 	struct guest guest;
 	struct path_mtus path_mtus; /* behind the guest */
+	struct shaper to_guest, to_host;
+	struct bucket new_flows;
 	uint32_t next_ip_id; /* identification of packets to the guest */
 	uint64_t errors_due_ns; /* the limit of ICMP errors to the guest: a token is worth some time */
 
@@ -117,6 +120,9 @@ void demux_guest_down(struct env *env);
 
 /* The guest's network is not what it was: what we tell without being asked is told anew. */
 void demux_network_changed(struct env *env);
+
+/* Puts the rates of the configuration into effect. */
+void env_set_rates(struct env *env);
 
 /* A frame of the guest, or what it carried, goes no further. */
 void env_drop(struct env *env, enum drop reason);

@@ -97,6 +97,24 @@ static void show_sandbox(FILE *out, const struct ctl_list *list)
 				   layers[i].reason);
 }
 
+static void show_rate(FILE *out, const char *name, const struct ctl_rate *r)
+{
+	char max[TEXT_MAX];
+
+	if (r->max)
+		fact_print(out, "Rate", "%s a second %s, %" PRIu64 " waiting", text_bytes(r->max, max), name,
+			   r->waiting);
+}
+
+static void show_rates(FILE *out, const struct ctl_rates *r)
+{
+	show_rate(out, "from the guest", &r->out);
+	show_rate(out, "to the guest", &r->in);
+	if (r->new_flows.max)
+		fact_print(out, "Rate", "%" PRIu64 " new flows a second, %" PRIu64 " just now",
+			   r->new_flows.max, r->new_flows.used);
+}
+
 static void show(FILE *out, const void *result)
 {
 	const struct ctl_status *s = result;
@@ -111,6 +129,7 @@ static void show(FILE *out, const void *result)
 		   "%" PRIu64 " of %" PRIu64 ": %" PRIu64 " tcp, %" PRIu64 " udp, %" PRIu64
 		   " icmp",
 		   s->flows.open, s->flows.max, s->flows.tcp, s->flows.udp, s->flows.icmp);
+	show_rates(out, &s->rates);
 	fact_print(out, "Clients", "%" PRIu64 " of %" PRIu64, s->control.clients,
 		   s->control.max);
 	show_sandbox(out, &s->sandbox);

@@ -12,7 +12,7 @@
 #define FLOW_KINDS (1u << EVENT_FLOW_OPENED | 1u << EVENT_FLOW_CLOSED)
 
 static const char *const limit_names[] = { "flows",	"open-files", "dns-queries",
-					   "fragments", "tcp-memory", "control-clients" };
+					   "fragments", "tcp-memory", "control-clients", "new-flows" };
 static_assert(sizeof(limit_names) / sizeof(limit_names[0]) == N_LIMITS, "a name each");
 
 /* The text of an event, into `out`. */

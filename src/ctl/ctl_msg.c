@@ -144,6 +144,21 @@ static const struct ctl_field ctl_flow_count_fields[] = {
 };
 static MESSAGE(ctl_flow_count);
 
+static const struct ctl_field ctl_rate_fields[] = {
+	MEMBER(ctl_rate, max, "max", CTL_UINT),
+	MEMBER(ctl_rate, burst, "burst", CTL_UINT),
+	MEMBER(ctl_rate, used, "used", CTL_UINT),
+	MEMBER(ctl_rate, waiting, "waiting", CTL_UINT),
+};
+static MESSAGE(ctl_rate);
+
+static const struct ctl_field ctl_rates_fields[] = {
+	MEMBER(ctl_rates, out, "out", CTL_OBJECT, .object = &ctl_rate_message),
+	MEMBER(ctl_rates, in, "in", CTL_OBJECT, .object = &ctl_rate_message),
+	MEMBER(ctl_rates, new_flows, "new_flows", CTL_OBJECT, .object = &ctl_rate_message),
+};
+static MESSAGE(ctl_rates);
+
 static const struct ctl_field ctl_client_count_fields[] = {
 	MEMBER(ctl_client_count, clients, "clients", CTL_UINT),
 	MEMBER(ctl_client_count, max, "max", CTL_UINT),
@@ -165,6 +180,7 @@ static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, guest, "guest", CTL_OBJECT, .object = &ctl_guest_message),
 	MEMBER(ctl_status, network, "network", CTL_OBJECT, .object = &ctl_network_message),
 	MEMBER(ctl_status, flows, "flows", CTL_OBJECT, .object = &ctl_flow_count_message),
+	MEMBER(ctl_status, rates, "rates", CTL_OBJECT, .object = &ctl_rates_message),
 	MEMBER(ctl_status, control, "control", CTL_OBJECT, .object = &ctl_client_count_message),
 	MEMBER(ctl_status, sandbox, "sandbox", CTL_OBJECT, .list = true,
 	       .object = &ctl_layer_message),

@@ -95,6 +95,27 @@ static int sandbox_status(struct ctl_call *call, const struct sandbox_status *sa
 	return CTL_DONE;
 }
 
+static struct ctl_rate rate_status(const struct env *env, const struct shaper *s)
+{
+	if (!s->on)
+		return (struct ctl_rate){ 0 };
+	return (struct ctl_rate){ .max = s->rate.bytes,
+				  .burst = s->rate.burst,
+				  .used = bucket_used(&s->all, env->now_ns),
+				  .waiting = s->n_waiting };
+}
+
+static struct ctl_rates rates_status(const struct env *env)
+{
+	const struct bucket *b = &env->new_flows;
+
+	return (struct ctl_rates){ .out = rate_status(env, &env->to_host),
+				   .in = rate_status(env, &env->to_guest),
+				   .new_flows = { .max = b->rate,
+						  .burst = b->rate,
+						  .used = b->rate ? bucket_used(b, env->now_ns) : 0 } };
+}
+
 int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	struct ctl_status *s = result;
@@ -112,6 +133,7 @@ int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 					    .tcp = env->flows.by_proto[FLOW_TCP],
 					    .udp = env->flows.by_proto[FLOW_UDP],
 					    .icmp = env->flows.by_proto[FLOW_ICMP] };
+	s->rates = rates_status(env);
 	s->control = (struct ctl_client_count){ call->info->n_clients,
 						env->conf->limits.control_clients };
 	ctl_show_network(env->net, search, &s->network);

@@ -71,6 +71,11 @@ static int set_log_size(struct conf *c, const struct option_row *row, const char
 	return value_size(value, LOG_SIZE_MIN, LOG_SIZE_MAX, &c->log_size);
 }
 
+static int set_rate(struct conf *c, const struct option_row *row, const char *value)
+{
+	return value_rate(value, field_of(c, row));
+}
+
 static int set_quiet(struct conf *c, const struct option_row *row, const char *value)
 {
 	c->quiet = true;
@@ -337,6 +342,9 @@ static int set_udp_ports(struct conf *c, const struct option_row *row, const cha
 #define LIMIT(member, text, most)                                                              \
 	.argument = "N", .initial = text, .set = set_number, FIELD(limits.member), .min = 1,   \
 	.max = (most)
+#define RATE(member)                                                                           \
+	.argument = "RATE", .initial = "0", .set = set_rate, FIELD(member), .live = true,      \
+	.expects = "0 or bytes a second from 1k to 10G, and perhaps a burst, as in 10M/256Ki"
 #define UNICAST "an address of one host, other than loopback"
 
 /* clang-format off */
@@ -506,6 +514,10 @@ const struct option_row option_rows[] = {
 	{ "tcp-time-wait-timeout", SECONDS(tcp_time_wait, "1"),
 	  .help = "how long the end of a connection is remembered" },
 	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols", .live = true },
+	{ "max-new-flows", .argument = "N", .initial = "0", .set = set_number, .live = true,
+	  FIELD(limits.new_flows), .max = 1000000, .help = "new flows a second; 0: no limit" },
+	{ "rate-out", RATE(rate_out), .help = "bytes a second from the guest; 0: no limit" },
+	{ "rate-in", RATE(rate_in), .help = "bytes a second to the guest; 0: no limit" },
 	{ "max-fragments", LIMIT(fragments, "64", 4096), .fixed = "its memory is laid out at the start",
 	  .help = "datagrams of the guest under reassembly" },
 	{ "max-dns-queries", LIMIT(dns_pending, "1024", 32768), .help = "DNS queries under way",

@@ -4,8 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/bucket.h"
 #include "base/name.h"
 #include "proto/net.h"
+
+#define RATE_MIN  1000
+#define BURST_MIN 65536
 
 /* Reads decimal digits; returns the first byte behind them, NULL if there are none or the
  * number exceeds 32 bits. */
@@ -53,6 +57,36 @@ int value_size(const char *text, unsigned min, unsigned max, unsigned *n)
 		end++;
 	}
 	return *end ? -EINVAL : store_in_range(value, min, max, n);
+}
+
+/* A number with an SI or IEC prefix, and where it ends; NULL when there is none or it is too large. */
+static const char *read_bytes(const char *text, uint64_t *n)
+{
+	static const char prefixes[] = "kMG";
+	const char *end = read_digits(text, n), *prefix;
+
+	if (!end || !*end || !(prefix = strchr(prefixes, *end == 'K' ? 'k' : *end)))
+		return end;
+	end++;
+	for (const char *p = prefixes; p <= prefix; p++)
+		*n *= *end == 'i' ? 1024 : 1000;
+	return *n <= BUCKET_BURST_MAX ? end + (*end == 'i') : NULL;
+}
+
+int value_rate(const char *text, struct conf_rate *rate)
+{
+	struct conf_rate read;
+	const char *end = read_bytes(text, &read.bytes);
+
+	if (!end || (read.bytes && read.bytes < RATE_MIN))
+		return -EINVAL;
+	read.burst = read.bytes / 10 > BURST_MIN ? read.bytes / 10 : BURST_MIN;
+	if (*end == '/')
+		end = read_bytes(end + 1, &read.burst);
+	if (!end || *end || !read.burst)
+		return -EINVAL;
+	*rate = read;
+	return 0;
 }
 
 int value_unicast(const char *text, struct addr *a)

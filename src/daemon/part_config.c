@@ -108,6 +108,13 @@ static void look_at_deadlines(struct env *env)
 	}
 }
 
+static bool is_other_rate(const struct conf *a, const struct conf *b)
+{
+	return memcmp(&a->rate_in, &b->rate_in, sizeof(a->rate_in)) != 0 ||
+	       memcmp(&a->rate_out, &b->rate_out, sizeof(a->rate_out)) != 0 ||
+	       a->limits.new_flows != b->limits.new_flows;
+}
+
 /* Puts d->conf into effect, which was `old`. */
 static void put_into_effect(struct daemon *d, const struct conf *old)
 {
@@ -117,6 +124,8 @@ static void put_into_effect(struct daemon *d, const struct conf *old)
 	env->flows.max = d->conf.limits.flows;
 	if (memcmp(&old->timeouts, &d->conf.timeouts, sizeof(old->timeouts)) != 0)
 		look_at_deadlines(env);
+	if (is_other_rate(old, &d->conf))
+		env_set_rates(env);
 	if (netconf_reconfigure(&d->conf, &d->host, &d->resolvers.last, &d->net))
 		demux_network_changed(env);
 }

@@ -33,8 +33,10 @@ int part_services_start(struct daemon *d)
 	if (env->tcp)
 		tcp_set_service(env->tcp, &dns_tcp_service);
 	if (env->reassembly && env->ndp && env->dhcp4 && env->dhcp6 && env->dns && env->udp && env->icmp &&
-	    env->tcp && (env->multicast || !d->conf.multicast || d->conf.no_udp))
+	    env->tcp && (env->multicast || !d->conf.multicast || d->conf.no_udp)) {
+		env_set_rates(env);
 		return 0;
+	}
 	log_error(DAEMON, "out of memory");
 	part_services_stop(d);
 	return -ENOMEM;

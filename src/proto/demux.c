@@ -120,6 +120,17 @@ void demux_network_changed(struct env *env)
 	ndp_announce(env);
 }
 
+void env_set_rates(struct env *env)
+{
+	const struct conf *c = env->conf;
+
+	shaper_set(env, &env->to_guest, &c->rate_in);
+	shaper_set(env, &env->to_host, &c->rate_out);
+	env->new_flows = (struct bucket){ 0 };
+	if (c->limits.new_flows)
+		env->new_flows = bucket_init(c->limits.new_flows, c->limits.new_flows);
+}
+
 void demux_guest_down(struct env *env)
 {
 	struct list *pos, *tmp;

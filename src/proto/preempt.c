@@ -19,10 +19,26 @@ bool preempt_descriptor(struct env *env)
 	return preempt_flow(env);
 }
 
+/* Whether one more flow is within the rate of new ones. */
+static bool may_come(struct env *env)
+{
+	if (bucket_is_open(&env->new_flows, env->now_ns)) {
+		bucket_take(&env->new_flows, 1, env->now_ns);
+		return true;
+	}
+	env->stats.flow_refused++;
+	env->stats.flow_over_rate++;
+	event_limit_reached(env, LIMIT_NEW_FLOWS);
+	return false;
+}
+
 int preempt_insert(struct env *env, struct flow *f)
 {
-	int rc = flow_table_insert(&env->flows, f, env->now_ns);
+	int rc;
 
+	if (env->new_flows.rate && !may_come(env))
+		return -ENOSPC;
+	rc = flow_table_insert(&env->flows, f, env->now_ns);
 	if (rc == -ENOSPC) {
 		event_limit_reached(env, LIMIT_FLOWS);
 		if (preempt_flow(env))

@@ -371,6 +371,10 @@ int udp_to_guest(struct env *env, struct udp_flow *f, const struct udp_datagram 
 				 .bulk = true };
 	int rc;
 
+	if (env->to_guest.on && !shaper_pass(env, &env->to_guest, (uint32_t)len)) {
+		env->stats.udp_over_rate_in++;
+		return 0;
+	}
 	if (f->group)
 		out.src = net_to_guest(env->net, &d->from.addr);
 	if (f->group && d->to_all) {

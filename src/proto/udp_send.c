@@ -217,6 +217,10 @@ void udp_send(struct env *env, struct udp_flow *f, const struct pkt *p)
 	struct host_ip ip = { p->ttl, p->tos, p->dont_fragment };
 	uint16_t at;
 
+	if (env->to_host.on && !shaper_pass(env, &env->to_host, (uint32_t)p->payload_len)) {
+		env->stats.udp_over_rate_out++;
+		return;
+	}
 	if (f->n_batch && !same_ip(&f->ip, &ip))
 		udp_send_flush(env, f);
 	if (u->n_batch == UDP_BATCH)

@@ -5,7 +5,7 @@ from lab.frames import Link
 from lab.lab import DNS2_ADDR, DNS_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all
 
-OF_ONE_DAEMON = ("--socket=", "--control=", "--foreground")
+OF_ONE_DAEMON = ("--socket=", "--control=", "--foreground", "--sandbox=")
 
 
 def flags(daemon):

@@ -1,6 +1,8 @@
 /* The command line: every option, what it refuses, and how options go together. */
 #include "daemon/options.h"
 
+#include <errno.h>
+
 #include "daemon/option_table.h"
 #include "lib/suite.h"
 
@@ -683,7 +685,26 @@ START_TEST(help_is_whole)
 }
 END_TEST
 
-SUITE_MAIN("options", defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
+START_TEST(rates)
+{
+	ck_assert_int_eq(PARSE("--rate-out", "10M/256Ki", "--rate-in", "1500k"), OPTIONS_RUN);
+	ck_assert_uint_eq(conf.rate_out.bytes, 10000000);
+	ck_assert_uint_eq(conf.rate_out.burst, 256 << 10);
+	ck_assert_uint_eq(conf.rate_in.bytes, 1500000);
+	ck_assert_uint_eq(conf.rate_in.burst, 150000);
+	ck_assert_int_eq(PARSE("--rate-in", "1Mi", "--rate-out", "0"), OPTIONS_RUN);
+	ck_assert_uint_eq(conf.rate_in.bytes, 1 << 20);
+	ck_assert_uint_eq(conf.rate_out.bytes, 0);
+	ck_assert_int_eq(PARSE("--rate-in", "999"), -EINVAL);
+	ck_assert_int_eq(PARSE("--rate-in", "1M/"), -EINVAL);
+	ck_assert_int_eq(PARSE("--rate-in", "1M/0"), -EINVAL);
+	ck_assert_int_eq(PARSE("--rate-in", "1MB"), -EINVAL);
+	ck_assert_int_eq(PARSE("--rate-in", "11G"), -EINVAL);
+	ck_assert_int_eq(PARSE("--rate-in", "4000000000Gi"), -EINVAL);
+}
+END_TEST
+
+SUITE_MAIN("options", rates, defaults, both_families, one_family, timeouts_and_limits, rows_are_sound, as_libvirt_calls,
 	   as_qemu_calls, short_names, information, last_one_wins, filter, sandbox, lists_grow, lists_end,
 	   private_layout, multicast, bad_values, long_values, mistakes, abbreviations,
 	   refused_with_a_reason, options_of_passt, users, combinations, help_is_whole)

@@ -14,6 +14,18 @@
 
 static const struct flow_class tcp_flow_class;
 
+static void settle(struct env *env, struct tcp_conn *c);
+
+static void go_on_to_guest(struct env *env, struct list *place)
+{
+	settle(env, container_of(place, struct tcp_conn, to_guest));
+}
+
+static void go_on_to_host(struct env *env, struct list *place)
+{
+	settle(env, container_of(place, struct tcp_conn, to_host));
+}
+
 struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer)
 {
 	struct tcp *t = calloc(1, sizeof(*t));
@@ -29,6 +41,8 @@ struct tcp *tcp_new(struct env *env, const struct tcp_dialer *dialer)
 	list_init(&t->resets);
 	list_init(&t->delacks);
 	t->delack_timer.fire = tcp_delack_timer_fired;
+	env->to_guest.go_on = go_on_to_guest;
+	env->to_host.go_on = go_on_to_host;
 	env->tcp = t;
 	return t;
 }
@@ -79,6 +93,8 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	list_init(&c->batch);
 	list_init(&c->turn);
 	list_init(&c->delack);
+	list_init(&c->to_guest);
+	list_init(&c->to_host);
 	*err = preempt_insert(env, &c->flow);
 	if (*err) {
 		free(c);
@@ -95,6 +111,8 @@ static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason 
 	list_remove(&c->batch);
 	list_remove(&c->turn);
 	list_remove(&c->delack);
+	shaper_leave(&env->to_guest, &c->to_guest);
+	shaper_leave(&env->to_host, &c->to_host);
 	timerq_cancel(&env->timers, &c->flow.timer);
 	tcp_window_forget(env, c);
 	tcp_recvq_clear(&c->recvq, &env->tcp->pool);

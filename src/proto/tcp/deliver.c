@@ -67,25 +67,45 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 	return true;
 }
 
-/* Sends the chain of pieces from *piece, of which *done bytes are gone already.  0 when all is
- * sent, -EAGAIN, or another -errno. */
-static int send_pieces(struct tcp *t, struct tcp_conn *c, int *piece, uint32_t *done)
+/* How many bytes may go to the host side now; 0: it will be the connection's turn. */
+static size_t allowance(struct env *env, struct tcp_conn *c)
+{
+	if (!env->to_host.on)
+		return SIZE_MAX;
+	return shaper_grant(env, &env->to_host, &c->to_host, UINT32_MAX);
+}
+
+static ssize_t send_to_host(struct env *env, struct tcp_conn *c, const struct iovec *iov, int n)
+{
+	ssize_t sent = c->host_ops->send(c->host, iov, n);
+
+	if (env->to_host.on && sent > 0)
+		shaper_take(env, &env->to_host, (uint32_t)sent);
+	return sent;
+}
+
+/* Sends the chain of pieces from *piece, of which *done bytes are gone already, as far as the rate
+ * allows.  0, -EAGAIN when the host side took less, or another -errno. */
+static int send_pieces(struct env *env, struct tcp_conn *c, int *piece, uint32_t *done)
 {
 	struct iovec iov[SEND_PIECES];
+	struct tcp *t = env->tcp;
+	size_t room;
 
-	while (*piece >= 0) {
+	while (*piece >= 0 && (room = allowance(env, c))) {
 		size_t total = 0;
 		ssize_t sent;
 		int n = 0;
 
-		for (int i = *piece; i >= 0 && n < SEND_PIECES; i = t->pieces[i].next) {
+		for (int i = *piece; i >= 0 && n < SEND_PIECES && total < room; i = t->pieces[i].next) {
 			uint32_t skip = n ? 0 : *done;
+			size_t len = t->pieces[i].len - skip;
 
-			iov[n++] = (struct iovec){ (void *)(t->pieces[i].data + skip),
-						   t->pieces[i].len - skip };
-			total += t->pieces[i].len - skip;
+			len = len < room - total ? len : room - total;
+			iov[n++] = (struct iovec){ (void *)(t->pieces[i].data + skip), len };
+			total += len;
 		}
-		sent = c->host_ops->send(c->host, iov, n);
+		sent = send_to_host(env, c, iov, n);
 		if (sent < 0)
 			return (int)sent;
 		c->recvq.base += (uint32_t)sent;
@@ -114,10 +134,11 @@ static int flush_pieces(struct env *env, struct tcp_conn *c)
 	uint32_t done = 0, seq;
 
 	c->first_piece = c->last_piece = -1;
-	rc = send_pieces(t, c, &piece, &done);
-	if (rc != -EAGAIN)
+	rc = send_pieces(env, c, &piece, &done);
+	if (rc == -EAGAIN)
+		blocked(env, c, true);
+	else if (rc || piece < 0)
 		return rc;
-	blocked(env, c, true);
 	seq = c->recvq.base;
 	for (; piece >= 0; piece = t->pieces[piece].next, done = 0) {
 		uint32_t len = t->pieces[piece].len - done;
@@ -131,14 +152,28 @@ static int flush_pieces(struct env *env, struct tcp_conn *c)
 	return 0;
 }
 
+/* Takes what is beyond `len` bytes off the pieces; how many are left. */
+static int cut(struct iovec *iov, int n, size_t len)
+{
+	int i = 0;
+
+	for (; i < n && len; i++) {
+		if (iov[i].iov_len > len)
+			iov[i].iov_len = len;
+		len -= iov[i].iov_len;
+	}
+	return i;
+}
+
 static int flush_queue(struct env *env, struct tcp_conn *c)
 {
 	struct iovec iov[TCP_RECVQ_CHUNKS + 1];
-	size_t ready;
+	size_t ready, room;
 
-	while ((ready = tcp_recvq_ready(&c->recvq))) {
+	while ((ready = tcp_recvq_ready(&c->recvq)) && (room = allowance(env, c))) {
 		int n = tcp_recvq_iov(&c->recvq, iov, TCP_RECVQ_CHUNKS + 1);
-		ssize_t sent = c->host_ops->send(c->host, iov, n);
+		size_t offered = ready < room ? ready : room;
+		ssize_t sent = send_to_host(env, c, iov, cut(iov, n, offered));
 
 		if (sent < 0 && sent != -EAGAIN)
 			return (int)sent;
@@ -146,7 +181,7 @@ static int flush_queue(struct env *env, struct tcp_conn *c)
 			tcp_recvq_consume(&c->recvq, &env->tcp->pool, (size_t)sent);
 			c->flow.used_ns = env->now_ns;
 		}
-		if (sent < (ssize_t)ready) {
+		if (sent < (ssize_t)offered) {
 			blocked(env, c, sent > 0);
 			break;
 		}

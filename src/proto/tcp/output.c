@@ -191,6 +191,8 @@ ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_
 	*drained = got < (ssize_t)offered;
 	if (got > 0)
 		send_segments(env, c, seq, frames, (size_t)got);
+	if (env->to_guest.on && got > 0)
+		shaper_take(env, &env->to_guest, (uint32_t)got);
 	return got;
 }
 
@@ -241,7 +243,7 @@ static bool hold_back(struct tcp_conn *c, uint32_t usable)
 /* False when the connection is gone. */
 static bool send_new(struct env *env, struct tcp_conn *c)
 {
-	uint32_t budget = TURN_BYTES, window;
+	uint32_t budget = TURN_BYTES, window, len;
 
 	while (c->host_readable && (window = usable_window(c))) {
 		bool drained;
@@ -255,7 +257,12 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 				list_append(&env->tcp->ready, &c->turn);
 			break;
 		}
-		n = tcp_send_data(env, c, c->snd_nxt, window < budget ? window : budget, &drained);
+		len = window < budget ? window : budget;
+		if (env->to_guest.on)
+			len = shaper_grant(env, &env->to_guest, &c->to_guest, len);
+		if (!len)
+			break;
+		n = tcp_send_data(env, c, c->snd_nxt, len, &drained);
 		if (n == -ENOBUFS)
 			break;
 		if ((n < 0 && n != -EAGAIN) || (n <= 0 && c->host_error)) {
