@@ -102,6 +102,8 @@
 	X(icmp_own_replies, "icmp.own-replies", "ICMP echo replies of our own to the guest")      \
 	X(icmp_errors, "icmp.errors-out", "ICMP errors about echo requests to the guest")         \
 	X(icmp_lost, "icmp.lost", "ICMP echo replies dropped because the link was full")          \
+	X(icmp_over_rate_out, "icmp.over-rate-out", "ICMP echo requests beyond the rate")         \
+	X(icmp_over_rate_in, "icmp.over-rate-in", "ICMP echo replies beyond the rate")            \
 	X(icmp_errors_limited, "icmp.errors-limited", "ICMP errors not sent: too many at a time") \
 	X(path_mtu_lowered, "path-mtu.lowered", "narrower paths that the guest told of")          \
 	X(path_mtu_ignored, "path-mtu.ignored",                                                   \

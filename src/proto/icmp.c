@@ -204,9 +204,13 @@ static void reply_from_host(struct env *env, struct icmp_flow *f, const struct i
 				 .flow_label = flow_label(f->flow.hash),
 				 .bulk = true };
 
+	f->flow.used_ns = env->now_ns;
+	if (env->to_guest.on && !shaper_pass(env, &env->to_guest, (uint32_t)r->len)) {
+		env->stats.icmp_over_rate_in++;
+		return;
+	}
 	f->flow.packets_in++;
 	f->flow.bytes_in += r->len;
-	f->flow.used_ns = env->now_ns;
 	if (send_reply(env, &out, key->guest_port, r))
 		env->stats.icmp_lost++;
 	else
@@ -302,6 +306,10 @@ static enum drop send_request(struct env *env, struct icmp_flow *f, const struct
 	struct host_ip ip = { p->ttl, p->tos, p->dont_fragment };
 	int rc;
 
+	if (env->to_host.on && !shaper_pass(env, &env->to_host, (uint32_t)p->payload_len)) {
+		env->stats.icmp_over_rate_out++;
+		return DROP_NONE;
+	}
 	if (ip.ttl != f->ip.ttl || ip.tos != f->ip.tos ||
 	    ip.dont_fragment != f->ip.dont_fragment)
 		ops->set_ip(f->sock, &ip);

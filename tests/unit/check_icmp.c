@@ -432,6 +432,28 @@ START_TEST(refusal_by_the_guest_ends_its_udp_flow)
 }
 END_TEST
 
+START_TEST(kept_to_the_rate)
+{
+	const struct conf_rate rate = { .bytes = 10, .burst = 10 };
+
+	begin();
+	shaper_set(&g.env, &g.env.to_host, &rate);
+	for (uint16_t seq = 1; seq <= 3; seq++) /* what passes may overdraw */
+		ck_assert_int_eq(ping(0xc6336402, 7, seq, "12345678"), DROP_NONE);
+	ck_assert_uint_eq(g.env.stats.icmp_over_rate_out, 1);
+	fake_guest_advance(&g, NS_PER_SEC);
+	ck_assert_int_eq(ping(0xc6336402, 7, 4, "12345678"), DROP_NONE);
+	ck_assert_uint_eq(g.env.stats.icmp_over_rate_out, 1);
+	shaper_set(&g.env, &g.env.to_guest, &rate);
+	fake_guest_clear(&g);
+	for (uint16_t seq = 1; seq <= 3; seq++)
+		pong(0, seq, "12345678");
+	ck_assert_uint_eq(g.n_frames, 2);
+	ck_assert_uint_eq(g.env.stats.icmp_over_rate_in, 1);
+	end();
+}
+END_TEST
+
 START_TEST(not_relayed)
 {
 	static const uint8_t types[] = { 0, 5, 11, 13, 17, 255 };
@@ -590,4 +612,4 @@ SUITE_MAIN("icmp", over_ip6, all_of_the_link, error_of_a_router_over_ip6, refusa
 	   error_of_a_router_exactly, short_quotes_are_ignored, pending_error_loses_nothing,
 	   forbidden_is_said_once, gateway, timeout, older_flows_make_room,
 	   echo_sessions_make_room_for_others, refusal_by_the_guest_ends_its_udp_flow,
-	   not_relayed)
+	   kept_to_the_rate, not_relayed)
