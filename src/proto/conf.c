@@ -30,7 +30,7 @@ static bool same_path(const char *a, const char *b)
 static int check_paths(const struct conf *c, char *reason, size_t reason_max)
 {
 	const char *paths[] = { c->socket_path, c->control_path, c->status_path, c->api_path,
-				c->log_path, c->pid_path };
+				c->log_path, c->pid_path, c->pcap_path };
 
 	if (c->fd >= 0 && c->socket_path)
 		return refuse(reason, reason_max,

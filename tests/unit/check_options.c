@@ -625,6 +625,7 @@ START_TEST(combinations)
 	ck_assert_int_lt(PARSE("-s", "/run/x", "-F", "3"), 0);
 	ck_assert_int_lt(PARSE("-s", "/run/x", "--control", "/run/x"), 0);
 	ck_assert_str_eq(reason, "path '/run/x' is given for two things");
+	ck_assert_int_lt(PARSE("-p", "/run/x", "-P", "/run/x"), 0);
 	ck_assert_int_lt(PARSE("--private", "-n", "24"), 0);
 	ck_assert_int_lt(PARSE("-a", "192.0.2.0/24"), 0);
 	ck_assert_int_lt(PARSE("-a", "192.0.2.255/24"), 0);
