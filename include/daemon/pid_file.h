@@ -18,6 +18,9 @@ struct pid_file {
  * process id may have made it.  0 or -errno. */
 int pid_file_open(struct pid_file *p, const char *path);
 
+/* Makes the file again if it has gone since: who held it may have ended only then.  0 or -errno. */
+int pid_file_reopen(struct pid_file *p, const char *path);
+
 /* Writes this process's id and a newline, in place of what was there.  0 or -errno. */
 int pid_file_write(struct pid_file *p);
 

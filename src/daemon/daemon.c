@@ -67,6 +67,18 @@ static void pid_stop(struct daemon *d)
 	pid_file_remove(&d->pid_file);
 }
 
+/* The socket is ours: who had it before has let go of the pid file first, perhaps a moment ago.  We,
+ * too, let go of it before others can have the socket. */
+static int pid_settle(struct daemon *d)
+{
+	const char *path = d->conf.pid_path;
+	int rc = path ? pid_file_reopen(&d->pid_file, path) : 0;
+
+	if (rc)
+		log_error(DAEMON, "cannot open pid file '%s': %s", path, strerror(-rc));
+	return rc;
+}
+
 static int loop_start(struct daemon *d)
 {
 	d->loop = loop_new(&d->env.timers, &d->env);
@@ -174,6 +186,7 @@ static const struct daemon_part parts[] = {
 	{ part_forwards_start, part_forwards_stop },
 	{ part_ctl_start, part_ctl_stop },
 	{ part_link_start, part_link_stop },
+	{ pid_settle, pid_stop },
 	{ manager_start, manager_stop },
 	{ part_stats_start, part_stats_stop },
 	{ part_sandbox_start, part_sandbox_stop },

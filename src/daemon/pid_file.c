@@ -30,13 +30,26 @@ int pid_file_open(struct pid_file *p, const char *path)
 	return rc;
 }
 
+int pid_file_reopen(struct pid_file *p, const char *path)
+{
+	struct stat st;
+
+	if (fstat(p->fd, &st))
+		return -errno;
+	if (st.st_nlink)
+		return 0;
+	own_file_forget(&p->file);
+	close(p->fd);
+	return pid_file_open(p, path);
+}
+
 int pid_file_write(struct pid_file *p)
 {
 	char text[TEXT_MAX];
 	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	ssize_t n;
 
-	if (ftruncate(p->fd, 0))
+	if (ftruncate(p->fd, 0) && errno != EINVAL) /* a device, as /dev/null, has no length */
 		return -errno;
 	n = pwrite(p->fd, text, (size_t)len, 0);
 	return n == len ? 0 : n < 0 ? -errno : -ENOSPC;

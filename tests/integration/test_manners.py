@@ -282,6 +282,25 @@ def test_fd_that_is_none(lab):
 
 # Others.
 
+def test_started_again_at_once(lab):
+    """Who ends it by its pid file and starts it again finds the new one in the pid file."""
+    path, pid_path = lab.folder / "s", lab.folder / "pid"
+    lab.folder.chmod(0o777)
+    argv = lab.host.command(plain_program("postern"), "-q", "-l", lab.folder / "log", "-s", path, "-P", pid_path)
+    pid = None
+    for _ in range(30):
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+        with within(10, "a new one takes the socket"):
+            while (done := subprocess.run(argv, stderr=subprocess.PIPE, text=True)).returncode:
+                contains(done.stderr, "in use")
+        if pid:
+            ended(pid)
+        pid = owner(path)
+        equal(pid_path.read_text() if pid_path.exists() else None, f"{pid}\n", "the pid file")
+    end(pid)
+
+
 def test_muvm(lab):
     """A child in the foreground on a descriptor, in a user namespace of its own within a second."""
     need_users()

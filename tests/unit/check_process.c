@@ -193,6 +193,36 @@ START_TEST(pid_file_that_stays)
 }
 END_TEST
 
+/* Who held it before has removed it meanwhile. */
+START_TEST(pid_file_that_went)
+{
+	struct pid_file p;
+
+	setup();
+	ck_assert_int_eq(pid_file_open(&p, path), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(pid_file_reopen(&p, path), 0);
+	ck_assert_int_eq(pid_file_write(&p), 0);
+	ck_assert_str_eq(read_file(), own_pid());
+	ck_assert_int_eq(pid_file_reopen(&p, path), 0);
+	ck_assert_str_eq(read_file(), own_pid());
+	pid_file_remove(&p);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	teardown();
+}
+END_TEST
+
+START_TEST(pid_file_for_nobody)
+{
+	struct pid_file p;
+
+	ck_assert_int_eq(pid_file_open(&p, "/dev/null"), 0);
+	ck_assert_int_eq(pid_file_write(&p), 0);
+	pid_file_remove(&p);
+	ck_assert_int_eq(access("/dev/null", F_OK), 0);
+}
+END_TEST
+
 START_TEST(pid_file_refused)
 {
 	struct pid_file p;
@@ -322,5 +352,6 @@ END_TEST
 
 SUITE_MAIN("process", taken_descriptor, own_file_goes, own_file_by_relative_path,
 	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_not_written,
-	   pid_file_that_stays, pid_file_refused, descriptors, others_are_closed,
+	   pid_file_that_stays, pid_file_that_went, pid_file_for_nobody, pid_file_refused,
+	   descriptors, others_are_closed,
 	   notify_by_path, notify_by_abstract_name, notify_nobody)
