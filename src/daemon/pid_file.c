@@ -10,6 +10,17 @@
 #define TEXT_MAX   32
 #define OPEN_FLAGS (O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
+/* Whether what is open goes by another name as well, which another user may have given a file of
+ * ours.  0 or -errno. */
+static int check_links(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	return S_ISREG(st.st_mode) && st.st_nlink > 1 ? -EMLINK : 0;
+}
+
 int pid_file_open(struct pid_file *p, const char *path)
 {
 	int rc;
@@ -22,7 +33,9 @@ int pid_file_open(struct pid_file *p, const char *path)
 		p->fd = open(path, OPEN_FLAGS, 0644);
 	if (p->fd < 0)
 		return -errno;
-	rc = own_file_remember(&p->file, path);
+	rc = check_links(p->fd);
+	if (!rc)
+		rc = own_file_remember(&p->file, path);
 	if (rc) {
 		close(p->fd);
 		p->fd = -1;

@@ -234,7 +234,7 @@ def test_other_users(lab):
 
 
 def test_links_in_shared_folders(lab):
-    """A symbolic link where a socket or the pid file shall be is refused; what it leads to stays as it is."""
+    """A link of either kind where a socket or the pid file shall be is refused; what it leads to stays as it is."""
     target, trap = lab.folder / "target", lab.folder / "trap"
     for option in "-s", "-P", "--control":
         for content in "precious", None:
@@ -247,6 +247,13 @@ def test_links_in_shared_folders(lab):
             contains(log, str(trap))
             equal(target.read_text() if target.exists() else None, content, f"the target of {option}")
             check(trap.is_symlink(), "the link has gone")
+    trap.unlink()
+    target.write_text("precious")
+    for option in "-s", "-P", "--control":
+        os.link(target, trap)
+        contains(lab.daemon().fails_to_start(option, trap), str(trap))
+        equal(target.read_text(), "precious", f"what {option} leads to by its other name")
+        trap.unlink()
 
 
 def test_squatted_default_name(lab):
@@ -274,16 +281,20 @@ def test_squatted_default_name(lab):
 def test_descriptors_handed_in(lab):
     """Of the descriptors that a client hands in, one is kept, of a client that may start a capture with it."""
     daemon, link = linked(lab, "--status", lab.folder / "status")
-    control = daemon.connect_control()
-    control.recv(4096)
+    control, looking = daemon.connect_control(), socket.socket(socket.AF_UNIX)
+    looking.connect(str(lab.folder / "status"))
+    for sock in control, looking:
+        sock.recv(4096)
     link.alive()
     before = daemon.fd_count()
     handed = array.array("i", [0] * 50)
     frame = frames.arp_request(ROUTER_ADDR)
     for sock, data in ((control, b'{"execute": "qmp_capabilities"}\n'),
+                       (looking, b'{"execute": "qmp_capabilities"}\n'),
                        (link.sock, struct.pack("!I", len(frame)) + frame)):
         sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
-    contains(control.recv(4096), b"return")
+    for sock in control, looking:
+        contains(sock.recv(4096), b"return")
     link.alive()
     equal(daemon.fd_count(), before + 1, "descriptors of the daemon")
     control.close()

@@ -226,6 +226,7 @@ END_TEST
 START_TEST(pid_file_refused)
 {
 	struct pid_file p;
+	char other[sizeof(folder) + 8];
 
 	setup();
 	ck_assert_int_eq(symlink("/tmp/check_process.target", path), 0);
@@ -233,6 +234,13 @@ START_TEST(pid_file_refused)
 	ck_assert_int_eq(pid_file_open(&p, folder), -EISDIR);
 	ck_assert_int_eq(pid_file_open(&p, "/nowhere/pid"), -ENOENT);
 	pid_file_remove(&p);
+	ck_assert_int_eq(unlink(path), 0);
+	write_file("precious");
+	snprintf(other, sizeof(other), "%s/other", folder);
+	ck_assert_int_eq(link(path, other), 0);
+	ck_assert_int_eq(pid_file_open(&p, path), -EMLINK);
+	ck_assert_str_eq(read_file(), "precious");
+	ck_assert_int_eq(unlink(other), 0);
 	teardown();
 }
 END_TEST
