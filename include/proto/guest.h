@@ -26,6 +26,7 @@ enum guest_error {
 	GUEST_ERROR_PROTOCOL,	/* ... does not know the protocol */
 	GUEST_ERROR_PORT,	/* ... has nobody at the port */
 	GUEST_ERROR_PROHIBITED, /* somebody does not allow it */
+	GUEST_ERROR_TTL,	/* it may go no further */
 	GUEST_ERROR_REASSEMBLY, /* fragments are missing */
 	N_GUEST_ERRORS
 };

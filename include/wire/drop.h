@@ -17,6 +17,7 @@
 	X(IP6_OPTION, "ip6-option", "IPv6 option or route that its packet must not go on without") \
 	X(IP_SOURCE, "ip-source", "source address that no guest may use")                      \
 	X(IP_DESTINATION, "ip-destination", "destination address that is not relayed")         \
+	X(IP_TTL, "ip-ttl", "TTL or hop limit of zero in a packet that is to be relayed")      \
 	X(IP_PROTOCOL, "ip-protocol", "IP protocol that is not relayed")                       \
 	X(FRAGMENT_BOUNDS, "fragment-bounds", "fragment beyond 65535 bytes or malformed")      \
 	X(FRAGMENT_OVERLAP, "fragment-overlap", "fragments that contradict each other")        \

@@ -25,7 +25,9 @@ enum icmp_unreachable_code {
 	ICMP_CODE_ADMIN_PROHIBITED = 13
 };
 
-#define ICMP_CODE_REASSEMBLY 1 /* of time exceeded, in both families */
+/* of time exceeded, in both families */
+#define ICMP_CODE_TRANSIT    0
+#define ICMP_CODE_REASSEMBLY 1
 
 struct icmp_hdr {
 	uint8_t type, code;

@@ -265,6 +265,8 @@ struct icmp_error guest_error_of(enum guest_error e, const struct pkt *p)
 					       0 },
 					     { ICMP6_TYPE_UNREACHABLE,
 					       ICMP6_CODE_ADMIN_PROHIBITED, 0 } },
+		[GUEST_ERROR_TTL] = { { ICMP_TYPE_TIME_EXCEEDED, ICMP_CODE_TRANSIT, 0 },
+				      { ICMP6_TYPE_TIME_EXCEEDED, ICMP_CODE_TRANSIT, 0 } },
 		[GUEST_ERROR_REASSEMBLY] = { { ICMP_TYPE_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY, 0 },
 					     { ICMP6_TYPE_TIME_EXCEEDED, ICMP_CODE_REASSEMBLY,
 					       0 } },

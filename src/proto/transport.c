@@ -19,6 +19,14 @@ static enum drop prohibit(struct env *env, const struct pkt *p)
 	return DROP_IP_PROTOCOL;
 }
 
+/* A TTL of zero: no router passes that on (RFC 1812 5.3.1, RFC 4443 3.3), while a socket of the host, which
+ * cannot send it, would give it another one. */
+static enum drop expire(struct env *env, const struct pkt *p)
+{
+	guest_send_error(env, p, GUEST_ERROR_TTL);
+	return DROP_IP_TTL;
+}
+
 /* A server is found by broadcast, and renews a lease at its own address (RFC 2131 4.4.5). */
 static bool is_for_dhcp4(const struct env *env, const struct pkt *p)
 {
@@ -43,6 +51,8 @@ static enum drop udp_handler(struct env *env, const struct pkt *p)
 		return prohibit(env, p);
 	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
 		return dns_from_guest(env, p);
+	if (!p->ttl)
+		return expire(env, p);
 	return env->udp ? udp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 
@@ -62,6 +72,8 @@ static enum drop icmp_handler(struct env *env, const struct pkt *p)
 		return icmp_undelivered_from_guest(env, p);
 	if (env->conf->no_icmp)
 		return prohibit(env, p);
+	if (!p->ttl)
+		return expire(env, p);
 	return env->icmp ? icmp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 
@@ -77,6 +89,8 @@ static enum drop tcp_handler(struct env *env, const struct pkt *p)
 {
 	if (addr_is_multicast(&p->dst) || net_is_broadcast(env->net, &p->dst))
 		return DROP_IP_DESTINATION;
+	if (!p->ttl)
+		return expire(env, p);
 	if (!env->conf->no_tcp)
 		return env->tcp ? tcp_from_guest(env, p) : DROP_IP_PROTOCOL;
 	tcp_reset_stray(env, p);

@@ -606,7 +606,53 @@ START_TEST(families_do_not_mix)
 }
 END_TEST
 
-SUITE_MAIN("icmp", over_ip6, all_of_the_link, error_of_a_router_over_ip6, refusals_over_ip6,
+/* The packet that was made, with a TTL of zero, goes no further, and the guest is told. */
+static void assert_spent(size_t ttl_at, uint8_t type)
+{
+	const struct fake_frame *f;
+	struct pkt p;
+
+	packet.frame[ttl_at] = 0;
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_IP_TTL);
+	f = fake_guest_frame(&g, g.n_frames - 1);
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	ck_assert_int_eq(p.icmp.type, type);
+	ck_assert_int_eq(p.icmp.code, ICMP_CODE_TRANSIT);
+	ck_assert(!memcmp(p.payload, packet.frame + ETH_HEADER_LEN, p.payload_len));
+}
+
+/* Of whatever protocol: sockets would send them with the host's own TTL. */
+START_TEST(spent_packets_are_not_relayed)
+{
+	static const struct icmp_hdr echo = { .type = ICMP_TYPE_ECHO }, echo6 = { .type = ICMP6_TYPE_ECHO };
+	static const struct tcp_hdr syn = { .sport = 5000, .dport = 7, .flags = TCP_SYN };
+	const size_t ttl_at = ETH_HEADER_LEN + 8, hop_limit_at = ETH_HEADER_LEN + 7;
+
+	begin();
+	packet_udp(&packet, &(struct packet_ip){ 0 }, 5000, 7, "hello", 5);
+	assert_spent(ttl_at, ICMP_TYPE_TIME_EXCEEDED);
+	packet_icmp(&packet, &(struct packet_ip){ 0 }, &echo, "hello", 5);
+	assert_spent(ttl_at, ICMP_TYPE_TIME_EXCEEDED);
+	packet_tcp(&packet, &(struct packet_ip){ 0 }, &syn, NULL, 0);
+	assert_spent(ttl_at, ICMP_TYPE_TIME_EXCEEDED);
+	packet_udp6(&packet, &(struct packet_ip6){ .hop_limit = 64 }, 5000, 7, "hello", 5);
+	assert_spent(hop_limit_at, ICMP6_TYPE_TIME_EXCEEDED);
+	packet_icmp6(&packet, &(struct packet_ip6){ .hop_limit = 64 }, &echo6, "hello", 5);
+	assert_spent(hop_limit_at, ICMP6_TYPE_TIME_EXCEEDED);
+	packet_tcp6(&packet, &(struct packet_ip6){ .hop_limit = 64 }, &syn, NULL, 0);
+	assert_spent(hop_limit_at, ICMP6_TYPE_TIME_EXCEEDED);
+	ck_assert_uint_eq(g.n_frames, 6);
+	ck_assert_uint_eq(g.env.flows.n, 0);
+	/* a group has no need to be told */
+	packet_udp(&packet, &(struct packet_ip){ .dst = 0xe00000fb }, 5000, 7, "hello", 5);
+	packet.frame[ttl_at] = 0;
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_IP_TTL);
+	ck_assert_uint_eq(g.n_frames, 6);
+	end();
+}
+END_TEST
+
+SUITE_MAIN("icmp", spent_packets_are_not_relayed, over_ip6, all_of_the_link, error_of_a_router_over_ip6, refusals_over_ip6,
 	   families_do_not_mix,
 	   there_and_back_exactly, flows_do_not_mix, large_replies_come_in_fragments,
 	   error_of_a_router_exactly, short_quotes_are_ignored, pending_error_loses_nothing,
