@@ -59,8 +59,8 @@ struct icmp_error guest_error_of(enum guest_error e, const struct pkt *p);
 
 /* Answers a packet of the guest with an ICMP error that quotes it (RFC 792, RFC 1812 4.3.2, RFC
  * 4443 2.4: never for errors, fragments of IPv4 other than the first, broadcasts and multicasts, and
- * not too often).  `from` is the router or host that complains. */
-void guest_send_icmp_error(struct env *env, const struct pkt *p, const struct addr *from,
+ * not too often).  `from` is the router or host that complains.  Whether it was sent. */
+bool guest_send_icmp_error(struct env *env, const struct pkt *p, const struct addr *from,
 			   const struct icmp_error *e);
 
 /* The same from the guest's gateway. */

@@ -38,8 +38,8 @@ struct host_error host_error_from_errno(const struct net *net, const struct addr
 /* Sends `e` to the guest, quoting `p`; types other than unreachable, packet too big, time exceeded and
  * parameter problem are ignored.  The address of the sender is mapped as the guest knows it.  Where the
  * guest talks to the peer in the other family, so does the error (RFC 7915 4.2, 5.2), from the guest's
- * gateway. */
-void host_error_send(struct env *env, const struct host_error *e,
+ * gateway.  Whether it was sent. */
+bool host_error_send(struct env *env, const struct host_error *e,
 		     const struct host_error_packet *p);
 
 #endif

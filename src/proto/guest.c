@@ -238,15 +238,15 @@ static bool take_token(struct env *env)
 	return true;
 }
 
-void guest_send_icmp_error(struct env *env, const struct pkt *p, const struct addr *from,
+bool guest_send_icmp_error(struct env *env, const struct pkt *p, const struct addr *from,
 			   const struct icmp_error *e)
 {
 	size_t max = addr_is_ip4(&p->src) ? QUOTE_MAX4 : QUOTE_MAX6;
 	struct guest_out out = { .src = *from, .dst = p->src };
 	struct icmp_hdr h = { e->type, e->code, (uint16_t)(e->rest >> 16), (uint16_t)e->rest };
 
-	if (may_complain(env, p) && take_token(env))
-		guest_send_icmp(env, &out, &h, p->ip, p->ip_len < max ? p->ip_len : max);
+	return may_complain(env, p) && take_token(env) &&
+	       !guest_send_icmp(env, &out, &h, p->ip, p->ip_len < max ? p->ip_len : max);
 }
 
 struct icmp_error guest_error_of(enum guest_error e, const struct pkt *p)

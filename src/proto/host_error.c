@@ -154,7 +154,7 @@ static struct addr sender(const struct net *net, const struct host_error *e, con
 	return net_to_guest(net, &e->from);
 }
 
-void host_error_send(struct env *env, const struct host_error *e,
+bool host_error_send(struct env *env, const struct host_error *e,
 		     const struct host_error_packet *p)
 {
 	const struct flow_key *k = &p->flow->key;
@@ -167,10 +167,10 @@ void host_error_send(struct env *env, const struct host_error *e,
 
 	if (!is_relayed(e, ip4) ||
 	    (ip4 != addr_is_ip4(&k->guest) && !in_other_family(&icmp, ip4, &k->guest)))
-		return;
+		return false;
 	rebuild_header(&w, &icmp, p);
 	quoted.ip_header_len = wr_len(&w);
 	wr_bytes(&w, p->l4, p->l4_len < wr_left(&w) ? p->l4_len : wr_left(&w));
 	quoted.ip_len = wr_len(&w);
-	guest_send_icmp_error(env, &quoted, &from, &icmp);
+	return guest_send_icmp_error(env, &quoted, &from, &icmp);
 }

@@ -259,8 +259,7 @@ static void pass_error(struct env *env, struct icmp_flow *f, struct host_error *
 	}
 	put_be16(e->quote + 2, checksum);
 	put_be16(e->quote + 4, k->guest_port);
-	host_error_send(env, e, &p);
-	env->stats.icmp_errors++;
+	env->stats.icmp_errors += host_error_send(env, e, &p);
 }
 
 static void read_errors(struct env *env, struct icmp_flow *f)
@@ -293,8 +292,7 @@ static enum drop refuse(struct env *env, const struct pkt *p, int error)
 {
 	struct host_error e = host_error_from_errno(env->net, &p->src, error);
 
-	guest_send_icmp_error(env, p, &e.from, &e.icmp);
-	env->stats.icmp_errors++;
+	env->stats.icmp_errors += guest_send_icmp_error(env, p, &e.from, &e.icmp);
 	return error == ENOMEM	 ? DROP_MEMORY
 	       : error == ENOSPC ? DROP_FLOW_LIMIT
 				 : DROP_HOST_SOCKET;

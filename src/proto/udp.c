@@ -270,10 +270,7 @@ static enum drop refuse(struct env *env, const struct pkt *p, int error)
 {
 	struct host_error e = host_error_from_errno(env->net, &p->src, error);
 
-	if (!net_is_group(env->net, &p->dst)) {
-		guest_send_icmp_error(env, p, &e.from, &e.icmp);
-		env->stats.udp_errors++;
-	}
+	env->stats.udp_errors += guest_send_icmp_error(env, p, &e.from, &e.icmp);
 	return error == ENOMEM	 ? DROP_MEMORY
 	       : error == ENOSPC ? DROP_FLOW_LIMIT
 				 : DROP_HOST_SOCKET;
@@ -407,8 +404,7 @@ void udp_error_to_guest(struct env *env, struct udp_flow *f, const struct host_e
 					  .checksum = f->last_checksum });
 	wr_bytes(&w, e->quote, e->len);
 	p.l4_len = wr_len(&w) < p.len ? wr_len(&w) : p.len;
-	host_error_send(env, e, &p);
-	env->stats.udp_errors++;
+	env->stats.udp_errors += host_error_send(env, e, &p);
 }
 
 int udp_read_errors(struct env *env, struct udp_flow *f)

@@ -61,8 +61,7 @@ static void refuse(struct env *env, struct udp_flow *f, int error, const struct 
 	wr_bytes(&w, d->iov_base,
 		 d->iov_len < HOST_ERROR_QUOTE_MAX ? d->iov_len : HOST_ERROR_QUOTE_MAX);
 	p.l4_len = wr_len(&w);
-	host_error_send(env, &e, &p);
-	env->stats.udp_errors++;
+	env->stats.udp_errors += host_error_send(env, &e, &p);
 }
 
 static int send_some(struct env *env, struct udp_flow *f, const struct iovec *d, int n)

@@ -374,6 +374,7 @@ START_TEST(other_errors_are_not)
 	begin();
 	provoke((struct host_error){ .icmp.type = 5 /* redirect */, .from = addr_ip4(0xcb007101) });
 	ck_assert_uint_eq(g.n_frames, 0);
+	ck_assert_uint_eq(g.env.stats.udp_errors, 0);
 	end();
 }
 END_TEST
@@ -420,6 +421,13 @@ START_TEST(refusals_are_told)
 		ENOBUFS; /* a full device queue: nothing to tell */
 	guest_says(PEER, 5000, 7, "e");
 	ck_assert_uint_eq(g.n_frames, 3);
+	/* those beyond the limit of errors have a counter of their own */
+	host.open_error = ENETUNREACH;
+	for (int i = 0; i < 200; i++)
+		guest_says(PEER, 6000, 7, "f");
+	ck_assert_uint_eq(g.env.stats.udp_errors, g.n_frames);
+	ck_assert_uint_eq(g.env.stats.udp_errors + g.env.stats.icmp_errors_limited, 203);
+	ck_assert_uint_gt(g.env.stats.icmp_errors_limited, 0);
 	end();
 }
 END_TEST
