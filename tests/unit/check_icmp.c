@@ -423,6 +423,12 @@ START_TEST(refusal_by_the_guest_ends_its_udp_flow)
 		    &(struct icmp_hdr){ .type = ICMP_TYPE_UNREACHABLE, .code = ICMP_CODE_PORT },
 		    quote, 27);
 	ck_assert_int_eq(icmp_undelivered_from_guest(&g.env, &packet.pkt), DROP_ICMP_HEADER);
+	/* nobody but the address itself knows what is behind its ports */
+	packet_icmp(&packet, &(struct packet_ip){ .src = 0x0a000210 },
+		    &(struct icmp_hdr){ .type = ICMP_TYPE_UNREACHABLE, .code = ICMP_CODE_PORT },
+		    quote, 28);
+	ck_assert_int_eq(icmp_undelivered_from_guest(&g.env, &packet.pkt), DROP_NONE);
+	ck_assert_uint_eq(g.env.flows.n, 1);
 	packet_icmp(&packet, &(struct packet_ip){ 0 },
 		    &(struct icmp_hdr){ .type = ICMP_TYPE_UNREACHABLE, .code = ICMP_CODE_PORT },
 		    quote, 28);

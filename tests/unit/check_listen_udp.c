@@ -501,5 +501,79 @@ START_TEST(segments)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(own_net_enter, "listen_udp", closed_port, others_go_on, error_without_flow, kinds_of_ip4,
+static void say(const struct client *c, const char *text)
+{
+	ck_assert_int_eq(send(c->fd, text, strlen(text), 0), (ssize_t)strlen(text));
+}
+
+static void assert_got(size_t i, const char *text)
+{
+	const struct fake_frame *f = fake_guest_frame(&g, i);
+	struct pkt p;
+
+	ck_assert_int_eq(pkt_decode(f->data, f->len, &p), DROP_NONE);
+	ck_assert_uint_eq(p.payload_len, strlen(text));
+	ck_assert(!memcmp(p.payload, text, p.payload_len));
+}
+
+/* What was read waits where it is, and what comes meanwhile, to whichever forward, in its socket. */
+START_TEST(full_link)
+{
+	struct client one, other;
+
+	setup();
+	one = client_open("127.0.0.1", forward("0:53"));
+	other = client_open("::1", forward("0:53"));
+	fake_guest_clear(&g);
+	g.room = 1;
+	say(&one, "a");
+	say(&one, "b");
+	say(&one, "c");
+	await_frames(1);
+	say(&one, "d");
+	say(&other, "e");
+	assert_quiet();
+	g.room = -1;
+	udp_room(&g.env);
+	await_frames(5);
+	assert_got(0, "a");
+	assert_got(1, "b");
+	assert_got(2, "c");
+	ck_assert_uint_eq(g.env.stats.forward_lost, 0);
+	close(one.fd);
+	close(other.fd);
+	teardown();
+}
+END_TEST
+
+/* Nothing of it reaches the guest any more, and others go on. */
+START_TEST(forward_ends_while_its_datagrams_wait)
+{
+	struct client one, other;
+	uint64_t id;
+
+	setup();
+	one = client_open("127.0.0.1", forward("0:53"));
+	id = forwards_next(g.env.forwards, 0)->id;
+	other = client_open("::1", forward("0:53"));
+	fake_guest_clear(&g);
+	g.room = 1;
+	say(&one, "a");
+	say(&one, "b");
+	await_frames(1);
+	say(&other, "c");
+	assert_quiet();
+	ck_assert_int_eq(forwards_remove(g.env.forwards, id), 0);
+	g.room = -1;
+	udp_room(&g.env);
+	await_frames(2);
+	assert_got(1, "c");
+	assert_quiet();
+	close(one.fd);
+	close(other.fd);
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN_AFTER(own_net_enter, "listen_udp", full_link, forward_ends_while_its_datagrams_wait, closed_port, others_go_on, error_without_flow, kinds_of_ip4,
 		 kinds_of_ip6, dont_fragment, trains, segments)

@@ -102,6 +102,12 @@ START_TEST(the_oldest_gives_way)
 	ck_assert_uint_eq(known("10.9.9.0"), 1500);
 	ck_assert_uint_eq(known("10.9.9.1"), 1000);
 	ck_assert_uint_eq(known(dst), 1000);
+	ck_assert(lower("10.9.9.1", 900)); /* the first in the table is not always the oldest */
+	ck_assert(lower("10.9.9.33", 1000));
+	ck_assert(lower("10.9.9.34", 1000));
+	ck_assert_uint_eq(known("10.9.9.1"), 900);
+	ck_assert_uint_eq(known("10.9.9.3"), 1500);
+	ck_assert_uint_eq(known("10.9.9.33"), 1000);
 	demux_guest_down(&g.env);
 	ck_assert_uint_eq(known(dst), 1500);
 	fake_guest_free(&g);
@@ -285,6 +291,26 @@ START_TEST(what_we_cannot_have_sent)
 	ck_assert_int_eq(complain_of(&q, 1000), DROP_ICMP_HEADER);
 	ck_assert_uint_eq(g.env.stats.path_mtu_lowered, 0);
 	ck_assert_uint_eq(g.env.path_mtus.n, 0);
+	expect_packets(0, 1400, 1, 1428);
+	end();
+}
+END_TEST
+
+/* Who speaks one family tells nothing of the other. */
+START_TEST(packets_of_the_other_family)
+{
+	uint8_t bytes[IP4_HEADER_LEN + UDP_HEADER_LEN];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+
+	begin();
+	expect_packets(0, 1400, 1, 1428);
+	ip4_encode(&w, &(struct ip4_hdr){ .total_len = 1428, .proto = IP_UDP, .src = addr_ip4(PEER),
+					  .dst = addr_ip4(0x0a00020f) });
+	udp_encode(&w, &(struct udp_hdr){ .sport = 7, .dport = 5000, .len = 1408 });
+	packet_icmp6(&packet, &(struct packet_ip6){ .src = addr_of("fe80::99") },
+		     &(struct icmp_hdr){ ICMP6_TYPE_PACKET_TOO_BIG, 0, 0, 1280 }, bytes, wr_len(&w));
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_NONE);
+	ck_assert_uint_eq(g.env.stats.path_mtu_ignored, 1);
 	expect_packets(0, 1400, 1, 1428);
 	end();
 }
@@ -480,6 +506,6 @@ END_TEST
 
 SUITE_MAIN("path mtu", only_smaller_ones_are_news, least_of_each_family,
 	   after_ten_minutes_more_is_tried, the_oldest_gives_way, datagrams_come_in_fragments,
-	   a_fragment_is_quoted, what_we_cannot_have_sent, also_without_icmp,
+	   a_fragment_is_quoted, what_we_cannot_have_sent, packets_of_the_other_family, also_without_icmp,
 	   segments_are_sent_again_smaller, larger_segments_after_a_while, later_connections,
 	   what_is_not_in_flight, not_before_the_handshake_is_over)

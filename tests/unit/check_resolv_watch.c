@@ -164,6 +164,14 @@ START_TEST(file_changes)
 	unlink(path);
 	write_file("etc/resolv.conf", "nameserver 192.0.2.5\n");
 	assert_change("192.0.2.5");
+	/* of another link */
+	write_file("etc/resolv.conf", "nameserver fe80::1%eth0\n");
+	assert_change("fe80::1");
+	write_file("etc/resolv.conf", "nameserver fe80::1%eth1\n");
+	assert_change("fe80::1");
+	ck_assert_str_eq(seen.links[0], "eth1");
+	write_file("etc/resolv.conf", "nameserver 192.0.2.5\n");
+	assert_change("192.0.2.5");
 	/* other files, other text */
 	write_file("etc/hosts", "127.0.0.1 localhost\n");
 	write_file("etc/resolv.conf", "# a word\nnameserver 192.0.2.5\n");

@@ -174,6 +174,8 @@ static void assert_got(size_t i, uint32_t src, uint16_t sport, const char *text)
 
 START_TEST(client_keeps_its_address)
 {
+	struct flow *f;
+
 	begin();
 	ck_assert_int_eq(client_says(&one, CLIENT, 4000, "question"), 0);
 	assert_got(0, CLIENT, 4000, "question");
@@ -182,6 +184,10 @@ START_TEST(client_keeps_its_address)
 	ck_assert_uint_eq(addr_get_ip4(&one.client.addr.addr), CLIENT);
 	ck_assert_uint_eq(one.client.addr.port, 4000);
 	ck_assert_uint_eq(addr_get_ip4(&one.client.local), OURS);
+	/* which ends when the host loses that address */
+	f = container_of(g.env.flows.all.next, struct flow, all);
+	ck_assert_uint_eq(addr_get_ip4(&f->host.addr), OURS);
+	ck_assert_uint_eq(f->host.port, one.sock.port);
 	ck_assert_uint_eq(host.n_socks, 0);
 	end();
 }
