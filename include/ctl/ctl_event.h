@@ -43,6 +43,7 @@ struct ctl_events {
 	struct ctl_problem_record problems[CTL_PROBLEMS_KEPT];
 	uint64_t n_problems; /* ever; the newest is problems[(n_problems - 1) %
 				CTL_PROBLEMS_KEPT] */
+	uint64_t n_errors; /* of them */
 	struct ctl_buf text;
 };
 

@@ -32,6 +32,9 @@ struct ctl_info {
 	unsigned n_clients;
 	const struct ctl_daemon_ops *ops;
 	const void *daemon;
+	const struct ctl_events *events;
+	const struct loop_turns *turns; /* NULL: there is no loop */
+	int fd_statm; /* our own in /proc, which is out of sight in the sandbox; -1: there is none */
 };
 
 /* What can be changed. */

@@ -142,8 +142,10 @@ struct ctl_guest {
 #define CTL_GUEST_HAS_ADDR 0x2u
 #define CTL_GUEST_HAS_SEEN 0x4u
 #define CTL_GUEST_HAS_IP6  0x8u
+#define CTL_GUEST_HAS_PID  0x10u
 	uint32_t has;
 	bool connected;
+	uint64_t client_pid;
 	struct mac mac;
 	struct addr addr;    /* of IPv4 */
 	struct ctl_list ip6; /* struct addr: the one used last first */
@@ -178,6 +180,7 @@ struct ctl_network {
 	struct ctl_list dns; /* struct addr */
 	unsigned dns_source;
 	struct ctl_list search; /* const char * */
+	unsigned search_source;
 	const char *hostname, *fqdn;
 };
 
@@ -207,6 +210,18 @@ struct ctl_layer {
 	const char *reason;    /* why it is not applied */
 };
 
+/* A limit of an option --max-*, or one that is built in. */
+struct ctl_limit {
+	const char *limit;
+	uint64_t used, max;
+};
+
+/* An error or a warning of the log. */
+struct ctl_problem {
+	const char *level, *unit, *text;
+	uint64_t age_ms;
+};
+
 struct ctl_status {
 	const char *version;
 	uint64_t pid, uid, uptime_ms;
@@ -216,6 +231,9 @@ struct ctl_status {
 	struct ctl_rates rates;
 	struct ctl_client_count control;
 	struct ctl_list sandbox; /* struct ctl_layer; empty: there is none */
+	struct ctl_list leases;	 /* struct ctl_lease */
+	struct ctl_list limits;	 /* struct ctl_limit */
+	struct ctl_list problems; /* struct ctl_problem: those that were kept, the newest first */
 };
 
 /* query-flows, flow-close */
@@ -325,8 +343,11 @@ struct ctl_flows_closed {
 
 /* query-stats */
 
+enum ctl_counter_kind { CTL_COUNTER, CTL_GAUGE };
+
 struct ctl_counter {
 	const char *name;
+	unsigned kind; /* enum ctl_counter_kind */
 	uint64_t value;
 	const char *description;
 };

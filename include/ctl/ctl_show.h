@@ -47,6 +47,10 @@ void ctl_show_flow_info(const struct flow *f, char congestion[static FLOW_CONGES
 void ctl_show_lease(const struct lease *l, uint64_t now_ns, char id[static CTL_LEASE_ID_TEXT],
 		    struct ctl_lease *c);
 
+/* The lease of a server, 0 and up, while somebody holds it; else NULL. */
+#define CTL_LEASE_SERVERS 2
+const struct lease *ctl_lease_of(const struct env *env, uint64_t server);
+
 /* `search` takes the list of search domains. */
 void ctl_show_network(const struct net *net, const char *search[static CONF_SEARCH_MAX],
 		      struct ctl_network *n);

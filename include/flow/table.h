@@ -34,6 +34,7 @@ struct flow_table {
 	size_t n;	/* flows */
 	size_t max;	/* flows at most */
 	size_t by_proto[N_FLOW_PROTOS];
+	uint64_t opened[N_FLOW_PROTOS], refused[N_FLOW_PROTOS]; /* ever */
 	uint64_t next_id;
 	struct list all;       /* oldest first */
 	struct flow_ref *refs; /* by id, with holes */
@@ -42,6 +43,7 @@ struct flow_table {
 	struct flow_closed closed[FLOW_CLOSED_KEPT];
 	uint64_t n_closed; /* ever; the newest is closed[(n_closed - 1) % FLOW_CLOSED_KEPT] */
 	uint64_t by_reason[N_FLOW_CLOSE_REASONS];
+	uint64_t by_proto_reason[N_FLOW_PROTOS][N_FLOW_CLOSE_REASONS];
 
 	/* Hears of each flow that was taken out, before it is freed; NULL: nobody. */
 	void (*removed)(void *ctx, const struct flow *f, const struct flow_closed *closed);

@@ -22,6 +22,17 @@ struct watch {
 	unsigned events; /* wanted: enum loop_event bits */
 };
 
+/* How long turns of the loop took, from a wake-up to the next wait: counts of those of up to 4^i
+ * microseconds that took more than the one before, and of longer ones at the end. */
+#define LOOP_TURN_BOUNDS 11 /* the last is a good second */
+
+struct loop_turns {
+	uint64_t n[LOOP_TURN_BOUNDS + 1];
+	uint64_t sum_ns;
+};
+
+void loop_turns_add(struct loop_turns *t, uint64_t ns);
+
 /* Exactly one loop exists in the daemon.  NULL when the kernel gives none. */
 struct loop *loop_new(struct timerq *timers, void *timer_ctx);
 void loop_free(struct loop *l);
@@ -39,6 +50,9 @@ void loop_on_signal(struct loop *l, int signo, void (*fn)(void *ctx, int signo),
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+
+/* Of this loop, as long as it exists. */
+const struct loop_turns *loop_get_turns(const struct loop *l);
 
 /* CLOCK_MONOTONIC, in nanoseconds. */
 uint64_t loop_clock_ns(void);

@@ -46,7 +46,7 @@ struct net {
 	struct mac mac;		/* ours */
 	uint16_t mtu;		/* of the guest's interface */
 	bool tell_mtu;		/* DHCP option 26, and in router advertisements */
-	enum net_source dns_source, mtu_source;
+	enum net_source dns_source, search_source, mtu_source;
 
 	/* told to the guest; of both families */
 	struct addr dns[CONF_DNS_MAX];

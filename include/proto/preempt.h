@@ -16,4 +16,7 @@ bool preempt_descriptor(struct env *env);
  * -errno as there. */
 int preempt_insert(struct env *env, struct flow *f);
 
+/* Counts a flow that was refused for lack of room or sockets. */
+void preempt_refused(struct env *env, enum flow_proto proto);
+
 #endif

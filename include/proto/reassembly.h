@@ -23,6 +23,9 @@ void reassembly_free(struct reassembly *r);
 enum drop reassembly_from_guest(struct env *env, const struct pkt *fragment, struct pkt *whole,
 				bool *complete);
 
+/* Datagrams under way. */
+size_t reassembly_count(const struct env *env);
+
 /* Forgets all fragments: the guest left. */
 void reassembly_reset(struct env *env);
 

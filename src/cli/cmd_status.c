@@ -7,6 +7,7 @@ static void show_guest(FILE *out, const struct ctl_guest *g)
 {
 	const struct addr *ip6 = g->ip6.items;
 	char mac[MAC_STR_MAX] = "", addr[ADDR_STR_MAX] = "", idle[TEXT_MAX] = "";
+	char pid[TEXT_MAX] = "";
 
 	if (g->has & CTL_GUEST_HAS_MAC)
 		mac_print(&g->mac, mac);
@@ -14,7 +15,9 @@ static void show_guest(FILE *out, const struct ctl_guest *g)
 		addr_print(&g->addr, addr);
 	if (g->has & CTL_GUEST_HAS_SEEN)
 		text_duration(g->idle_ms, idle);
-	fact_print(out, "Guest", "%s%s%s%s%s%s%s", g->connected ? "connected" : "not connected",
+	if (g->has & CTL_GUEST_HAS_PID)
+		snprintf(pid, sizeof(pid), " by process %" PRIu64, g->client_pid);
+	fact_print(out, "Guest", "%s%s%s%s%s%s%s%s", g->connected ? "connected" : "not connected", pid,
 		   *mac ? ", " : "", mac, *addr ? ", " : "", addr, *idle ? ", idle for " : "",
 		   idle);
 	for (size_t i = 0; i < g->ip6.n; i++)
@@ -68,7 +71,8 @@ static void show_network(FILE *out, const struct ctl_network *n)
 	fact_print(out, "DNS", "%s (%s)", join_addrs(&n->dns, dns, sizeof(dns)),
 		   ctl_source_names[n->dns_source]);
 	for (size_t i = 0; i < n->search.n; i++)
-		fact_print(out, i ? "" : "Search", "%s", search[i]);
+		fact_print(out, i ? "" : "Search", "%s (%s)", search[i],
+			   ctl_source_names[n->search_source]);
 	if (n->has & CTL_NETWORK_HAS_HOSTNAME)
 		fact_print(out, "Host name", "%s", n->hostname);
 	if (n->has & CTL_NETWORK_HAS_FQDN)
@@ -115,6 +119,44 @@ static void show_rates(FILE *out, const struct ctl_rates *r)
 			   r->new_flows.max, r->new_flows.used);
 }
 
+static void show_leases(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_lease *leases = list->items;
+	char addr[ADDR_STR_MAX], age[TEXT_MAX], end[TEXT_MAX];
+
+	if (!list->n)
+		fact_print(out, "Leases", "none");
+	for (size_t i = 0; i < list->n; i++) {
+		const struct ctl_lease *l = &leases[i];
+		bool ends = l->has & CTL_LEASE_HAS_END;
+
+		fact_print(out, i ? "" : "Leases", "%s %s for %s, %s%s",
+			   addr_print(&l->address, addr), l->state,
+			   text_duration(l->age_ms, age), ends ? "ends in " : "does not end",
+			   ends ? text_duration(l->expires_ms, end) : "");
+	}
+}
+
+static void show_limits(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_limit *limits = list->items;
+
+	for (size_t i = 0; i < list->n; i++)
+		fact_print(out, i ? "" : "Limits", "%" PRIu64 " of %" PRIu64 " %s", limits[i].used,
+			   limits[i].max, limits[i].limit);
+}
+
+static void show_problems(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_problem *problems = list->items;
+	char age[TEXT_MAX];
+
+	for (size_t i = 0; i < list->n; i++)
+		fact_print(out, i ? "" : "Problems", "%s ago: %s: %s: %s",
+			   text_duration(problems[i].age_ms, age), problems[i].level,
+			   problems[i].unit, problems[i].text);
+}
+
 static void show(FILE *out, const void *result)
 {
 	const struct ctl_status *s = result;
@@ -132,7 +174,10 @@ static void show(FILE *out, const void *result)
 	show_rates(out, &s->rates);
 	fact_print(out, "Clients", "%" PRIu64 " of %" PRIu64, s->control.clients,
 		   s->control.max);
+	show_leases(out, &s->leases);
+	show_limits(out, &s->limits);
 	show_sandbox(out, &s->sandbox);
+	show_problems(out, &s->problems);
 }
 
 const struct command cmd_status = {

@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -129,7 +130,12 @@ struct ctl *ctl_new(struct env *env, struct loop *loop, const struct ctl_daemon_
 	c->loop = loop;
 	c->target = (struct ctl_target){ env, ops, daemon, &c->events };
 	ctl_events_init(&c->events, env);
-	c->info = (struct ctl_info){ .start_ns = env->now_ns, .ops = ops, .daemon = daemon };
+	c->info = (struct ctl_info){ .start_ns = env->now_ns,
+				     .ops = ops,
+				     .daemon = daemon,
+				     .events = &c->events,
+				     .turns = loop_get_turns(loop),
+				     .fd_statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC) };
 	c->resume.fire = resume_due;
 	list_init(&c->conns);
 	return c;
@@ -147,5 +153,7 @@ void ctl_free(struct ctl *c)
 		watch_stop(&c->listeners[i].watch);
 		close(c->listeners[i].fd);
 	}
+	if (c->info.fd_statm >= 0)
+		close(c->info.fd_statm);
 	free(c);
 }

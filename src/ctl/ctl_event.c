@@ -271,6 +271,7 @@ static void warned(void *ctx, enum log_level level, enum log_unit unit, const ch
 	struct ctl_events *ev = ctx;
 	struct ctl_problem_record *p = &ev->problems[ev->n_problems++ % CTL_PROBLEMS_KEPT];
 
+	ev->n_errors += level == LOG_LEVEL_ERROR;
 	*p = (struct ctl_problem_record){ .at_ns = ev->env->now_ns,
 					  .level = level,
 					  .unit = unit };

@@ -44,8 +44,7 @@ void ctl_show_lease(const struct lease *l, uint64_t now_ns, char id[static CTL_L
 	};
 }
 
-/* One lease a server at most; NULL while nobody holds it. */
-static const struct lease *lease_of(const struct env *env, uint64_t server)
+const struct lease *ctl_lease_of(const struct env *env, uint64_t server)
 {
 	if (server == 0)
 		return env->dhcp4 ? dhcp4_get_lease(env) : NULL;
@@ -54,14 +53,13 @@ static const struct lease *lease_of(const struct env *env, uint64_t server)
 
 int ctl_leases_query(struct ctl_call *call, const struct env *env, void *result)
 {
-	const uint64_t n_servers = 2;
 	const struct lease *lease = NULL;
 	char *id = ctl_doc_alloc(call->doc, CTL_LEASE_ID_TEXT);
 
 	if (!id)
 		return ctl_fail(call, -ENOMEM, "no memory");
-	while (!lease && call->cursor < n_servers)
-		lease = lease_of(env, call->cursor++);
+	while (!lease && call->cursor < CTL_LEASE_SERVERS)
+		lease = ctl_lease_of(env, call->cursor++);
 	if (!lease)
 		return CTL_DONE;
 	ctl_show_lease(lease, env->now_ns, id, result);

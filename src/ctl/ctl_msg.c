@@ -89,10 +89,29 @@ static const struct ctl_field ctl_schema_fields[] = {
 };
 MESSAGE(ctl_schema);
 
+/* query-leases, query-status */
+
+static const struct ctl_field ctl_lease_fields[] = {
+	MEMBER(ctl_lease, address, "address", CTL_ADDR),
+	MEMBER(ctl_lease, mac, "mac", CTL_MAC),
+	MEMBER(ctl_lease, client_id, "client_id", CTL_TEXT, .has = CTL_LEASE_HAS_CLIENT_ID),
+	MEMBER(ctl_lease, iaid, "iaid", CTL_UINT, .has = CTL_LEASE_HAS_IAID),
+	MEMBER(ctl_lease, hostname, "hostname", CTL_TEXT, .has = CTL_LEASE_HAS_HOSTNAME),
+	MEMBER(ctl_lease, state, "state", CTL_TEXT),
+	MEMBER(ctl_lease, age_ms, "age_ms", CTL_UINT),
+	MEMBER(ctl_lease, granted_ms, "granted_ms", CTL_UINT),
+	MEMBER(ctl_lease, renew_ms, "renew_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
+	MEMBER(ctl_lease, rebind_ms, "rebind_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
+	MEMBER(ctl_lease, expires_ms, "expires_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
+	MEMBER(ctl_lease, grants, "grants", CTL_UINT),
+};
+MESSAGE(ctl_lease);
+
 /* query-status */
 
 static const struct ctl_field ctl_guest_fields[] = {
 	MEMBER(ctl_guest, connected, "connected", CTL_BOOL),
+	MEMBER(ctl_guest, client_pid, "client_pid", CTL_UINT, .has = CTL_GUEST_HAS_PID),
 	MEMBER(ctl_guest, mac, "mac", CTL_MAC, .has = CTL_GUEST_HAS_MAC),
 	MEMBER(ctl_guest, addr, "addr", CTL_ADDR, .has = CTL_GUEST_HAS_ADDR),
 	MEMBER(ctl_guest, ip6, "ip6", CTL_ADDR, .list = true, .has = CTL_GUEST_HAS_IP6),
@@ -129,6 +148,7 @@ static const struct ctl_field ctl_network_fields[] = {
 	MEMBER(ctl_network, dns, "dns", CTL_ADDR, .list = true),
 	MEMBER(ctl_network, dns_source, "dns_source", CTL_CHOICE, .names = ctl_source_names),
 	MEMBER(ctl_network, search, "search", CTL_TEXT, .list = true),
+	MEMBER(ctl_network, search_source, "search_source", CTL_CHOICE, .names = ctl_source_names),
 	MEMBER(ctl_network, hostname, "hostname", CTL_TEXT, .has = CTL_NETWORK_HAS_HOSTNAME),
 	MEMBER(ctl_network, fqdn, "fqdn", CTL_TEXT, .has = CTL_NETWORK_HAS_FQDN),
 	MEMBER(ctl_network, ip4.loopback, "loopback", CTL_ADDR, .has = CTL_NETWORK_HAS_LOOPBACK),
@@ -172,6 +192,21 @@ static const struct ctl_field ctl_layer_fields[] = {
 };
 static MESSAGE(ctl_layer);
 
+static const struct ctl_field ctl_limit_fields[] = {
+	MEMBER(ctl_limit, limit, "limit", CTL_TEXT),
+	MEMBER(ctl_limit, used, "used", CTL_UINT),
+	MEMBER(ctl_limit, max, "max", CTL_UINT),
+};
+static MESSAGE(ctl_limit);
+
+static const struct ctl_field ctl_problem_fields[] = {
+	MEMBER(ctl_problem, level, "level", CTL_TEXT),
+	MEMBER(ctl_problem, unit, "unit", CTL_TEXT),
+	MEMBER(ctl_problem, text, "text", CTL_TEXT),
+	MEMBER(ctl_problem, age_ms, "age_ms", CTL_UINT),
+};
+static MESSAGE(ctl_problem);
+
 static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, version, "version", CTL_TEXT),
 	MEMBER(ctl_status, pid, "pid", CTL_UINT),
@@ -184,6 +219,12 @@ static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, control, "control", CTL_OBJECT, .object = &ctl_client_count_message),
 	MEMBER(ctl_status, sandbox, "sandbox", CTL_OBJECT, .list = true,
 	       .object = &ctl_layer_message),
+	MEMBER(ctl_status, leases, "leases", CTL_OBJECT, .list = true,
+	       .object = &ctl_lease_message),
+	MEMBER(ctl_status, limits, "limits", CTL_OBJECT, .list = true,
+	       .object = &ctl_limit_message),
+	MEMBER(ctl_status, problems, "problems", CTL_OBJECT, .list = true,
+	       .object = &ctl_problem_message),
 };
 MESSAGE(ctl_status);
 
@@ -302,8 +343,11 @@ MESSAGE(ctl_flows_closed);
 
 /* query-stats */
 
+static const char *const counter_kinds[] = { "counter", "gauge", NULL };
+
 static const struct ctl_field ctl_counter_fields[] = {
 	MEMBER(ctl_counter, name, "name", CTL_TEXT),
+	MEMBER(ctl_counter, kind, "kind", CTL_CHOICE, .names = counter_kinds),
 	MEMBER(ctl_counter, value, "value", CTL_UINT),
 	MEMBER(ctl_counter, description, "description", CTL_TEXT),
 };
@@ -432,24 +476,6 @@ static const struct ctl_field ctl_log_level_fields[] = {
 	       .help = "of the least that is logged"),
 };
 MESSAGE(ctl_log_level);
-
-/* query-leases */
-
-static const struct ctl_field ctl_lease_fields[] = {
-	MEMBER(ctl_lease, address, "address", CTL_ADDR),
-	MEMBER(ctl_lease, mac, "mac", CTL_MAC),
-	MEMBER(ctl_lease, client_id, "client_id", CTL_TEXT, .has = CTL_LEASE_HAS_CLIENT_ID),
-	MEMBER(ctl_lease, iaid, "iaid", CTL_UINT, .has = CTL_LEASE_HAS_IAID),
-	MEMBER(ctl_lease, hostname, "hostname", CTL_TEXT, .has = CTL_LEASE_HAS_HOSTNAME),
-	MEMBER(ctl_lease, state, "state", CTL_TEXT),
-	MEMBER(ctl_lease, age_ms, "age_ms", CTL_UINT),
-	MEMBER(ctl_lease, granted_ms, "granted_ms", CTL_UINT),
-	MEMBER(ctl_lease, renew_ms, "renew_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
-	MEMBER(ctl_lease, rebind_ms, "rebind_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
-	MEMBER(ctl_lease, expires_ms, "expires_ms", CTL_UINT, .has = CTL_LEASE_HAS_END),
-	MEMBER(ctl_lease, grants, "grants", CTL_UINT),
-};
-MESSAGE(ctl_lease);
 
 /* query-dns */
 

@@ -1,48 +1,262 @@
-/* ctl/ctl_stats.c: query-stats: every counter, frames dropped by reason, flows ended by reason.
- */
+/* ctl/ctl_stats.c: query-stats: every counter, and what the daemon takes of memory. */
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "ctl/ctl_event.h"
 #include "ctl/ctl_method.h"
+#include "loop/loop.h"
+#include "proto/dns.h"
+#include "proto/tcp/tcp.h"
 
-/* "drop.runt"; the name lives as long as the request. */
-static const char *prefixed(struct ctl_call *call, const char *prefix, const char *name)
+/* A name that lives as long as the request. */
+static const char *__attribute__((format(printf, 2, 3))) name(struct ctl_call *call,
+							      const char *fmt, ...)
 {
 	enum { NAME_MAX_BYTES = 64 };
 	char *text = ctl_doc_alloc(call->doc, NAME_MAX_BYTES);
+	va_list ap;
 
-	if (text)
-		snprintf(text, NAME_MAX_BYTES, "%s.%s", prefix, name);
-	return text ? text : name;
+	if (!text)
+		return "?";
+	va_start(ap, fmt);
+	vsnprintf(text, NAME_MAX_BYTES, fmt, ap);
+	va_end(ap);
+	return text;
 }
+
+static bool show_counter(struct ctl_call *call, const struct env *env, uint64_t i,
+			 struct ctl_counter *c)
+{
+	*c = (struct ctl_counter){ stats_rows[i].name, CTL_COUNTER,
+				   stats_value(&env->stats, &stats_rows[i]),
+				   stats_rows[i].text };
+	return true;
+}
+
+static uint64_t n_counters(void)
+{
+	return n_stats_rows;
+}
+
+static bool show_opened(struct ctl_call *call, const struct env *env, uint64_t i,
+			struct ctl_counter *c)
+{
+	*c = (struct ctl_counter){ name(call, "%s.opened", ctl_proto_names[i]), CTL_COUNTER,
+				   env->flows.opened[i], "flows of this protocol opened" };
+	return true;
+}
+
+static bool show_refused(struct ctl_call *call, const struct env *env, uint64_t i,
+			 struct ctl_counter *c)
+{
+	*c = (struct ctl_counter){ name(call, "%s.refused", ctl_proto_names[i]), CTL_COUNTER,
+				   env->flows.refused[i],
+				   "flows of this protocol refused for lack of room or sockets" };
+	return true;
+}
+
+static uint64_t n_protos(void)
+{
+	return N_FLOW_PROTOS;
+}
+
+/* The first reason is none, likewise of flows. */
+static bool show_drop(struct ctl_call *call, const struct env *env, uint64_t i,
+		      struct ctl_counter *c)
+{
+	enum drop drop = (enum drop)(i + 1);
+
+	*c = (struct ctl_counter){ name(call, "drop.%s", drop_name(drop)), CTL_COUNTER,
+				   env->stats.drops[drop], drop_text(drop) };
+	return true;
+}
+
+static uint64_t n_drops(void)
+{
+	return N_DROPS - 1;
+}
+
+static bool show_closed(struct ctl_call *call, const struct env *env, uint64_t i,
+			struct ctl_counter *c)
+{
+	enum flow_close_reason reason = (enum flow_close_reason)(i + 1);
+
+	*c = (struct ctl_counter){ name(call, "closed.%s", flow_close_reason_name(reason)),
+				   CTL_COUNTER, env->flows.by_reason[reason],
+				   "flows that ended for this reason" };
+	return true;
+}
+
+static uint64_t n_reasons(void)
+{
+	return N_FLOW_CLOSE_REASONS - 1;
+}
+
+static bool show_closed_of_proto(struct ctl_call *call, const struct env *env, uint64_t i,
+				 struct ctl_counter *c)
+{
+	uint64_t proto = i / n_reasons();
+	enum flow_close_reason reason = (enum flow_close_reason)(i % n_reasons() + 1);
+
+	*c = (struct ctl_counter){ name(call, "%s.closed.%s", ctl_proto_names[proto],
+					flow_close_reason_name(reason)),
+				   CTL_COUNTER, env->flows.by_proto_reason[proto][reason],
+				   "flows of this protocol that ended for this reason" };
+	return true;
+}
+
+static uint64_t n_reasons_of_protos(void)
+{
+	return N_FLOW_PROTOS * n_reasons();
+}
+
+static bool show_problems(struct ctl_call *call, const struct env *env, uint64_t i,
+			  struct ctl_counter *c)
+{
+	const struct ctl_events *ev = call->info->events;
+
+	if (i)
+		*c = (struct ctl_counter){ "log.warnings", CTL_COUNTER,
+					   ev->n_problems - ev->n_errors, "warnings logged" };
+	else
+		*c = (struct ctl_counter){ "log.errors", CTL_COUNTER, ev->n_errors,
+					   "errors logged" };
+	return true;
+}
+
+static uint64_t n_problem_levels(void)
+{
+	return 2;
+}
+
+/* The rows are told of over several turns, but go together: they are those of the first. */
+static const struct loop_turns *turns_then(struct ctl_call *call)
+{
+	struct loop_turns *then = call->state;
+
+	if (!then && call->info->turns) {
+		then = call->state = ctl_doc_alloc(call->doc, sizeof(*then));
+		if (then)
+			*then = *call->info->turns;
+	}
+	return then;
+}
+
+/* How many turns took up to 4^i microseconds; then how many there were, and their time. */
+static bool show_turns(struct ctl_call *call, const struct env *env, uint64_t i,
+		       struct ctl_counter *c)
+{
+	const struct loop_turns *t = turns_then(call);
+	uint64_t n = 0;
+
+	if (!t)
+		return false;
+	for (uint64_t k = 0; k <= i && k <= LOOP_TURN_BOUNDS; k++)
+		n += t->n[k];
+	if (i < LOOP_TURN_BOUNDS)
+		*c = (struct ctl_counter){ name(call, "loop.up-to-%uus", 1u << 2 * i),
+					   CTL_COUNTER, n,
+					   "turns of the loop that took no longer" };
+	else if (i == LOOP_TURN_BOUNDS)
+		*c = (struct ctl_counter){ "loop.turns", CTL_COUNTER, n, "turns of the loop" };
+	else
+		*c = (struct ctl_counter){ "loop.time-ns", CTL_COUNTER, t->sum_ns,
+					   "nanoseconds that they took together" };
+	return true;
+}
+
+static uint64_t n_turns(void)
+{
+	return LOOP_TURN_BOUNDS + 2;
+}
+
+/* 0: not known. */
+static uint64_t resident_bytes(int fd_statm)
+{
+	char text[128], *end;
+	ssize_t len = fd_statm < 0 ? -1 : pread(fd_statm, text, sizeof(text) - 1, 0);
+
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	strtoull(text, &end, 10); /* all that is mapped; then what is resident, in pages */
+	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+enum memory { RESIDENT, TCP_QUEUES, TCP_SPARE, DNS_CACHE, N_MEMORIES };
+
+static const struct {
+	const char *name, *text;
+} memories[] = {
+	[RESIDENT] = { "memory.resident-bytes", "memory of the process that is resident" },
+	[TCP_QUEUES] = { "memory.tcp-queue-bytes",
+			 "memory for bytes of the guest that wait for host sockets" },
+	[TCP_SPARE] = { "memory.tcp-spare-bytes", "memory kept at hand for such" },
+	[DNS_CACHE] = { "memory.dns-cache-bytes", "memory for answers of name servers" },
+};
+static_assert(sizeof(memories) / sizeof(memories[0]) == N_MEMORIES, "a row each");
+
+static bool show_memory(struct ctl_call *call, const struct env *env, uint64_t i,
+			struct ctl_counter *c)
+{
+	struct dns_status *dns;
+
+	*c = (struct ctl_counter){ memories[i].name, CTL_GAUGE, 0, memories[i].text };
+	switch ((enum memory)i) {
+	case RESIDENT:
+		c->value = resident_bytes(call->info->fd_statm);
+		return c->value;
+	case TCP_QUEUES:
+		c->value = env->tcp ? tcp_get_memory(env).used : 0;
+		return true;
+	case TCP_SPARE:
+		c->value = env->tcp ? tcp_get_memory(env).spare : 0;
+		return true;
+	case DNS_CACHE:
+		dns = ctl_doc_alloc(call->doc, sizeof(*dns));
+		if (dns && env->dns)
+			dns_get_status(env, dns);
+		c->value = dns ? dns->cache_bytes : 0;
+		return true;
+	case N_MEMORIES:
+		break;
+	}
+	return false;
+}
+
+static uint64_t n_memories(void)
+{
+	return N_MEMORIES;
+}
+
+static const struct {
+	uint64_t (*count)(void);
+	/* False: there is no such value. */
+	bool (*show)(struct ctl_call *call, const struct env *env, uint64_t i,
+		     struct ctl_counter *c);
+} groups[] = {
+	{ n_counters, show_counter },
+	{ n_protos, show_opened },
+	{ n_protos, show_refused },
+	{ n_drops, show_drop },
+	{ n_reasons, show_closed },
+	{ n_reasons_of_protos, show_closed_of_proto },
+	{ n_problem_levels, show_problems },
+	{ n_turns, show_turns },
+	{ n_memories, show_memory },
+};
 
 int ctl_stats_query(struct ctl_call *call, const struct env *env, void *result)
 {
-	struct ctl_counter *c = result;
 	uint64_t i = call->cursor++;
 
-	if (i < n_stats_rows) {
-		*c = (struct ctl_counter){ stats_rows[i].name,
-					   stats_value(&env->stats, &stats_rows[i]),
-					   stats_rows[i].text };
-		return CTL_ITEM;
-	}
-	i -= n_stats_rows;
-	if (i < N_DROPS - 1) { /* the first reason is none */
-		enum drop drop = (enum drop)(i + 1);
-
-		*c = (struct ctl_counter){ prefixed(call, "drop", drop_name(drop)),
-					   env->stats.drops[drop], drop_text(drop) };
-		return CTL_ITEM;
-	}
-	i -= N_DROPS - 1;
-	if (i < N_FLOW_CLOSE_REASONS - 1) {
-		enum flow_close_reason reason = (enum flow_close_reason)(i + 1);
-
-		*c = (struct ctl_counter){
-			prefixed(call, "closed", flow_close_reason_name(reason)),
-			env->flows.by_reason[reason], "flows that ended for this reason"
-		};
-		return CTL_ITEM;
+	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
+		if (i < groups[g].count())
+			return groups[g].show(call, env, i, result) ? CTL_ITEM : CTL_CONTINUE;
+		i -= groups[g].count();
 	}
 	return CTL_DONE;
 }

@@ -4,8 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/ctl_event.h"
 #include "ctl/ctl_method.h"
-#include "ctl/ctl_show.h"
+#include "proto/dns.h"
+#include "proto/reassembly.h"
+#include "proto/tcp/tcp.h"
 
 static struct ctl_guest guest_status(const struct env *env)
 {
@@ -15,8 +18,10 @@ static struct ctl_guest guest_status(const struct env *env)
 		.has = (g->mac_known ? CTL_GUEST_HAS_MAC : 0) |
 		       (g->addr_known ? CTL_GUEST_HAS_ADDR : 0) |
 		       (g->seen_ns ? CTL_GUEST_HAS_SEEN : 0) |
-		       (g->n_ip6 ? CTL_GUEST_HAS_IP6 : 0),
+		       (g->n_ip6 ? CTL_GUEST_HAS_IP6 : 0) |
+		       (g->connected && g->client_pid ? CTL_GUEST_HAS_PID : 0),
 		.connected = g->connected,
+		.client_pid = (uint64_t)g->client_pid,
 		.mac = g->mac,
 		.addr = g->addr,
 		.ip6 = { g->ip6, g->n_ip6 },
@@ -55,6 +60,7 @@ void ctl_show_network(const struct net *net, const char *search[static CONF_SEAR
 		.mtu_source = net->mtu_source,
 		.dns = { net->dns, net->n_dns },
 		.dns_source = net->dns_source,
+		.search_source = net->search_source,
 		.hostname = net->hostname,
 		.fqdn = net->fqdn,
 	};
@@ -116,13 +122,88 @@ static struct ctl_rates rates_status(const struct env *env)
 						  .used = b->rate ? bucket_used(b, env->now_ns) : 0 } };
 }
 
+static int no_memory(struct ctl_call *call)
+{
+	return ctl_fail(call, -ENOMEM, "no memory");
+}
+
+static int lease_status(struct ctl_call *call, const struct env *env, struct ctl_list *list)
+{
+	struct ctl_lease *leases = ctl_doc_alloc(call->doc, CTL_LEASE_SERVERS * sizeof(*leases));
+	char *ids = ctl_doc_alloc(call->doc, CTL_LEASE_SERVERS * CTL_LEASE_ID_TEXT);
+	size_t n = 0;
+
+	if (!leases || !ids)
+		return no_memory(call);
+	for (unsigned i = 0; i < CTL_LEASE_SERVERS; i++) {
+		const struct lease *l = ctl_lease_of(env, i);
+
+		if (!l)
+			continue;
+		ctl_show_lease(l, env->now_ns, ids + i * CTL_LEASE_ID_TEXT, &leases[n++]);
+	}
+	*list = (struct ctl_list){ leases, n };
+	return CTL_DONE;
+}
+
+/* Limits that traffic or clients can reach, by the names of their options and events. */
+static int limit_status(struct ctl_call *call, const struct env *env, struct ctl_list *list)
+{
+	struct dns_status *dns = ctl_doc_alloc(call->doc, sizeof(*dns));
+	const struct conf_limits *max = &env->conf->limits;
+	struct tcp_memory memory = { 0 };
+	struct ctl_limit *limits;
+
+	if (!dns)
+		return no_memory(call);
+	if (env->dns)
+		dns_get_status(env, dns);
+	if (env->tcp)
+		memory = tcp_get_memory(env);
+	const struct ctl_limit all[] = {
+		{ "flows", env->flows.n, env->flows.max },
+		{ "fragments", env->reassembly ? reassembly_count(env) : 0, max->fragments },
+		{ "dns-queries", dns->pending, max->dns_pending },
+		{ "dns-cache", dns->cache_entries, max->dns_cache },
+		{ "control-clients", call->info->n_clients, max->control_clients },
+		{ "tcp-memory", memory.used, memory.max },
+	};
+	limits = ctl_doc_alloc(call->doc, sizeof(all));
+	if (!limits)
+		return no_memory(call);
+	memcpy(limits, all, sizeof(all));
+	*list = (struct ctl_list){ limits, sizeof(all) / sizeof(all[0]) };
+	return CTL_DONE;
+}
+
+static int problem_status(struct ctl_call *call, const struct env *env, struct ctl_list *list)
+{
+	const struct ctl_events *ev = call->info->events;
+	uint64_t n = ev->n_problems < CTL_PROBLEMS_KEPT ? ev->n_problems : CTL_PROBLEMS_KEPT;
+	struct ctl_problem *problems = ctl_doc_alloc(call->doc, n * sizeof(*problems));
+
+	if (!problems)
+		return no_memory(call);
+	for (uint64_t i = 0; i < n; i++) {
+		const struct ctl_problem_record *p =
+			&ev->problems[(ev->n_problems - 1 - i) % CTL_PROBLEMS_KEPT];
+
+		problems[i] = (struct ctl_problem){ log_level_name(p->level),
+						    log_unit_name(p->unit), p->text,
+						    (env->now_ns - p->at_ns) / NS_PER_MS };
+	}
+	*list = (struct ctl_list){ problems, n };
+	return CTL_DONE;
+}
+
 int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 {
 	struct ctl_status *s = result;
 	const char **search = ctl_doc_alloc(call->doc, CONF_SEARCH_MAX * sizeof(*search));
+	int rc;
 
 	if (!search)
-		return ctl_fail(call, -ENOMEM, "no memory");
+		return no_memory(call);
 	s->version = POSTERN_VERSION;
 	s->pid = (uint64_t)getpid();
 	s->uid = geteuid();
@@ -137,5 +218,12 @@ int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 	s->control = (struct ctl_client_count){ call->info->n_clients,
 						env->conf->limits.control_clients };
 	ctl_show_network(env->net, search, &s->network);
-	return sandbox_status(call, env->sandbox, &s->sandbox);
+	rc = sandbox_status(call, env->sandbox, &s->sandbox);
+	if (rc == CTL_DONE)
+		rc = lease_status(call, env, &s->leases);
+	if (rc == CTL_DONE)
+		rc = limit_status(call, env, &s->limits);
+	if (rc == CTL_DONE)
+		rc = problem_status(call, env, &s->problems);
+	return rc;
 }

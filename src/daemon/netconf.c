@@ -180,6 +180,9 @@ static void make_search(const struct conf *c, const struct resolv_conf *rc, stru
 
 	net->n_search = c->search_set ? c->n_search : rc->n_search;
 	memcpy(net->search, list, sizeof(net->search));
+	net->search_source = c->search_set	   ? NET_FROM_FLAG :
+			     net->n_search ? NET_FROM_HOST :
+					     NET_FROM_FALLBACK;
 }
 
 void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, struct net *net)

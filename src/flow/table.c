@@ -144,6 +144,7 @@ int flow_table_insert(struct flow_table *t, struct flow *f, uint64_t now_ns)
 	t->refs[t->n_refs++] = (struct flow_ref){ f->id, f };
 	t->n++;
 	t->by_proto[f->key.proto]++;
+	t->opened[f->key.proto]++;
 	return 0;
 }
 
@@ -175,6 +176,7 @@ void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_rea
 	t->n--;
 	t->by_proto[f->key.proto]--;
 	t->by_reason[reason]++;
+	t->by_proto_reason[f->key.proto][reason]++;
 	flow_name_put(&t->names, c->name);
 	*c = (struct flow_closed){ .id = f->id,
 				   .key = f->key,

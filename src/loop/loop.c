@@ -42,7 +42,24 @@ struct loop {
 	void *wakeup_ctx;
 	struct loop_signal signals[SIGNALS_MAX];
 	int n_signals;
+	uint64_t woken_ns; /* when this turn began; 0 before the first */
+	struct loop_turns turns;
 };
+
+void loop_turns_add(struct loop_turns *t, uint64_t ns)
+{
+	uint64_t us = (ns + NS_PER_US - 1) / NS_PER_US;
+	unsigned log2 = us > 1 ? 64 - (unsigned)__builtin_clzll(us - 1) : 0; /* rounded up */
+	unsigned bound = (log2 + 1) / 2;
+
+	t->n[bound < LOOP_TURN_BOUNDS ? bound : LOOP_TURN_BOUNDS]++;
+	t->sum_ns += ns;
+}
+
+const struct loop_turns *loop_get_turns(const struct loop *l)
+{
+	return &l->turns;
+}
 
 uint64_t loop_clock_ns(void)
 {
@@ -90,6 +107,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int revents)
 	else
 		ev_idle_stop(l->ev, &l->busy);
 	arm_timer(l);
+	if (l->woken_ns)
+		loop_turns_add(&l->turns, loop_clock_ns() - l->woken_ns);
 }
 
 /* Highest priority: runs before the descriptors' callbacks of this wake-up. */
@@ -98,6 +117,7 @@ static void on_check(struct ev_loop *ev, ev_check *check, int revents)
 	struct loop *l = check->data;
 	uint64_t now = loop_clock_ns();
 
+	l->woken_ns = now;
 	if (l->wakeup)
 		l->wakeup(l->wakeup_ctx, now);
 	timerq_run(l->timers, now, TIMERS_PER_WAKEUP, l->timer_ctx);

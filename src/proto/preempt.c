@@ -19,14 +19,20 @@ bool preempt_descriptor(struct env *env)
 	return preempt_flow(env);
 }
 
+void preempt_refused(struct env *env, enum flow_proto proto)
+{
+	env->stats.flow_refused++;
+	env->flows.refused[proto]++;
+}
+
 /* Whether one more flow is within the rate of new ones. */
-static bool may_come(struct env *env)
+static bool may_come(struct env *env, enum flow_proto proto)
 {
 	if (bucket_is_open(&env->new_flows, env->now_ns)) {
 		bucket_take(&env->new_flows, 1, env->now_ns);
 		return true;
 	}
-	env->stats.flow_refused++;
+	preempt_refused(env, proto);
 	env->stats.flow_over_rate++;
 	event_limit_reached(env, LIMIT_NEW_FLOWS);
 	return false;
@@ -36,7 +42,7 @@ int preempt_insert(struct env *env, struct flow *f)
 {
 	int rc;
 
-	if (env->new_flows.rate && !may_come(env))
+	if (env->new_flows.rate && !may_come(env, f->key.proto))
 		return -ENOSPC;
 	rc = flow_table_insert(&env->flows, f, env->now_ns);
 	if (rc == -ENOSPC) {
@@ -45,7 +51,7 @@ int preempt_insert(struct env *env, struct flow *f)
 			rc = flow_table_insert(&env->flows, f, env->now_ns);
 	}
 	if (rc) {
-		env->stats.flow_refused++;
+		preempt_refused(env, f->key.proto);
 		return rc;
 	}
 	env->stats.flow_opened++;

@@ -334,3 +334,13 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 	whole->dont_fragment = false; /* the guest did cut it up */
 	return reason == DROP_NONE && whole->fragment ? DROP_FRAGMENT_BOUNDS : reason;
 }
+
+size_t reassembly_count(const struct env *env)
+{
+	const struct list *busy = &env->reassembly->busy;
+	size_t n = 0;
+
+	for (const struct list *l = busy->next; l != busy; l = l->next)
+		n++;
+	return n;
+}

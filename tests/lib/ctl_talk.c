@@ -16,6 +16,7 @@ struct ctl_session talk_session;
 unsigned talk_n_quits;
 char talk_taken[TAKEN_MAX];
 
+struct loop_turns talk_turns;
 static struct ctl_info info;
 
 static void quit(void *ctx)
@@ -71,8 +72,12 @@ static void start(const struct ctl_dialect *dialect, enum ctl_authority authorit
 {
 	fake_guest_init(&talk_guest);
 	talk_n_quits = 0;
+	talk_turns = (struct loop_turns){ 0 };
 	info = (struct ctl_info){ .start_ns = talk_guest.env.now_ns - 5 * NS_PER_SEC,
-				  .n_clients = 1 };
+				  .n_clients = 1,
+				  .events = &talk_events,
+				  .turns = &talk_turns,
+				  .fd_statm = -1 };
 	ctl_events_init(&talk_events, &talk_guest.env);
 	ctl_session_init(&talk_session, dialect, &target, &info, authority);
 	talk_take_behind(0);

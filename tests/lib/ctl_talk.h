@@ -8,6 +8,7 @@
 #define TESTS_LIB_CTL_TALK_H
 
 #include "ctl/ctl_session.h"
+#include "loop/loop.h"
 #include "lib/fake_guest.h"
 
 #define TALK_NEGOTIATE "{\"execute\": \"qmp_capabilities\"}"
@@ -15,6 +16,7 @@
 extern struct fake_guest talk_guest;
 extern struct ctl_session talk_session;
 extern struct ctl_events talk_events;
+extern struct loop_turns talk_turns;
 extern unsigned talk_n_quits;
 extern char talk_taken[]; /* what the client took last */
 

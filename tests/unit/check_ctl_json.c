@@ -320,13 +320,13 @@ END_TEST
 
 START_TEST(print_large_numbers_exactly)
 {
-	struct ctl_counter c = { "n", UINT64_MAX, "d" };
+	struct ctl_counter c = { "n", CTL_COUNTER, UINT64_MAX, "d" };
 	struct ctl_buf b = ctl_buf_init(4096);
 
 	ctl_json_print(&b, &ctl_counter_message, &c);
 	ck_assert_str_eq(
 		printed(&b),
-		"{\"name\":\"n\",\"value\":18446744073709551615,\"description\":\"d\"}");
+		"{\"name\":\"n\",\"kind\":\"counter\",\"value\":18446744073709551615,\"description\":\"d\"}");
 	ctl_buf_free(&b);
 }
 END_TEST

@@ -7,6 +7,7 @@
 #include "lib/ctl_talk.h"
 #include "lib/fake_flow.h"
 #include "lib/suite.h"
+#include "proto/preempt.h"
 
 START_TEST(negotiation)
 {
@@ -203,6 +204,8 @@ START_TEST(status)
 	talk_guest.net.dns[0] = addr_ip4(0xc0000235);
 	talk_guest.net.n_dns = 1;
 	strcpy(talk_guest.net.search[0], "example.com");
+	talk_guest.net.search_source = NET_FROM_HOST;
+	talk_guest.env.guest.client_pid = 4711;
 	strcpy(talk_guest.net.hostname, "\x1b]evil");
 	talk_guest.net.n_search = 1;
 	fake_flow_open(&talk_guest.env, 1);
@@ -210,7 +213,7 @@ START_TEST(status)
 	talk_assert_contains(text, "\"version\":\"" POSTERN_VERSION "\"");
 	talk_assert_contains(text, "\"uptime_ms\":5000,");
 	talk_assert_contains(text,
-			     "\"guest\":{\"connected\":true,\"mac\":\"52:54:00:12:34:56\","
+			     "\"guest\":{\"connected\":true,\"client_pid\":4711,\"mac\":\"52:54:00:12:34:56\","
 			     "\"addr\":\"10.0.2.15\","
 			     "\"ip6\":[\"2001:db8:2::99\",\"fe80::99\"],\"idle_ms\":20}");
 	talk_assert_contains(
@@ -220,11 +223,38 @@ START_TEST(status)
 		      "\"gateway\":\"fe80::2\",\"address_source\":\"flag\",\"loopback\":\"fe80::2\"}");
 	talk_assert_contains(text, "\"dns\":[\"192.0.2.53\"]");
 	talk_assert_contains(text,
-			     "\"search\":[\"example.com\"],\"hostname\":\"\\u001b]evil\"");
+			     "\"search\":[\"example.com\"],\"search_source\":\"host\",\"hostname\":\"\\u001b]evil\"");
 	talk_assert_contains(
 		text, "\"flows\":{\"open\":1,\"max\":65536,\"tcp\":1,\"udp\":0,\"icmp\":0}");
-	talk_assert_contains(text, "\"control\":{\"clients\":1,\"max\":64},\"sandbox\":[]}");
+	talk_assert_contains(text, "\"control\":{\"clients\":1,\"max\":64},\"sandbox\":[],\"leases\":[],");
+	talk_assert_contains(text, "\"limits\":[{\"limit\":\"flows\",\"used\":1,\"max\":65536},"
+				   "{\"limit\":\"fragments\",\"used\":0,\"max\":64},");
+	talk_assert_contains(text, "{\"limit\":\"control-clients\",\"used\":1,\"max\":64},");
+	talk_assert_contains(text, "\"problems\":[]}");
 	ck_assert_uint_eq(talk_guest.n_frames, 0);
+	talk_stop();
+}
+END_TEST
+
+/* The last problems, the newest first; the level counts on. */
+START_TEST(status_of_problems)
+{
+	const char *text;
+
+	talk_start_negotiated();
+	for (int i = 0; i < CTL_PROBLEMS_KEPT; i++)
+		log_warn(DNS, "warning %d", i);
+	log_error(CTL, "an \"error\"");
+	talk_guest.env.now_ns += 1500 * NS_PER_MS;
+	text = talk_say("{\"execute\": \"query-status\"}");
+	talk_assert_contains(text, "\"problems\":[{\"level\":\"error\",\"unit\":\"ctl\","
+				   "\"text\":\"an \\\"error\\\"\",\"age_ms\":1500},"
+				   "{\"level\":\"warning\",\"unit\":\"dns\",\"text\":\"warning 15\",");
+	ck_assert_uint_eq(talk_count(text, "\"age_ms\""), CTL_PROBLEMS_KEPT);
+	ck_assert_ptr_null(strstr(strstr(text, "\"problems\""), "warning 0\""));
+	text = talk_say("{\"execute\": \"query-stats\"}");
+	talk_assert_contains(text, "{\"name\":\"log.errors\",\"kind\":\"counter\",\"value\":1,");
+	talk_assert_contains(text, "{\"name\":\"log.warnings\",\"kind\":\"counter\",\"value\":16,");
 	talk_stop();
 }
 END_TEST
@@ -274,22 +304,46 @@ END_TEST
 
 START_TEST(stats)
 {
+	static const uint64_t turns_ns[] = {
+		0, 1000, 1001, 4000, 4001, NS_PER_SEC, 100 * NS_PER_SEC
+	};
 	const char *text;
 
 	talk_start_negotiated();
 	talk_guest.env.stats.link_frames_in = UINT64_MAX;
 	talk_guest.env.stats.drops[DROP_RUNT] = 3;
 	talk_guest.env.flows.by_reason[FLOW_CLOSED_IDLE] = 4;
+	talk_guest.env.flows.by_proto_reason[FLOW_UDP][FLOW_CLOSED_IDLE] = 3;
+	talk_guest.env.flows.opened[FLOW_TCP] = 1;
+	preempt_refused(&talk_guest.env, FLOW_ICMP);
+	preempt_refused(&talk_guest.env, FLOW_ICMP);
+	for (unsigned i = 0; i < sizeof(turns_ns) / sizeof(turns_ns[0]); i++)
+		loop_turns_add(&talk_turns, turns_ns[i]);
 	text = talk_say("{\"execute\": \"query-stats\"}");
 	talk_assert_contains(text,
-			     "{\"name\":\"link.frames-in\",\"value\":18446744073709551615,"
+			     "{\"name\":\"link.frames-in\",\"kind\":\"counter\",\"value\":18446744073709551615,"
 			     "\"description\":\"frames from the guest\"}");
 	talk_assert_contains(text,
-			     "{\"name\":\"drop.runt\",\"value\":3,"
+			     "{\"name\":\"drop.runt\",\"kind\":\"counter\",\"value\":3,"
 			     "\"description\":\"frame shorter than an Ethernet header\"}");
-	talk_assert_contains(text, "{\"name\":\"closed.idle\",\"value\":4,");
+	talk_assert_contains(text, "{\"name\":\"closed.idle\",\"kind\":\"counter\",\"value\":4,");
+	talk_assert_contains(text, "{\"name\":\"udp.closed.idle\",\"kind\":\"counter\",\"value\":3,");
+	talk_assert_contains(text, "{\"name\":\"tcp.opened\",\"kind\":\"counter\",\"value\":1,");
+	talk_assert_contains(text, "{\"name\":\"icmp.refused\",\"kind\":\"counter\",\"value\":2,");
+	/* the time of the loop is told as a histogram, with all that is shorter in each row */
+	talk_assert_contains(text, "{\"name\":\"loop.up-to-1us\",\"kind\":\"counter\",\"value\":2,");
+	talk_assert_contains(text, "{\"name\":\"loop.up-to-4us\",\"kind\":\"counter\",\"value\":4,");
+	talk_assert_contains(text, "{\"name\":\"loop.up-to-16us\",\"kind\":\"counter\",\"value\":5,");
+	talk_assert_contains(text,
+			     "{\"name\":\"loop.up-to-1048576us\",\"kind\":\"counter\",\"value\":6,");
+	talk_assert_contains(text, "{\"name\":\"loop.turns\",\"kind\":\"counter\",\"value\":7,");
+	talk_assert_contains(text, "{\"name\":\"loop.time-ns\",\"kind\":\"counter\",\"value\":");
+	/* without /proc nothing is known of what is resident */
+	ck_assert_ptr_null(strstr(text, "memory.resident-bytes"));
+	talk_assert_contains(text, "{\"name\":\"memory.dns-cache-bytes\",\"kind\":\"gauge\",\"value\":0,");
 	ck_assert_uint_eq(talk_count(text, "\"value\""),
-			  n_stats_rows + N_DROPS - 1 + N_FLOW_CLOSE_REASONS - 1);
+			  n_stats_rows + N_DROPS - 1 + 4 * (N_FLOW_CLOSE_REASONS - 1) +
+				  2 * N_FLOW_PROTOS + 2 + LOOP_TURN_BOUNDS + 2 + 3);
 	talk_stop();
 }
 END_TEST
@@ -528,5 +582,5 @@ END_TEST
 
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
-	   version_and_commands, status, status_of_sandbox, status_of_one_family, stats, flow_members, flow_filters, flow_query_refusals,
+	   version_and_commands, status, status_of_problems, status_of_sandbox, status_of_one_family, stats, flow_members, flow_filters, flow_query_refusals,
 	   flows_in_portions, closed_flows, flow_close, quit_command, names_agree)

@@ -435,11 +435,13 @@ START_TEST(the_rest)
 	ck_assert_str_eq(net.hostname, "");
 	ck_assert_uint_eq(net.n_search, 1);
 	ck_assert_str_eq(net.search[0], "lab.example");
+	ck_assert_int_eq(net.search_source, NET_FROM_HOST);
 	ck_assert(net.ip4.address_source == NET_FROM_HOST && net.dns_source == NET_FROM_HOST);
 	make("-m 0 -S a -S b -H vm --fqdn vm.a -o 192.0.2.8 --outbound-if4 eth1", USUAL,
 	     RESOLVERS);
 	ck_assert(!net.tell_mtu && net.mtu == 1500 && net.mtu_source == NET_FROM_FLAG);
 	ck_assert_uint_eq(net.n_search, 2);
+	ck_assert_int_eq(net.search_source, NET_FROM_FLAG);
 	ck_assert_str_eq(net.hostname, "vm");
 	ck_assert_str_eq(net.fqdn, "vm.a");
 	ck_assert(net.ip4.outbound_set);

@@ -45,6 +45,7 @@ START_TEST(insert_lookup_remove)
 	ck_assert_uint_eq(table.n, 0);
 	ck_assert_uint_eq(table.n_closed, N);
 	ck_assert_uint_eq(table.by_reason[FLOW_CLOSED_IDLE], (N + 2) / 3);
+	ck_assert_uint_eq(table.by_proto_reason[FLOW_TCP][FLOW_CLOSED_IDLE], (N + 2) / 3);
 	ck_assert(list_empty(&table.all));
 	flow_table_free(&table);
 	free(flows);

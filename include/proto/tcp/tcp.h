@@ -56,6 +56,14 @@ int tcp_open_to_guest(struct env *env, const struct tcp_host_ops *ops, void *hos
 		      const struct endpoint *guest, const struct endpoint *client,
 		      const struct endpoint *peer);
 
+/* Bytes of the guest that wait for host sockets: what they take, what may be taken for them, and what
+ * is kept at hand for the next. */
+struct tcp_memory {
+	size_t used, max, spare;
+};
+
+struct tcp_memory tcp_get_memory(const struct env *env);
+
 /* A service inside the daemon that answers TCP of the guest (DNS).  NULL when `dst` is not
  * one's own. */
 struct tcp_service {

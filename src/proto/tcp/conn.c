@@ -213,6 +213,14 @@ static void host_connected(struct env *env, struct tcp_conn *c)
 	tcp_send_syn(env, c);
 }
 
+struct tcp_memory tcp_get_memory(const struct env *env)
+{
+	const struct tcp_chunk_pool *p = &env->tcp->pool;
+
+	return (struct tcp_memory){ p->n_used * TCP_CHUNK_SIZE, p->n_max * TCP_CHUNK_SIZE,
+				    p->n_spare * TCP_CHUNK_SIZE };
+}
+
 static bool is_scarce(int err)
 {
 	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
@@ -222,7 +230,7 @@ static bool is_scarce(int err)
 static enum drop refuse_open(struct env *env, struct tcp_conn *c, int err)
 {
 	if (is_scarce(err))
-		env->stats.flow_refused++;
+		preempt_refused(env, FLOW_TCP);
 	c->host_error = err;
 	tcp_abort(env, c, is_scarce(err) ? FLOW_CLOSED_HOST_ERROR : tcp_reason_of(err));
 	return is_scarce(err) ? DROP_HOST_SOCKET : DROP_NONE;
