@@ -9,6 +9,14 @@
 #include "cli/client.h"
 #include "cli/out_text.h"
 
+/* A run of a command that needs no daemon. */
+struct command_run {
+	const char *socket; /* NULL: none was named */
+	bool json;
+	FILE *out;
+	char error[CTL_ERROR_MAX];
+};
+
 struct command {
 	const char *words; /* "flow close" */
 	const char *help;
@@ -35,14 +43,18 @@ struct command {
 	 * `error`. */
 	int (*run)(struct client *client, const void *args, bool json, FILE *out,
 		   char error[static CTL_ERROR_MAX]);
+
+	/* Likewise, and no socket has to be named: an exit status, with the reason in run->error where
+	 * there is one to tell. */
+	int (*run_alone)(struct command_run *run);
 };
 
 /* In the order in which help shows them; NULL ends them. */
 extern const struct command *const commands[];
 
 extern const struct command cmd_config, cmd_config_set, cmd_log_level, cmd_client_disconnect,
-	cmd_forward_set, cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_explain, cmd_flow_close, cmd_flows, cmd_forward_add,
-	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
+	cmd_forward_set, cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_doctor, cmd_explain, cmd_flow_close, cmd_flows, cmd_forward_add,
+	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_list, cmd_metrics, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */
 int command_run(const struct command *cmd, struct client *client, void *args, bool json,

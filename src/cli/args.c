@@ -333,7 +333,7 @@ int args_parse(struct args *a, int argc, char **argv, char error[static CTL_ERRO
 		return fail(error, "out of memory");
 	if (take_arguments(a, &w, error))
 		return -1;
-	if (!a->socket || !*a->socket)
+	if (!a->command->run_alone && (!a->socket || !*a->socket))
 		return fail(
 			error,
 			"which daemon? Name its control socket with -s or in $POSTERN_CONTROL");

@@ -63,6 +63,22 @@ static int watch(const struct args *a, struct client *client, char *error)
 	return err;
 }
 
+static int run_alone(const struct args *a)
+{
+	struct command_run run = { .socket = a->socket && *a->socket ? a->socket : NULL,
+				   .json = a->json,
+				   .out = stdout };
+	int status = a->command->run_alone(&run);
+
+	if (run.error[0])
+		complain(NULL, run.error);
+	if (fflush(stdout)) {
+		complain(NULL, "cannot write the result");
+		return CLI_ERROR;
+	}
+	return status;
+}
+
 static int run(const struct args *a)
 {
 	char error[CTL_ERROR_MAX];
@@ -111,7 +127,7 @@ int cli_main(int argc, char **argv)
 	} else if (args.help) {
 		args_print_usage(stdout);
 	} else {
-		status = run(&args);
+		status = (args.command->run_alone ? run_alone : run)(&args);
 	}
 	args_free(&args);
 	return status;

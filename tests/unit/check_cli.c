@@ -294,12 +294,15 @@ START_TEST(mistakes)
 	assert_refused("flows --watch 0", "--watch takes seconds from 1 to 86400, not '0'");
 	assert_refused("flows --watch=", "--watch takes seconds from 1 to 86400, not ''");
 	assert_refused("quit --watch", "'quit' does not go with --watch");
+	assert_refused("metrics --output", "--output needs a value");
+	assert_refused("list all", "'list' does not take 'all'");
 }
 END_TEST
 
 START_TEST(no_socket)
 {
 	char name[] = "posternctl", command[] = "status", *argv[] = { name, command, NULL };
+	char list[] = "list", doctor[] = "doctor", *alone[] = { list, doctor };
 
 	unsetenv("POSTERN_CONTROL");
 	ck_assert_int_eq(args_parse(&args, 2, argv, error), -1);
@@ -307,8 +310,13 @@ START_TEST(no_socket)
 	setenv("POSTERN_CONTROL", "/run/x", 1);
 	ck_assert_int_eq(args_parse(&args, 2, argv, error), 0);
 	ck_assert_str_eq(args.socket, "/run/x");
-	args_free(&args);
 	unsetenv("POSTERN_CONTROL");
+	for (unsigned i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
+		argv[1] = alone[i];
+		args_free(&args);
+		ck_assert_int_eq(args_parse(&args, 2, argv, error), 0);
+	}
+	args_free(&args);
 }
 END_TEST
 

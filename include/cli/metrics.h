@@ -1,0 +1,20 @@
+/* cli/metrics.h: what the daemon counts, as OpenMetrics text. */
+#ifndef CLI_METRICS_H
+#define CLI_METRICS_H
+
+#include <stdio.h>
+
+#include "ctl/ctl_msg.h"
+
+/* What it is made of: the results of query-status, query-stats and query-dns. */
+struct metrics {
+	const struct ctl_status *status;
+	const struct ctl_counter *counters;
+	size_t n_counters;
+	const struct ctl_dns *dns;
+};
+
+/* The whole text, up to "# EOF". */
+void metrics_print(FILE *out, const struct metrics *m);
+
+#endif

@@ -1,0 +1,316 @@
+/* cli/metrics.c: the families of metrics, each with its samples right behind its head.
+ *
+ * OpenMetrics 1.0, in such a way that readers of the older text format of Prometheus, as that of
+ * node_exporter's textfile collector, take it as well: no types of which those know nothing.
+ * What is known only as text, such as the version, is a label of a gauge that is 1.
+ */
+#include "cli/metrics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 128
+
+enum type { COUNTER, GAUGE, HISTOGRAM };
+
+static const char *const type_names[] = { "counter", "gauge", "histogram" };
+
+/* Backslashes, quotation marks and line breaks are written as the format has them. */
+static void print_escaped(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		if (*text == '\n')
+			fputs("\\n", out);
+		else
+			fprintf(out, *text == '\\' || *text == '"' ? "\\%c" : "%c", *text);
+}
+
+/* `unit`: NULL, or what `name` ends with. */
+static void print_head(FILE *out, const char *name, enum type type, const char *unit,
+		       const char *help)
+{
+	fprintf(out, "# TYPE %s %s\n", name, type_names[type]);
+	if (unit)
+		fprintf(out, "# UNIT %s %s\n", name, unit);
+	fprintf(out, "# HELP %s ", name);
+	print_escaped(out, help);
+	fputc('\n', out);
+}
+
+static void print_label(FILE *out, const char *name, const char *value, char before)
+{
+	fprintf(out, "%c%s=\"", before, name);
+	print_escaped(out, value);
+	fputc('"', out);
+}
+
+/* A sample with one label. */
+static void print_labelled(FILE *out, const char *name, const char *label, const char *value,
+			   uint64_t n)
+{
+	fputs(name, out);
+	print_label(out, label, value, '{');
+	fprintf(out, "} %" PRIu64 "\n", n);
+}
+
+static void print_gauge(FILE *out, const char *name, const char *help, uint64_t n)
+{
+	print_head(out, name, GAUGE, NULL, help);
+	fprintf(out, "%s %" PRIu64 "\n", name, n);
+}
+
+static void print_seconds(FILE *out, const char *name, const char *help, uint64_t ms)
+{
+	print_head(out, name, GAUGE, "seconds", help);
+	fprintf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", name, ms / 1000, ms % 1000);
+}
+
+/* query-status */
+
+static void print_daemon(FILE *out, const struct ctl_status *s)
+{
+	print_head(out, "postern_build_info", GAUGE, NULL, "always 1, with the version of the daemon");
+	print_labelled(out, "postern_build_info", "version", s->version, 1);
+	print_seconds(out, "postern_uptime_seconds", "time since the daemon started", s->uptime_ms);
+	print_gauge(out, "postern_guest_connected", "whether a guest is on the link",
+		    s->guest.connected);
+	if (s->guest.has & CTL_GUEST_HAS_SEEN)
+		print_seconds(out, "postern_guest_idle_seconds",
+			      "time since the last frame of the guest", s->guest.idle_ms);
+	print_gauge(out, "postern_leases", "addresses that the guest holds by DHCP and DHCPv6",
+		    s->leases.n);
+	print_head(out, "postern_flows_open", GAUGE, NULL, "flows that are open, by protocol");
+	print_labelled(out, "postern_flows_open", "protocol", "tcp", s->flows.tcp);
+	print_labelled(out, "postern_flows_open", "protocol", "udp", s->flows.udp);
+	print_labelled(out, "postern_flows_open", "protocol", "icmp", s->flows.icmp);
+}
+
+static void print_limits(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_limit *limits = list->items;
+
+	print_head(out, "postern_limit_used", GAUGE, NULL,
+		   "how much is used of what is limited, such as flows and control clients");
+	for (size_t i = 0; i < list->n; i++)
+		print_labelled(out, "postern_limit_used", "limit", limits[i].limit, limits[i].used);
+	print_head(out, "postern_limit_max", GAUGE, NULL, "how much there may be of it");
+	for (size_t i = 0; i < list->n; i++)
+		print_labelled(out, "postern_limit_max", "limit", limits[i].limit, limits[i].max);
+}
+
+static void print_sandbox(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_layer *layers = list->items;
+
+	print_head(out, "postern_sandbox_layer", GAUGE, NULL,
+		   "whether a layer of the sandbox is in force");
+	for (size_t i = 0; i < list->n; i++)
+		print_labelled(out, "postern_sandbox_layer", "layer", ctl_layer_names[layers[i].layer],
+			       layers[i].state == CTL_LAYER_APPLIED);
+}
+
+/* query-dns */
+
+static uint64_t n_queries(const struct ctl_dns_server *s)
+{
+	return s->queries;
+}
+
+static uint64_t n_answers(const struct ctl_dns_server *s)
+{
+	return s->answers;
+}
+
+static uint64_t n_timeouts(const struct ctl_dns_server *s)
+{
+	return s->timeouts;
+}
+
+static uint64_t n_failures(const struct ctl_dns_server *s)
+{
+	return s->failures;
+}
+
+static const struct {
+	const char *name, *help;
+	uint64_t (*count)(const struct ctl_dns_server *s);
+} server_families[] = {
+	{ "postern_dns_server_queries", "queries to a name server of the host", n_queries },
+	{ "postern_dns_server_answers", "answers of a name server", n_answers },
+	{ "postern_dns_server_timeouts", "queries to which it was silent", n_timeouts },
+	{ "postern_dns_server_failures", "queries that it refused or that did not reach it",
+	  n_failures },
+};
+
+static void print_servers(FILE *out, const struct ctl_list *list)
+{
+	const struct ctl_dns_server *servers = list->items;
+	char sample[NAME_MAX_BYTES], addr[ADDR_STR_MAX];
+
+	for (size_t f = 0; f < sizeof(server_families) / sizeof(server_families[0]); f++) {
+		const char *name = server_families[f].name;
+
+		print_head(out, name, COUNTER, NULL, server_families[f].help);
+		snprintf(sample, sizeof(sample), "%s_total", name);
+		for (size_t i = 0; i < list->n; i++)
+			print_labelled(out, sample, "server", addr_print(&servers[i].addr, addr),
+				       server_families[f].count(&servers[i]));
+	}
+}
+
+/* query-stats */
+
+/* Counters that are one family, apart by what stands at a place of their names: of
+ * "tcp.closed.idle", with the pattern "*.closed.*", "tcp" and "idle". */
+struct labelled {
+	const char *pattern, *name, *help;
+	const char *labels[2]; /* one for each star */
+};
+
+static const struct labelled labelled[] = {
+	{ "drop.*", "postern_dropped_frames", "frames of the guest that were dropped, by reason",
+	  { "reason" } },
+	{ "*.opened", "postern_flows_opened", "flows that were opened, by protocol", { "protocol" } },
+	{ "*.refused", "postern_flows_refused", "flows refused for lack of room or sockets, by protocol",
+	  { "protocol" } },
+	{ "*.closed.*", "postern_flows_closed", "flows that ended, by protocol and reason",
+	  { "protocol", "reason" } },
+	{ "log.*", "postern_problems", "what was logged, by level", { "level" } },
+};
+
+/* These are the sums of others, or part of the histogram. */
+static const char *const left_out[] = { "flow.opened", "flow.refused", "closed.*", "loop.*" };
+
+static bool is_proto(const char *text, size_t len)
+{
+	for (unsigned i = 0; ctl_proto_names[i]; i++)
+		if (strlen(ctl_proto_names[i]) == len && !strncmp(ctl_proto_names[i], text, len))
+			return true;
+	return false;
+}
+
+/* Whether `name` is like the pattern, a star at whose beginning stands for a protocol, one at whose
+ * end for anything; stores what they stand for. */
+static bool is_like(const char *pattern, const char *name, char parts[2][NAME_MAX_BYTES])
+{
+	size_t len = strcspn(name, "."), fixed;
+	unsigned n = 0;
+
+	if (*pattern == '*') {
+		if (!is_proto(name, len))
+			return false;
+		snprintf(parts[n++], NAME_MAX_BYTES, "%.*s", (int)len, name);
+		name += len;
+		pattern++;
+	}
+	fixed = strcspn(pattern, "*");
+	if (strncmp(name, pattern, fixed) != 0)
+		return false;
+	if (!pattern[fixed])
+		return !name[fixed];
+	snprintf(parts[n], NAME_MAX_BYTES, "%s", name + fixed);
+	return true;
+}
+
+static void print_labelled_counters(FILE *out, const struct labelled *l, const struct metrics *m)
+{
+	char parts[2][NAME_MAX_BYTES];
+
+	print_head(out, l->name, COUNTER, NULL, l->help);
+	for (size_t i = 0; i < m->n_counters; i++) {
+		if (!is_like(l->pattern, m->counters[i].name, parts))
+			continue;
+		fprintf(out, "%s_total", l->name);
+		for (unsigned k = 0; k < 2 && l->labels[k]; k++)
+			print_label(out, l->labels[k], parts[k], k ? ',' : '{');
+		fprintf(out, "} %" PRIu64 "\n", m->counters[i].value);
+	}
+}
+
+static bool is_elsewhere(const char *name)
+{
+	char parts[2][NAME_MAX_BYTES];
+
+	for (size_t i = 0; i < sizeof(labelled) / sizeof(labelled[0]); i++)
+		if (is_like(labelled[i].pattern, name, parts))
+			return true;
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (is_like(left_out[i], name, parts))
+			return true;
+	return false;
+}
+
+/* "link.bytes-in" becomes "postern_link_in_bytes": the unit stands last.  Whether there is one. */
+static bool name_family(const char *name, char family[static NAME_MAX_BYTES])
+{
+	const char *unit = strstr(name, "bytes");
+	int before = unit ? (int)(unit - name) : (int)strlen(name);
+	const char *after = unit ? unit + strlen("bytes") : "";
+
+	if (*after) /* one separator is enough */
+		after++;
+	snprintf(family, NAME_MAX_BYTES, "postern_%.*s%s%s", before, name, after,
+		 !unit ? "" : *after ? "_bytes" : "bytes");
+	for (char *p = family; *p; p++)
+		if (*p == '.' || *p == '-')
+			*p = '_';
+	return unit;
+}
+
+static void print_counter(FILE *out, const struct ctl_counter *c)
+{
+	char family[NAME_MAX_BYTES];
+	bool has_unit = name_family(c->name, family), grows = c->kind == CTL_COUNTER;
+
+	print_head(out, family, grows ? COUNTER : GAUGE, has_unit ? "bytes" : NULL, c->description);
+	fprintf(out, "%s%s %" PRIu64 "\n", family, grows ? "_total" : "", c->value);
+}
+
+static uint64_t value_of(const struct metrics *m, const char *name)
+{
+	for (size_t i = 0; i < m->n_counters; i++)
+		if (!strcmp(m->counters[i].name, name))
+			return m->counters[i].value;
+	return 0;
+}
+
+/* The rows "loop.up-to-4us" are the buckets as they are wanted here: each has all that is shorter. */
+static void print_turns(FILE *out, const struct metrics *m)
+{
+	static const char prefix[] = "loop.up-to-";
+	static const char name[] = "postern_loop_turn_seconds";
+	uint64_t ns = value_of(m, "loop.time-ns");
+
+	print_head(out, name, HISTOGRAM, "seconds",
+		   "time from a wake-up of the loop to its next wait, which is what others wait meanwhile");
+	for (size_t i = 0; i < m->n_counters; i++) {
+		const struct ctl_counter *c = &m->counters[i];
+		uint64_t us;
+
+		if (strncmp(c->name, prefix, strlen(prefix)) != 0)
+			continue;
+		us = strtoull(c->name + strlen(prefix), NULL, 10);
+		fprintf(out, "%s_bucket{le=\"%" PRIu64 ".%06" PRIu64 "\"} %" PRIu64 "\n", name,
+			us / 1000000, us % 1000000, c->value);
+	}
+	fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum ", name, value_of(m, "loop.turns"),
+		name);
+	fprintf(out, "%" PRIu64 ".%09" PRIu64 "\n%s_count %" PRIu64 "\n", ns / 1000000000,
+		ns % 1000000000, name, value_of(m, "loop.turns"));
+}
+
+void metrics_print(FILE *out, const struct metrics *m)
+{
+	print_daemon(out, m->status);
+	print_limits(out, &m->status->limits);
+	print_sandbox(out, &m->status->sandbox);
+	print_servers(out, &m->dns->servers);
+	for (size_t i = 0; i < sizeof(labelled) / sizeof(labelled[0]); i++)
+		print_labelled_counters(out, &labelled[i], m);
+	for (size_t i = 0; i < m->n_counters; i++)
+		if (!is_elsewhere(m->counters[i].name))
+			print_counter(out, &m->counters[i]);
+	print_turns(out, m);
+	fputs("# EOF\n", out);
+}

@@ -1,0 +1,150 @@
+"""What posternctl shows to monitoring, and of the host: metrics, list, doctor."""
+
+import json
+import os
+import pathlib
+import re
+import threading
+
+import yaml
+from prometheus_client import parser as text_parser
+from prometheus_client.openmetrics import parser
+
+from lab.checks import check, contains, equal, eventually
+from lab.daemon import program
+from lab.lab import SERVER_ADDR
+from lab.servers import TcpServer, echo, receive_all
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def samples(text):
+    """All samples by name and labels, and the families, of the whole text."""
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    rows = {(sample.name, *sorted(sample.labels.items())): sample.value
+            for family in families.values() for sample in family.samples}
+    return rows, families
+
+
+def test_metrics(lab):
+    """Another's parser of OpenMetrics reads all of it, and finds what the daemon counted."""
+    daemon = lab.start("--private")
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    with lab.guest.tcp_connect(SERVER_ADDR, server.port) as sock:
+        sock.sendall(b"x" * 1000)
+        receive_all(sock, 1000)
+        rows, families = samples(daemon.ctl("metrics"))
+        equal(rows["postern_flows_open", ("protocol", "tcp")], 1, "the open flows")
+    equal(rows["postern_flows_opened_total", ("protocol", "tcp")], 1, "the flows that were opened")
+    equal(rows["postern_guest_connected",], 1, "whether there is a guest")
+    equal(rows["postern_limit_max", ("limit", "flows")], 65536, "the limit of flows")
+    check(rows["postern_link_in_bytes_total",] > 1000, "too few bytes from the guest")
+    check(rows["postern_memory_resident_bytes",] > 1000000, "too little memory")
+    equal(families["postern_link_in_bytes"].unit, "bytes", "the unit of bytes")
+    equal(families["postern_loop_turn_seconds"].type, "histogram", "the type of the histogram")
+    check(rows["postern_loop_turn_seconds_count",] > 2, "the loop made no turns")
+    check(rows["postern_loop_turn_seconds_sum",] > 0, "its turns took no time")
+    for family in families.values():
+        check(family.documentation, f"{family.name} has no help")
+        check("1000" not in family.name, f"{family.name} is of one flow")
+    counters = {row["name"] for row in daemon.ctl_json("stats")}
+    check(len(rows) > len(counters) - 30, "counters are missing")
+
+
+def test_metrics_for_node_exporter(lab):
+    """The file is always whole, and the older format's parser knows its types."""
+    daemon = lab.daemon().start()
+    path = lab.folder / "textfile/postern.prom"
+    path.parent.mkdir()
+    daemon.ctl("metrics", "--output", path)
+    done, torn = threading.Event(), []
+
+    def read():
+        while not done.is_set():
+            if not path.read_text().endswith("# EOF\n"):
+                torn.append(path.read_text())
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(20):
+        daemon.ctl("metrics", "--output", path)
+    done.set()
+    reader.join()
+    equal(torn, [], "the times that half a file was there")
+    equal([p.name for p in path.parent.iterdir()], [path.name], "the files that stay")
+    check(path.stat().st_mode & 0o044, "nobody else may read it")
+    families = {family.name for family in text_parser.text_string_to_metric_families(path.read_text())}
+    check("postern_loop_turn_seconds" in families, "the older format lacks the histogram")
+    contains(daemon.ctl("metrics", "--output", "/nowhere/postern.prom", status=1), "/nowhere", "the error")
+    daemon.stop()
+    daemon.ctl("metrics", "--output", path, status=1)
+    check(path.read_text().endswith("# EOF\n"), "a daemon that is gone left no file")
+
+
+def names_in(expression):
+    return set(re.findall(r"\bpostern_[a-z0-9_]+", expression))
+
+
+def test_metrics_of_contrib(lab):
+    """Dashboard and alert rules use no name that is not printed."""
+    daemon = lab.daemon().start()
+    known = {name for name, *_ in samples(daemon.ctl("metrics"))[0]} | {"postern_build_info"}
+    dashboard = json.loads((TOP / "contrib/grafana/postern.json").read_text())
+    rules = yaml.safe_load((TOP / "contrib/prometheus/postern.rules.yml").read_text())
+    used = set()
+    for panel in dashboard["panels"]:
+        check(panel["targets"], f"the panel '{panel['title']}' is empty")
+        for target in panel["targets"]:
+            used |= names_in(target["expr"])
+    for variable in dashboard["templating"]["list"]:
+        used |= names_in(json.dumps(variable["query"]))
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            check(names_in(rule["expr"]), f"{rule['alert']} looks at nothing of ours")
+            used |= names_in(rule["expr"])
+    equal(sorted(used - known), [], "the names that are not printed")
+    check(len(used) > 20, "too few names are used")
+
+
+def test_list(lab):
+    """list finds the daemons by their processes, also those that do not answer."""
+    first, second = lab.start(), lab.daemon().start()
+
+    def rows():
+        output = lab.host.run(program("posternctl"), "list", "--json")
+        ours = [str(first.control), str(second.control)]
+        return {row["socket"]: row for row in json.loads(output) if row.get("socket") in ours}
+    lab.guest.run("ping", "-n", "-c1", "-W5", SERVER_ADDR)
+    found = rows()
+    equal(sorted(found), sorted([str(first.control), str(second.control)]), "the sockets")
+    row = found[str(first.control)]
+    equal((row["connected"], "mac" in row, "addr" in row), (True, True, True), "what is known of the guest")
+    equal(row["pid"], first.ctl_json("status")["pid"], "the process")
+    row = found[str(second.control)]
+    equal((row["connected"], row["flows"]), (False, 0), "of the one without a guest")
+    text = lab.host.run(program("posternctl"), "list")
+    contains(text, "PID  SOCKET", "the columns")
+    contains(text, str(second.control), "the list")
+    os.unlink(second.control)
+    check("error" in rows()[str(second.control)], "a daemon without its socket answers")
+    second.stop()
+    eventually(lambda: str(second.control) not in rows(), 10, "the daemon that ended is not listed")
+
+
+def test_doctor(lab):
+    """doctor checks the host without a daemon, and with one its sandbox as well."""
+    def look(*argv, status=None):
+        return json.loads(lab.host.run(program("posternctl"), *argv, "doctor", "--json", status=status))
+    daemon = lab.daemon().start()
+    alone = look()
+    names = [row["check"] for row in alone]
+    for name in ("ping", "low-ports", "open-files", "resolvers", "route-ip4", "seccomp", "peek-off"):
+        check(name in names, f"there is no check '{name}'")
+    for row in alone:
+        equal("mend" in row, row["state"] != "ok", f"whether {row['check']} can be mended")
+    lab.host.run("sysctl", "-q", "-w", "net.ipv4.ping_group_range=1 0")
+    equal({row["check"]: row["state"] for row in look(status=1)}["ping"], "problem", "without ping sockets")
+    lab.host.run("sysctl", "-q", "-w", "net.ipv4.ping_group_range=0 2147483647")
+    equal({row["check"]: row["state"] for row in look()}["ping"], "ok", "with ping sockets")
+    layers = {row["check"]: row["state"] for row in look("-s", daemon.control)}
+    equal(layers["sandbox capabilities"], "ok", "a layer of the sandbox")
+    contains(lab.host.run(program("posternctl"), "doctor", status=None), "ping: ping sockets", "the text")
