@@ -180,9 +180,10 @@ static void make_search(const struct conf *c, const struct resolv_conf *rc, stru
 
 	net->n_search = c->search_set ? c->n_search : rc->n_search;
 	memcpy(net->search, list, sizeof(net->search));
-	net->search_source = c->search_set	   ? NET_FROM_FLAG :
-			     net->n_search ? NET_FROM_HOST :
-					     NET_FROM_FALLBACK;
+	if (c->search_set)
+		net->search_source = NET_FROM_FLAG;
+	else
+		net->search_source = net->n_search ? NET_FROM_HOST : NET_FROM_FALLBACK;
 }
 
 void netconf_update_dns(const struct conf *c, const struct resolv_conf *rc, struct net *net)

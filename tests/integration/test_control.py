@@ -502,7 +502,7 @@ def test_query_changes_nothing(lab):
         link.alive()
         while link.receive(0.2):
             pass
-        for command in ("status", "flows", "stats", "forwards", "leases", "dns"):
+        for command in ("status", "flows", "stats", "metrics", "forwards", "leases", "dns"):
             daemon.ctl(command)
         equal(link.receive(0.5), None, "a frame that came")
 
@@ -572,7 +572,7 @@ def test_status_socket(lab):
 
     def look(*command, status=0):
         return lab.host.run(program("posternctl"), "-s", path, *command, status=status)
-    for command in ("status", "flows", "stats", "forwards", "leases", "dns"):
+    for command in ("status", "flows", "stats", "metrics", "forwards", "leases", "dns"):
         look(command)
     for change in (["quit"], ["flow", "close", "1"], ["forward", "add", "tcp", "2222:22"],
                    ["forward", "remove", "--id", "1"]):

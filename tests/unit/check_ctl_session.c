@@ -348,6 +348,36 @@ START_TEST(stats)
 }
 END_TEST
 
+static uint64_t value_of(const char *name)
+{
+	char part[128];
+	const char *at;
+
+	snprintf(part, sizeof(part), "{\"name\":\"%s\",\"kind\":\"counter\",\"value\":", name);
+	at = strstr(talk_taken, part);
+	ck_assert_ptr_nonnull(at);
+	return strtoull(at + strlen(part), NULL, 10);
+}
+
+/* A reply takes many turns of the loop, but its rows of them are those of one moment. */
+START_TEST(stats_of_one_moment)
+{
+	size_t len = 0;
+
+	talk_start_negotiated();
+	talk_input("{\"execute\": \"query-stats\"}");
+	while (talk_session.pending) {
+		ctl_session_work(&talk_session, 1);
+		len = talk_take_behind(len);
+		loop_turns_add(&talk_turns, 500);
+	}
+	ck_assert_uint_gt(value_of("loop.turns"), 100);
+	ck_assert_uint_eq(value_of("loop.turns"), value_of("loop.up-to-1us"));
+	ck_assert_uint_eq(value_of("loop.time-ns"), 500 * value_of("loop.turns"));
+	talk_stop();
+}
+END_TEST
+
 START_TEST(flow_members)
 {
 	struct flow *f;
@@ -582,5 +612,5 @@ END_TEST
 
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
-	   version_and_commands, status, status_of_problems, status_of_sandbox, status_of_one_family, stats, flow_members, flow_filters, flow_query_refusals,
+	   version_and_commands, status, status_of_problems, status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members, flow_filters, flow_query_refusals,
 	   flows_in_portions, closed_flows, flow_close, quit_command, names_agree)
