@@ -10,7 +10,10 @@
 
 struct client {
 	int fd;
+	const char *path; /* that it was opened with */
 	int fd_to_pass; /* goes with the next request; -1: none */
+	bool waits;	/* for answers, as all but client_receive() does */
+	bool dry, refused; /* why the last look found no reply: nothing came yet, the daemon said no */
 	struct ctl_buf in;
 	struct ctl_frame frame;
 };
@@ -24,6 +27,24 @@ void client_close(struct client *c);
 int client_call(struct client *c, const char *method, const struct ctl_message *m,
 		const void *args, struct ctl_doc **replyp, const struct ctl_value **valuep,
 		char error[static CTL_ERROR_MAX]);
+
+/* The steps of these for who has other things to do meanwhile.  client_connect() does not wait for the
+ * daemon, and has asked for the negotiation, whose reply is the first that comes. */
+int client_connect(struct client *c, const char *path, char error[static CTL_ERROR_MAX]);
+int client_send(struct client *c, const char *method, const struct ctl_message *m, const void *args,
+		char error[static CTL_ERROR_MAX]);
+
+/* What became of a request. */
+enum client_outcome {
+	CLIENT_NOTHING_YET, /* ask again when there is something to read */
+	CLIENT_REPLIED,
+	CLIENT_REFUSED, /* by the daemon, which says why in `error`; the connection stands */
+	CLIENT_FAILED	/* the connection is of no more use; why, in `error` */
+};
+
+/* Looks for the reply to the oldest request without one; as client_call() with CLIENT_REPLIED. */
+enum client_outcome client_receive(struct client *c, struct ctl_doc **replyp,
+				   const struct ctl_value **valuep, char error[static CTL_ERROR_MAX]);
 
 /* Waits for the next event, however long that takes.  0 and the event, whose texts are those of
  * *docp, to be freed; -1 with the reason in `error`. */

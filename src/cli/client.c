@@ -67,8 +67,9 @@ static int write_all(struct client *c, const char *text, size_t len, char *error
 static int read_more(struct client *c, char *error)
 {
 	char text[READ_BYTES];
-	ssize_t n = recv(c->fd, text, sizeof(text), 0);
+	ssize_t n = recv(c->fd, text, sizeof(text), c->waits ? 0 : MSG_DONTWAIT);
 
+	c->dry = n < 0 && errno == EAGAIN && !c->waits;
 	if (n < 0)
 		return fail_errno(error, "cannot receive");
 	if (!n)
@@ -116,6 +117,7 @@ static int next_reply(struct client *c, struct ctl_doc **docp, const struct ctl_
 				   error))
 			break;
 		if (reply.has & CTL_REPLY_HAS_ERROR) {
+			c->refused = true;
 			fail(error, "%s", reply.error.desc);
 			break;
 		}
@@ -130,8 +132,8 @@ static int next_reply(struct client *c, struct ctl_doc **docp, const struct ctl_
 	return -1;
 }
 
-static int send_request(struct client *c, const char *method, const struct ctl_message *m,
-			const void *args, char *error)
+int client_send(struct client *c, const char *method, const struct ctl_message *m, const void *args,
+		char error[static CTL_ERROR_MAX])
 {
 	struct ctl_buf out = ctl_buf_init(CTL_ERROR_MAX + 64 * 1024);
 	int err = -1;
@@ -153,9 +155,22 @@ int client_call(struct client *c, const char *method, const struct ctl_message *
 		const void *args, struct ctl_doc **replyp, const struct ctl_value **valuep,
 		char error[static CTL_ERROR_MAX])
 {
-	if (send_request(c, method, m, args, error))
+	if (client_send(c, method, m, args, error))
 		return -1;
 	return next_reply(c, replyp, valuep, error);
+}
+
+enum client_outcome client_receive(struct client *c, struct ctl_doc **replyp,
+				   const struct ctl_value **valuep, char error[static CTL_ERROR_MAX])
+{
+	int err;
+
+	c->waits = c->dry = c->refused = false;
+	err = next_reply(c, replyp, valuep, error);
+	c->waits = true;
+	if (!err)
+		return CLIENT_REPLIED;
+	return c->dry ? CLIENT_NOTHING_YET : c->refused ? CLIENT_REFUSED : CLIENT_FAILED;
 }
 
 int client_next_event(struct client *c, struct ctl_doc **docp, struct ctl_event *e,
@@ -199,7 +214,17 @@ static int negotiate(struct client *c, char *error)
 	return 0;
 }
 
-static int connect_to(struct client *c, const char *path, char *error)
+static void init(struct client *c, const char *path)
+{
+	*c = (struct client){ .fd = -1,
+			      .path = path,
+			      .fd_to_pass = -1,
+			      .waits = true,
+			      .in = ctl_buf_init(REPLY_MAX) };
+}
+
+/* `flags` are those of the type of a socket. */
+static int connect_to(struct client *c, const char *path, int flags, char *error)
 {
 	struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_SECONDS };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -207,7 +232,7 @@ static int connect_to(struct client *c, const char *path, char *error)
 	if (strlen(path) >= sizeof(un.sun_path))
 		return fail(error, "the path is too long");
 	strcpy(un.sun_path, path);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (c->fd < 0)
 		return fail_errno(error, "no socket");
 	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
@@ -219,8 +244,20 @@ static int connect_to(struct client *c, const char *path, char *error)
 
 int client_open(struct client *c, const char *path, char error[static CTL_ERROR_MAX])
 {
-	*c = (struct client){ .fd = -1, .fd_to_pass = -1, .in = ctl_buf_init(REPLY_MAX) };
-	if (!connect_to(c, path, error) && !negotiate(c, error))
+	init(c, path);
+	if (!connect_to(c, path, 0, error) && !negotiate(c, error))
+		return 0;
+	client_close(c);
+	return -1;
+}
+
+int client_connect(struct client *c, const char *path, char error[static CTL_ERROR_MAX])
+{
+	struct ctl_capabilities none = { 0 };
+
+	init(c, path);
+	if (!connect_to(c, path, SOCK_NONBLOCK, error) &&
+	    !client_send(c, "qmp_capabilities", &ctl_capabilities_message, &none, error))
 		return 0;
 	client_close(c);
 	return -1;
