@@ -17,6 +17,12 @@ struct command_run {
 	char error[CTL_ERROR_MAX];
 };
 
+/* A short name of an argument. */
+struct letter {
+	char letter;
+	const char *name; /* "--batch" */
+};
+
 struct command {
 	const char *words; /* "flow close" */
 	const char *help;
@@ -24,6 +30,7 @@ struct command {
 	const struct ctl_message *args, *result;
 	const char *const *positional; /* names of arguments given without their name, in order;
 					* NULL ends them */
+	const struct letter *letters;  /* 0 ends them; NULL: none */
 	bool list;		       /* the result is an array of `result` */
 	bool file; /* first comes the name of a file, which goes to the daemon as a descriptor */
 	bool watch;		       /* may be done again and again, with --watch */
@@ -54,7 +61,7 @@ extern const struct command *const commands[];
 
 extern const struct command cmd_config, cmd_config_set, cmd_log_level, cmd_client_disconnect,
 	cmd_forward_set, cmd_capture, cmd_capture_stop, cmd_captures, cmd_dns, cmd_doctor, cmd_explain, cmd_flow_close, cmd_flows, cmd_forward_add,
-	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_list, cmd_metrics, cmd_monitor, cmd_quit, cmd_stats, cmd_status;
+	cmd_forward_remove, cmd_forwards, cmd_leases, cmd_list, cmd_metrics, cmd_monitor, cmd_quit, cmd_stats, cmd_status, cmd_top;
 
 /* Calls the method and prints the result.  0, or -1 with the reason in `error`. */
 int command_run(const struct command *cmd, struct client *client, void *args, bool json,

@@ -280,6 +280,15 @@ static bool is_name(const struct command *cmd, const char *word)
 	return f && !has_place(cmd, f);
 }
 
+/* The long name for a short one; what is none stays. */
+static const char *long_name(const struct command *cmd, const char *word)
+{
+	for (const struct letter *l = cmd->letters; l && l->letter; l++)
+		if (word[0] == '-' && word[1] == l->letter && !word[2])
+			return l->name;
+	return word;
+}
+
 static int take_arguments(struct args *a, struct words *w, char *error)
 {
 	const struct command *cmd = a->command;
@@ -289,7 +298,7 @@ static int take_arguments(struct args *a, struct words *w, char *error)
 	int err = 0;
 
 	while (!err && w->at < w->n) {
-		const char *word = w->all[w->at];
+		const char *word = w->all[w->at] = long_name(cmd, w->all[w->at]);
 
 		if (!strncmp(word, "--", 2) || is_name(cmd, word)) {
 			err = named(a, w, &given, error);
@@ -377,6 +386,14 @@ static void print_synopsis(FILE *out, const struct command *cmd)
 	fputs(options ? " [OPTION]..." : "", out);
 }
 
+/* "-b, " before an argument that has a short name. */
+static void print_letter(FILE *out, const struct command *cmd, const struct ctl_field *f)
+{
+	for (const struct letter *l = cmd->letters; l && l->letter; l++)
+		if (!strcmp(l->name + 2, f->name))
+			fprintf(out, "-%c, ", l->letter);
+}
+
 void args_print_command(FILE *out, const struct command *cmd)
 {
 	fputs("usage: posternctl [-s SOCKET] [--json] ", out);
@@ -385,7 +402,9 @@ void args_print_command(FILE *out, const struct command *cmd)
 	for (unsigned i = 0; i < cmd->args->n_fields; i++) {
 		const struct ctl_field *f = &cmd->args->fields[i];
 
-		fputs(has_place(cmd, f) ? "  " : "  --", out);
+		fputs("  ", out);
+		print_letter(out, cmd, f);
+		fputs(has_place(cmd, f) ? "" : "--", out);
 		if (!has_place(cmd, f))
 			fprintf(out, "%s%s", f->name, f->kind == CTL_BOOL ? "" : " ");
 		if (f->kind != CTL_BOOL)

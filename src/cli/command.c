@@ -8,8 +8,8 @@
 
 const struct command *const commands[] = {
 	&cmd_status,	     &cmd_flows,    &cmd_flow_close,
-	&cmd_explain,	     &cmd_stats,    &cmd_metrics,  &cmd_list,
-	&cmd_doctor,	     &cmd_forwards, &cmd_forward_add,
+	&cmd_explain,	     &cmd_top,	    &cmd_stats,	   &cmd_metrics,
+	&cmd_list,	     &cmd_doctor,   &cmd_forwards, &cmd_forward_add,
 	&cmd_forward_remove, &cmd_forward_set, &cmd_config_set, &cmd_config,
 	&cmd_log_level,	     &cmd_client_disconnect, &cmd_leases,   &cmd_dns,
 	&cmd_monitor,	     &cmd_captures, &cmd_capture_stop,

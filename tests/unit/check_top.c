@@ -22,7 +22,7 @@ static void begin(uint64_t uptime_ms, uint64_t pid)
 
 static void counter(const char *name, uint64_t value)
 {
-	const struct ctl_counter c = { name, value, "" };
+	const struct ctl_counter c = { .name = name, .value = value, .description = "" };
 
 	top_sample_counter(&sample, &c);
 }
