@@ -76,7 +76,7 @@ def test_commands(lab):
     check(len(commands) > 8, f"only {commands} were found")
     equal(complete(lab, "posternctl "), commands, "the commands")
     equal(complete(lab, "posternctl --json fl"), ["flow", "flows"], "the commands")
-    equal(complete(lab, "posternctl -s /x forward "), ["add", "remove"], "the words")
+    equal(complete(lab, "posternctl -s /x forward "), ["add", "remove", "set"], "the words")
     equal(complete(lab, "posternctl --socket=/x flow c"), ["close"], "the words")
     equal(complete(lab, "posternctl forward add "), ["tcp", "udp"], "the protocols")
     equal(complete(lab, "posternctl flows --dir "), ["in", "out"], "the directions")
