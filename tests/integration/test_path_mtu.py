@@ -1,7 +1,7 @@
 """A guest that is itself a router, for a network narrower than the link."""
 
 import netns
-from lab.checks import check, equal
+from lab.checks import check, equal, eventually
 from lab.lab import SERVER_ADDR, SERVER_ADDR6
 from lab.node import Node
 from lab.servers import TcpServer, pattern, receive_all, sha256
@@ -63,6 +63,8 @@ def test_udp6(lab):
     server.sendto(large, peer)
     server.sendto(small, peer)
     equal(client.recv(2000), small, "what arrives first")
+    # which can be there before the guest's word of the large one is with the daemon
+    eventually(lambda: daemon.stat("path-mtu.lowered") == 1, what="the path is known to be narrow")
     server.sendto(large, peer)
     check(client.recv(2000) == large, "the second large datagram differs")
     equal(daemon.stat("path-mtu.lowered"), 1, "the counter of narrower paths")
