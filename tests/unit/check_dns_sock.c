@@ -4,10 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host/sock.h"
 #include "lib/fake_guest.h"
 #include "lib/suite.h"
 #include "wire/dns.h"
@@ -366,6 +369,33 @@ START_TEST(no_descriptor_is_left)
 }
 END_TEST
 
-SUITE_MAIN("dns_sock", udp_exchange, udp_again, udp_from_others_is_not_heard, udp_refused,
+/* RFC 4007 11.2: by its name, or by its number. */
+START_TEST(the_link_of_a_resolver)
+{
+	char number[CONF_INTERFACE_MAX], number_and_more[CONF_INTERFACE_MAX];
+	const unsigned lo = if_nametoindex("lo");
+	const struct {
+		const char *link;
+		unsigned index;
+	} cases[] = { { "lo", lo }, { number, lo }, { number_and_more, 0 }, { "no-such-link", 0 }, { "", 0 } };
+
+	fake_guest_init(&g);
+	snprintf(number, sizeof(number), "%u", lo);
+	snprintf(number_and_more, sizeof(number_and_more), "%ux", lo);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_in6 sin6;
+		struct endpoint e = { addr_of("fe80::1"), 53 };
+
+		sock_peer_on(&g.net, &e, cases[i].link, (struct sockaddr *)&sin6);
+		ck_assert_uint_eq(sin6.sin6_scope_id, cases[i].index);
+		e.addr = addr_of("2001:db8::1"); /* means the same on all links */
+		sock_peer_on(&g.net, &e, cases[i].link, (struct sockaddr *)&sin6);
+		ck_assert_uint_eq(sin6.sin6_scope_id, 0);
+	}
+	fake_guest_free(&g);
+}
+END_TEST
+
+SUITE_MAIN("dns_sock", the_link_of_a_resolver, udp_exchange, udp_again, udp_from_others_is_not_heard, udp_refused,
 	   udp_ports_differ, largest_datagram, tcp_exchange, tcp_byte_at_a_time,
 	   tcp_largest_answer, tcp_cut_off, tcp_refused, no_descriptor_is_left)
