@@ -36,7 +36,8 @@ enum icmp6_unreachable_code {
 enum icmp6_parameter_code {
 	ICMP6_CODE_FIELD = 0,
 	ICMP6_CODE_NEXT_HEADER = 1,
-	ICMP6_CODE_OPTION = 2
+	ICMP6_CODE_OPTION = 2,
+	ICMP6_CODE_FIRST_FRAGMENT = 3 /* has not the whole chain of headers (RFC 7112 5) */
 };
 
 #endif

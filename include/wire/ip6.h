@@ -66,4 +66,8 @@ void ip6_encode(struct wr *w, const struct ip6_hdr *h);
  * -EPROTO: and to answer it, see there. */
 int ip6_walk(struct rd *r, uint8_t next, struct ip6_chain *c);
 
+/* Whether the `len` bytes behind the fragment header of a first fragment, of which `next` is the
+ * first header, have all headers of the packet, with that of the transport (RFC 7112 5). */
+bool ip6_has_all_headers(uint8_t next, const uint8_t *data, size_t len);
+
 #endif

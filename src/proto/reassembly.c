@@ -266,11 +266,18 @@ static bool has_odd_length(const struct pkt *p)
 	return p->more_fragments && p->l4_len % UNIT;
 }
 
+/* What follows the headers may be judged by them alone. */
+static bool lacks_headers(const struct pkt *p)
+{
+	return !addr_is_ip4(&p->src) && !p->fragment_offset &&
+	       !ip6_has_all_headers(p->proto, p->l4, p->l4_len);
+}
+
 static bool well_formed(const struct pkt *p)
 {
 	size_t header_len = addr_is_ip4(&p->src) ? p->ip_header_len : p->chain.unfragmented_len;
 
-	return p->l4_len && !has_odd_length(p) &&
+	return p->l4_len && !has_odd_length(p) && !lacks_headers(p) &&
 	       fits(p, header_len, p->fragment_offset + p->l4_len) &&
 	       p->fragment_offset + p->l4_len <= UINT16_MAX;
 }
@@ -282,6 +289,11 @@ static void name_problem(const struct pkt *p, struct pkt *told)
 		return;
 	*told = *p;
 	told->chain.problem = true;
+	if (lacks_headers(p) && !has_odd_length(p)) {
+		told->chain.problem_code = ICMP6_CODE_FIRST_FRAGMENT;
+		told->chain.problem_at = 0;
+		return;
+	}
 	told->chain.problem_code = ICMP6_CODE_FIELD;
 	told->chain.problem_at = has_odd_length(p)
 					 ? IP6_PAYLOAD_LEN_AT

@@ -3,7 +3,11 @@
 
 #include <errno.h>
 
+#include "wire/icmp.h"
 #include "wire/icmp6.h"
+#include "wire/ip4.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
 
 #define OPTION_PAD1 0
 #define OPTION_PADN 1
@@ -141,4 +145,27 @@ int ip6_walk(struct rd *r, uint8_t next, struct ip6_chain *c)
 			return rc;
 	}
 	return 0;
+}
+
+bool ip6_has_all_headers(uint8_t next, const uint8_t *data, size_t len)
+{
+	while (next == IP6_HOP_BY_HOP || next == IP6_ROUTING || next == IP6_DESTINATION_OPTIONS) {
+		size_t size = len > 1 ? (data[1] + 1u) * 8 : 8;
+
+		if (size > len)
+			return false;
+		next = data[0];
+		data += size;
+		len -= size;
+	}
+	switch (next) {
+	case IP_TCP:
+		return len >= TCP_HEADER_LEN;
+	case IP_UDP:
+		return len >= UDP_HEADER_LEN;
+	case IP_ICMP6:
+		return len >= ICMP_HEADER_LEN;
+	default:
+		return true; /* of what is not relayed, nothing is put together for anybody */
+	}
 }

@@ -466,11 +466,32 @@ END_TEST
 START_TEST(options_in_fragments_that_ask_for_errors)
 {
 	begin_reassembly();
-	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 01 00 00 00 09  11 00 be 04 00 00 00 00"),
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 01 00 00 00 09  11 00 be 04 00 00 00 00  13 88 00 35 00 10 00 00"),
 			 DROP_NONE);
-	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 08 00 00 00 09  13 88 00 35 00 08 00 00"),
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 10 00 00 00 09  61 62 63 64 65 66 67 68"),
 			 DROP_IP6_OPTION);
 	expect_error(0, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_OPTION, 42);
+	end_reassembly();
+}
+END_TEST
+
+/* RFC 7112: the first fragment has all headers, with that of the transport. */
+START_TEST(first_fragments_without_all_headers)
+{
+	begin_reassembly();
+	/* the options of the destination, whose rest would come next; the same before half of UDP's header */
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 01 00 00 00 07  11 01 01 04 00 00 00 00"),
+			 DROP_FRAGMENT_BOUNDS);
+	expect_error(0, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIRST_FRAGMENT, 0);
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 01 00 00 00 08  11 00 01 04 00 00 00 00"),
+			 DROP_FRAGMENT_BOUNDS);
+	expect_error(1, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIRST_FRAGMENT, 0);
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "06 00 00 01 00 00 00 09  1388 0050 00000000  00000000 50020000"),
+			 DROP_FRAGMENT_BOUNDS);
+	expect_error(2, ICMP6_TYPE_PARAMETER_PROBLEM, ICMP6_CODE_FIRST_FRAGMENT, 0);
+	ck_assert_int_eq(send_hex(IP6_FRAGMENT, "3c 00 00 01 00 00 00 0a  11 00 01 04 00 00 00 00  1388 0035 0010 0000"),
+			 DROP_NONE);
+	ck_assert_uint_eq(g.n_frames, 3);
 	end_reassembly();
 }
 END_TEST
@@ -569,4 +590,4 @@ SUITE_MAIN("ip6", header_exactly, bad_headers, extension_headers, too_many_exten
 	   options_that_ask_for_errors, errors_are_limited, errors_quote_as_much_as_fits,
 	   fragments_to_the_guest, as_much_as_the_mtu_takes_is_whole, in_any_order,
 	   with_other_headers, fragments_of_fragments, options_in_fragments_that_ask_for_errors,
-	   malformed_fragments, overlaps_end_a_datagram, time_exceeded, options_to_groups)
+	   first_fragments_without_all_headers, malformed_fragments, overlaps_end_a_datagram, time_exceeded, options_to_groups)
