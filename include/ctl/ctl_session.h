@@ -25,6 +25,7 @@ struct ctl_session;
 
 struct ctl_dialect {
 	size_t request_max; /* bytes of a request, and of requests that wait */
+	bool takes_fds;	    /* some requests come with a descriptor */
 	void (*greet)(struct ctl_session *s); /* NULL: the client speaks first */
 	/* Takes the next request off the input, and begins its call or answers with an error; the
 	 * cost, 0 when there is none yet. */

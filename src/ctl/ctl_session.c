@@ -57,7 +57,7 @@ void ctl_session_take_fd(struct ctl_session *s, int fd)
 {
 	if (s->caller.fd >= 0)
 		close(s->caller.fd);
-	s->caller.fd = s->authority == CTL_MAY_CHANGE ? fd : -1;
+	s->caller.fd = s->authority == CTL_MAY_CHANGE && s->dialect->takes_fds ? fd : -1;
 	if (s->caller.fd < 0)
 		close(fd);
 }
@@ -298,6 +298,7 @@ static unsigned next_request(struct ctl_session *s)
 
 const struct ctl_dialect ctl_dialect_qmp = {
 	.request_max = CTL_REQUEST_MAX,
+	.takes_fds = true,
 	.greet = greet,
 	.next_request = next_request,
 	.item = print_item,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,12 @@ static bool is_stream(int fd)
 }
 
 /* Whether it can be written to, and what with. */
+/* /dev/null, where nothing has to be waited for. */
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
 static int examine(struct capture_file *f)
 {
 	int flags = fcntl(f->fd, F_GETFL);
@@ -50,7 +57,7 @@ static int examine(struct capture_file *f)
 		return -errno;
 	if ((flags & O_ACCMODE) == O_RDONLY || flags & O_PATH)
 		return -EINVAL;
-	f->regular = S_ISREG(st.st_mode);
+	f->regular = S_ISREG(st.st_mode) || is_null(&st);
 	if (f->regular)
 		return 0;
 	if (!S_ISFIFO(st.st_mode) && !(S_ISSOCK(st.st_mode) && is_stream(f->fd)))
