@@ -1,6 +1,7 @@
 /* posternctl: the command line, columns and escapes for people, JSON for programs. */
 #include "cli/args.h"
 #include "cli/out_json.h"
+#include "cli/top.h"
 
 #include <string.h>
 
@@ -267,6 +268,26 @@ START_TEST(arguments)
 }
 END_TEST
 
+START_TEST(letters)
+{
+	const struct top_args *t;
+
+	ck_assert_int_eq(parse("top -b -n 3 --delay 5"), 0);
+	ck_assert_ptr_eq(args.command, &cmd_top);
+	t = args.values;
+	ck_assert_uint_eq(t->has, TOP_HAS_BATCH | TOP_HAS_ROUNDS | TOP_HAS_DELAY);
+	ck_assert(t->batch);
+	ck_assert_uint_eq(t->rounds, 3);
+	ck_assert_uint_eq(t->delay, 5);
+	ck_assert_int_ne(parse("top -n"), 0);
+	ck_assert_int_ne(parse("top -n 0"), 0);
+	ck_assert_int_ne(parse("top -b --batch"), 0);
+	ck_assert_int_ne(parse("top -bn3"), 0);
+	ck_assert_int_ne(parse("flows -b"), 0);
+	args_free(&args);
+}
+END_TEST
+
 START_TEST(mistakes)
 {
 	assert_refused("", "which command?");
@@ -349,5 +370,5 @@ START_TEST(help)
 }
 END_TEST
 
-SUITE_MAIN("cli", escapes, bytes, durations, columns, colours, json, words_that_follow, arguments, mistakes, no_socket,
+SUITE_MAIN("cli", escapes, bytes, durations, columns, colours, json, words_that_follow, arguments, letters, mistakes, no_socket,
 	   help)
