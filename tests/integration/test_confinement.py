@@ -34,13 +34,24 @@ def profile():
     return Profile(text.replace("@bindir@", os.environ["PLAINDIR"]).replace("@libexecdir@", "/usr/libexec"))
 
 
+def whole_calls(text):
+    """The calls that strace shows; one that another process's came in between of is put together."""
+    begun = {}
+    for line in text.splitlines():
+        pid, call = re.match(r"(\d+) +(.*)", line).groups()
+        if call.endswith("<unfinished ...>"):
+            begun[pid] = call.removesuffix("<unfinished ...>").rstrip()
+            continue
+        resumed = re.match(r"<\.\.\. \w+ resumed>(.*)", call)
+        yield begun.pop(pid, "") + resumed[1] if resumed else call
+
+
 class Trace:
     """Calls of one run, and what of them the profile does not allow."""
 
     def __init__(self, text, allowed):
         self.allowed, self.refused, self.seen = allowed, [], set()
-        for line in text.splitlines():
-            call = re.sub(r"^\d+ +", "", line)
+        for call in whole_calls(text):
             if not call.startswith(("+++", "---")) and "= -1 E" not in call:
                 self._judge(call)
 
