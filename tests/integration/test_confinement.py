@@ -38,7 +38,7 @@ def whole_calls(text):
     """The calls that strace shows; one that another process's came in between of is put together."""
     begun = {}
     for line in text.splitlines():
-        pid, call = re.match(r"(\d+) +(.*)", line).groups()
+        pid, call = re.match(r"(?:(\d+) +)?(.*)", line).groups()  # the first line begins with its call
         if call.endswith("<unfinished ...>"):
             begun[pid] = call.removesuffix("<unfinished ...>").rstrip()
             continue
