@@ -17,7 +17,7 @@
 #define CTL_REQUEST_COMMAS_MAX 4096	     /* of a request */
 #define CTL_BACKLOG_STOP       (64 * 1024)   /* bytes untaken: nothing more is answered */
 #define CTL_BACKLOG_MAX	       (1024 * 1024) /* bytes untaken: the client is cut off */
-#define CTL_WORK_PER_TURN      256 /* units of work, see ctl_session.c, for all sessions */
+#define CTL_WORK_PER_TURN      64  /* units of work, see ctl_session.c, for all sessions */
 
 enum ctl_authority { CTL_MAY_LOOK, CTL_MAY_CHANGE };
 

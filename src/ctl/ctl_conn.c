@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "ctl_priv.h"
 
+#define WRITE_BYTES 16384 /* while there is more to come */
 #define READ_BYTES 4096 /* a turn: 64 clients that send all they can take 256 KiB of it */
 
 struct ctl_conn {
@@ -131,6 +132,13 @@ static unsigned conn_wants(const struct ctl_conn *conn)
 	return events;
 }
 
+/* Each write may wake the client, which takes a processor from others: a long answer goes in large
+ * pieces. */
+static bool is_worth_writing(const struct ctl_session *s)
+{
+	return !s->pending || s->hangup || ctl_buf_len(&s->out) >= WRITE_BYTES;
+}
+
 static void conn_serve(struct ctl_conn *conn, unsigned events)
 {
 	int err = 0;
@@ -139,7 +147,7 @@ static void conn_serve(struct ctl_conn *conn, unsigned events)
 		err = conn_read(conn);
 	if (!err && conn->session.pending)
 		ctl_session_work(&conn->session, CTL_WORK_PER_TURN / conn->ctl->info.n_clients);
-	if (!err)
+	if (!err && is_worth_writing(&conn->session))
 		err = conn_write(conn);
 	if (err)
 		log_debug(CTL, "client lost: error %d", -err);

@@ -521,7 +521,7 @@ START_TEST(flows_in_portions)
 		   "{\"execute\": \"query-flows\", \"id\": \"x\"}");
 	ctl_session_work(&talk_session, CTL_WORK_PER_TURN);
 	ck_assert_uint_lt(ctl_buf_len(&talk_session.out), CTL_BACKLOG_STOP / 2);
-	for (unsigned turns = 0; turns < 100; turns++)
+	for (unsigned turns = 0; turns < 400; turns++)
 		ctl_session_work(&talk_session, CTL_WORK_PER_TURN);
 	ck_assert(talk_session.pending);
 	ck_assert_uint_ge(ctl_buf_len(&talk_session.out), CTL_BACKLOG_STOP);
