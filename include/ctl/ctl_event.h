@@ -37,7 +37,7 @@ struct ctl_events {
 	struct env *env;
 	struct list subscribers;
 	uint64_t announced; /* the id of the flow that was told of last */
-	struct ctl_storm limits[N_LIMITS], drops[N_DROPS], forward;
+	struct ctl_storm limits[N_LIMITS], drops[N_DROPS], forward, guest;
 	struct event_forward last_forward; /* that failed */
 	struct timer timer;		   /* armed while a storm is held back */
 	struct ctl_problem_record problems[CTL_PROBLEMS_KEPT];

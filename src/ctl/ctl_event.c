@@ -96,6 +96,12 @@ static void post_forward(struct ctl_events *ev, unsigned unused, uint64_t count)
 					  .count = count });
 }
 
+/* A guest may have many hardware addresses: the last one counts. */
+static void post_guest(struct ctl_events *ev, unsigned unused, uint64_t count)
+{
+	post(ev, EVENT_GUEST_SEEN, NULL, &(struct ctl_event_guest){ ev->env->guest.mac });
+}
+
 typedef void post_storm_fn(struct ctl_events *ev, unsigned which, uint64_t count);
 
 /* It happened once more. */
@@ -131,6 +137,7 @@ static void storms_due(struct timer *t, void *ctx)
 	for (unsigned i = 0; i < N_DROPS; i++)
 		storm_over(ev, &ev->drops[i], post_drop, i);
 	storm_over(ev, &ev->forward, post_forward, 0);
+	storm_over(ev, &ev->guest, post_guest, 0);
 }
 
 /* Kinds of events */
@@ -185,7 +192,7 @@ static void hear(void *listener, const struct event *e)
 		tell_client(ev, e);
 		break;
 	case EVENT_GUEST_SEEN:
-		post(ev, e->kind, NULL, &(struct ctl_event_guest){ ev->env->guest.mac });
+		storm(ev, &ev->guest, post_guest, 0);
 		break;
 	case EVENT_LEASE_GRANTED:
 	case EVENT_LEASE_RENEWED:

@@ -41,13 +41,13 @@ static bool is_stream(int fd)
 	       !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) && !listens;
 }
 
-/* Whether it can be written to, and what with. */
 /* /dev/null, where nothing has to be waited for. */
 static bool is_null(const struct stat *st)
 {
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
 }
 
+/* Whether it can be written to, and what with. */
 static int examine(struct capture_file *f)
 {
 	int flags = fcntl(f->fd, F_GETFL);

@@ -187,6 +187,22 @@ START_TEST(storms_are_summarised)
 }
 END_TEST
 
+/* A guest that changes its hardware address with each frame is told of once a second. */
+START_TEST(many_addresses)
+{
+	talk_start_negotiated();
+	for (unsigned i = 0; i < 1000; i++) {
+		env()->guest.mac.b[5] = (uint8_t)i;
+		event_tell(env(), &(struct event){ .kind = EVENT_GUEST_SEEN });
+	}
+	ck_assert_uint_eq(talk_count(heard(), "GUEST_SEEN"), 1);
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	ck_assert_uint_eq(talk_count(heard(), "GUEST_SEEN"), 1);
+	talk_assert_contains(talk_taken, ":e7\"}}"); /* the last one */
+	talk_stop();
+}
+END_TEST
+
 START_TEST(limits_and_forwards)
 {
 	struct event_forward f = { .id = 7,
@@ -290,5 +306,5 @@ END_TEST
 
 SUITE_MAIN("ctl_events", names_match_kinds, nothing_before_the_negotiation, form, leases,
 	   flows_only_for_those_who_want_them, opened_and_closed_in_one_turn, filters,
-	   storms_are_summarised, limits_and_forwards, warnings, slow_reader,
+	   storms_are_summarised, limits_and_forwards, many_addresses, warnings, slow_reader,
 	   not_within_a_reply, nobody_listens)
