@@ -81,7 +81,7 @@ def test_from_the_start(lab):
 def test_file_of_the_start_fails(lab):
     """A file that cannot be made or used is the reason why the daemon does not start."""
     for path, reason in ((lab.folder / "no" / "such", "No such file or directory"),
-                         ("/dev/null", "is neither a file nor a pipe"), (lab.folder, "Is a directory")):
+                         ("/dev/zero", "is neither a file nor a pipe"), (lab.folder, "Is a directory")):
         lines = lab.daemon().fails_to_start("-p", path).splitlines()
         equal(len(lines), 1, "lines")
         contains(lines[0], reason)
@@ -249,7 +249,7 @@ def test_descriptors_do_not_pile_up(lab):
     before = idle_fds(daemon)
     session = Qmp(daemon.connect_control())
     session.handshake()
-    with open("/dev/null", "w") as file:
+    with open("/dev/zero", "w") as file:
         for _ in range(100):
             session.send_fd(b" ", file)
         session.execute("query-version")
