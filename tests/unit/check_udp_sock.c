@@ -21,7 +21,8 @@ static struct fake_guest g;
 static struct udp_socks socks;
 static const struct udp_host_ops *ops = &udp_sock_ops;
 
-/* A device that cannot cut a train apart, as one without checksum offload with kernels before 6.11. */
+/* A device that cannot cut a train apart, as one without checksum offload with kernels
+ * before 6.11. */
 static bool no_trains;
 static unsigned n_trains, n_refused;
 
@@ -38,6 +39,24 @@ int sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
 		}
 	}
 	return (int)syscall(SYS_sendmmsg, fd, m, n, flags);
+}
+
+/* A stranger who knows the port of a socket before that knows its peer. */
+static int early_stranger = -1;
+
+int connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	struct sockaddr_in sa;
+	socklen_t sa_len = sizeof(sa);
+
+	if (early_stranger >= 0) {
+		ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &sa_len), 0);
+		sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		ck_assert_int_eq(sendto(early_stranger, "early", 5, 0, (struct sockaddr *)&sa,
+					sizeof(sa)),
+				 5);
+	}
+	return (int)syscall(SYS_connect, fd, to, len);
 }
 
 static void begin(void)
@@ -271,7 +290,8 @@ static int service_at(uint32_t ip, uint16_t port)
 	return fd;
 }
 
-/* A service that lets others share its port lets its like: a guest would take its peers from it. */
+/* A service that lets others share its port lets its like: a guest would take its peers from
+ * it. */
 START_TEST(ports_of_services_are_theirs)
 {
 	struct endpoint peer, other;
@@ -326,9 +346,10 @@ START_TEST(never_connected_to_itself)
 }
 END_TEST
 
-START_TEST(strangers_are_not_heard)
+/* Neither before nor after the socket has its peer. */
+static void check_strangers(bool early)
 {
-	struct endpoint peer, stranger, own;
+	struct endpoint peer, stranger, own, unused;
 	struct sockaddr_storage sa;
 	int fd, fd_stranger;
 	socklen_t len;
@@ -338,17 +359,27 @@ START_TEST(strangers_are_not_heard)
 	begin();
 	fd = peer_open(0, false, &peer);
 	fd_stranger = peer_open(0, false, &stranger);
-	s = sock_open(&peer, 0);
+	close(peer_open(0, false, &unused));
+	early_stranger = early ? fd_stranger : -1;
+	s = sock_open(&peer, unused.port);
+	early_stranger = -1;
 	ops->local(s, &own);
 	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
 	sendto(fd_stranger, "no", 2, 0, (struct sockaddr *)&sa, len);
 	ck_assert_int_eq(sendto(fd, "yes", 3, 0, (struct sockaddr *)&sa, len), 3);
 	ck_assert_int_eq(receive(s, in, sizeof(in)), 3);
 	ck_assert(!memcmp(in, "yes", 3));
+	ck_assert(endpoint_eq(&received.from, &peer));
 	ops->close(s);
 	close(fd);
 	close(fd_stranger);
 	end();
+}
+
+START_TEST(strangers_are_not_heard)
+{
+	check_strangers(false);
+	check_strangers(true);
 }
 END_TEST
 
@@ -427,11 +458,12 @@ START_TEST(outbound_address)
 }
 END_TEST
 
-/* Datagrams of one length leave together and arrive apart; what cannot leave so goes by itself. */
+/* Datagrams of one length leave together and arrive apart; what cannot leave so goes by itself.
+ */
 START_TEST(trains)
 {
-	static const size_t lens[] = { 1000, 1000, 1000, 400, 1000, 0, 1000, 1000, 2000, 2000,
-				       30000, 30000, 30000, 7 };
+	static const size_t lens[] = { 1000, 1000, 1000, 400,	1000,  0,     1000,
+				       1000, 2000, 2000, 30000, 30000, 30000, 7 };
 	enum { N = sizeof(lens) / sizeof(lens[0]) };
 	static uint8_t out[N][30000], in[65536];
 	struct endpoint peer;
@@ -499,8 +531,8 @@ START_TEST(trains_arrive_whole)
 }
 END_TEST
 
-/* Where they cannot leave together, each goes by itself, at once and in order; those that are no
- * longer are not tried again, shorter ones are. */
+/* Where they cannot leave together, each goes by itself, at once and in order; those that are
+ * no longer are not tried again, shorter ones are. */
 START_TEST(without_trains)
 {
 	static uint8_t out[6][1000], in[65536];
@@ -552,8 +584,10 @@ START_TEST(segments)
 	s = sock_open(&peer, 0);
 	ops->local(s, &own);
 	len = endpoint_to_sockaddr(&own, (struct sockaddr *)&sa);
-	ck_assert_int_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
-	ck_assert_int_eq(sendto(fd, out, sizeof(out), 0, (struct sockaddr *)&sa, len), sizeof(out));
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)),
+			 0);
+	ck_assert_int_eq(sendto(fd, out, sizeof(out), 0, (struct sockaddr *)&sa, len),
+			 sizeof(out));
 	whole = has_offload(fd) ? sizeof(out) : (size_t)segment;
 	while (got < sizeof(out)) {
 		ssize_t n = receive(s, in, sizeof(in));
@@ -584,7 +618,8 @@ START_TEST(families_have_ports_of_their_own)
 		ck_assert_uint_eq(local_port(s), taken.port);
 		ops->close(s);
 	} else {
-		ck_assert(err == EAFNOSUPPORT || err == EADDRNOTAVAIL); /* a host without IPv6 */
+		ck_assert(err == EAFNOSUPPORT ||
+			  err == EADDRNOTAVAIL); /* a host without IPv6 */
 	}
 	close(fd);
 	end();
@@ -632,6 +667,8 @@ START_TEST(ip_header_of_answers)
 }
 END_TEST
 
-SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port, ports_of_services_are_theirs, never_connected_to_itself,
-	   strangers_are_not_heard, errors_of_the_network, ip_header_fields, outbound_address, trains,
-	   trains_arrive_whole, without_trains, segments, families_have_ports_of_their_own, ip_header_of_answers)
+SUITE_MAIN("udp_sock", datagrams_of_all_sizes, batches, source_port,
+	   ports_of_services_are_theirs, never_connected_to_itself, strangers_are_not_heard,
+	   errors_of_the_network, ip_header_fields, outbound_address, trains,
+	   trains_arrive_whole, without_trains, segments, families_have_ports_of_their_own,
+	   ip_header_of_answers)
