@@ -520,7 +520,7 @@ struct ctl_dns {
 };
 
 extern const struct ctl_message ctl_nothing_message, ctl_version_message, ctl_greeting_message,
-	ctl_request_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
+	ctl_request_message, ctl_request_id_message, ctl_error_message, ctl_reply_message, ctl_capabilities_message,
 	ctl_command_message, ctl_endpoint_message, ctl_network_message, ctl_schema_message, ctl_status_message, ctl_flow_query_message, ctl_flow_message,
 	ctl_flow_close_message, ctl_flows_closed_message, ctl_counter_message, ctl_forward_message, ctl_forward_add_message,
 	ctl_forward_remove_message, ctl_forward_set_message, ctl_config_message,

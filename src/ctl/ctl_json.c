@@ -1,12 +1,13 @@
 /* ctl/ctl_json.c: the codec; the only file of the daemon that knows cJSON.
  *
- * cJSON is generous: it takes strings with a zero character in them, members given twice, and
- * text in any encoding, and prints what it was given.  What QMP promises beyond that is checked
- * here.
+ * cJSON is generous: it takes strings with a zero character in them, members given twice, any
+ * four characters behind \u, numbers as strtod() has them, and text in any encoding, and prints
+ * what it was given.  What QMP promises beyond that is checked here.
  */
 #include "ctl/ctl_json.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -64,23 +65,70 @@ void ctl_doc_free(struct ctl_doc *doc)
 	free(doc);
 }
 
+static size_t digits(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && p[n] >= '0' && p[n] <= '9')
+		n++;
+	return n;
+}
+
+/* The length of the number that begins at `p` (RFC 8259 6); 0 if there is none. */
+static size_t number_len(const char *p, size_t len)
+{
+	size_t at = *p == '-', n = digits(p + at, len - at);
+
+	if (!n || (n > 1 && p[at] == '0'))
+		return 0;
+	at += n;
+	if (at < len && p[at] == '.') {
+		n = digits(p + at + 1, len - at - 1);
+		at += n + 1;
+	}
+	if (n && at < len && (p[at] == 'e' || p[at] == 'E')) {
+		at++;
+		at += at < len && (p[at] == '+' || p[at] == '-');
+		n = digits(p + at, len - at);
+		at += n;
+	}
+	return n ? at : 0;
+}
+
+/* The length of the escape that begins at `p`, as far as it can be told without cJSON; 0 if there
+ * is none. */
+static size_t escape_len(const char *p, size_t len)
+{
+	if (len < 2 || p[1] != 'u')
+		return len < 2 ? 1 : 2;
+	for (size_t i = 2; i < 6; i++)
+		if (i == len || !isxdigit((unsigned char)p[i]))
+			return 0;
+	return 6;
+}
+
 /* Why cJSON must not see the text; NULL if it may. */
 static const char *objection(const char *text, size_t len)
 {
+	bool in_string = false;
 	uint32_t code;
-	size_t n;
 
-	for (size_t i = 0; i < len; i += n) {
+	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_decode(text + i, len - i, &code);
 		if (!n)
 			return "the text is not UTF-8";
 		if (!code)
 			return "the text contains a zero byte";
-		if (code != '\\')
-			continue;
-		if (len - i >= 6 && !memcmp(text + i, "\\u0000", 6))
+		if (code == '"')
+			in_string = !in_string;
+		else if (in_string && code == '\\')
+			n = escape_len(text + i, len - i);
+		else if (!in_string && (code == '-' || (code >= '0' && code <= '9')))
+			n = number_len(text + i, len - i);
+		if (!n)
+			return "the text is not JSON";
+		if (n == 6 && !memcmp(text + i, "\\u0000", 6))
 			return "a string contains a zero character";
-		n = len - i > 1 && (text[i + 1] == '\\' || text[i + 1] == '"') ? 2 : 1;
 	}
 	return NULL;
 }

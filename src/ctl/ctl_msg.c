@@ -51,6 +51,12 @@ static const struct ctl_field ctl_request_fields[] = {
 };
 MESSAGE(ctl_request);
 
+static const struct ctl_field ctl_request_id_fields[] = {
+	MEMBER(ctl_request, id, "id", CTL_VALUE, .has = CTL_REQUEST_HAS_ID),
+};
+const struct ctl_message ctl_request_id_message = { sizeof(struct ctl_request),
+						    ctl_request_id_fields, 1 };
+
 static const struct ctl_field ctl_error_fields[] = {
 	MEMBER(ctl_error, class, "class", CTL_TEXT),
 	MEMBER(ctl_error, desc, "desc", CTL_TEXT),

@@ -213,6 +213,21 @@ static const char *admit(struct ctl_session *s)
 	return call->method ? NULL : not_found;
 }
 
+/* The envelope.  Where it is not in order, the answer has the id all the same: clients find by it
+ * what was refused. */
+static int decode_request(struct ctl_session *s)
+{
+	struct ctl_doc *doc = s->call.doc;
+	const struct ctl_value *root = ctl_doc_root(doc);
+	char ignored[CTL_ERROR_MAX];
+	int err = ctl_doc_decode(doc, root, &ctl_request_message, &s->request, "request member",
+				 s->call.error);
+
+	if (err)
+		ctl_doc_decode(doc, root, &ctl_request_id_message, &s->request, NULL, ignored);
+	return err;
+}
+
 static void start_call(struct ctl_session *s, const char *text, size_t len)
 {
 	struct ctl_call *call = &s->call;
@@ -220,9 +235,7 @@ static void start_call(struct ctl_session *s, const char *text, size_t len)
 
 	s->request = (struct ctl_request){ 0 };
 	call->doc = ctl_doc_parse(text, len, call->error);
-	if (call->doc &&
-	    !ctl_doc_decode(call->doc, ctl_doc_root(call->doc), &ctl_request_message,
-			    &s->request, "request member", call->error)) {
+	if (call->doc && !decode_request(s)) {
 		class = admit(s);
 		if (!class && !ctl_session_prepare(s, "argument"))
 			return;

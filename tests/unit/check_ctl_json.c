@@ -252,6 +252,20 @@ START_TEST(decode_refuses)
 		{ "{\"a\" 1}", "the text is not JSON" },
 		{ "{,}", "the text is not JSON" },
 		{ "{\"a\": \"\\ud800\"}", "the text is not JSON" },
+		{ "{\"a\": \"\\uzzzz\"}", "the text is not JSON" },
+		{ "{\"a\": \"\\u12\"}", "the text is not JSON" },
+		{ "{\"a\": \"\\u123\"", "the text is not JSON" },
+		{ "{\"a\": \"\\x\"}", "the text is not JSON" },
+		{ "{\"a\": 01}", "the text is not JSON" },
+		{ "{\"a\": -01}", "the text is not JSON" },
+		{ "{\"a\": 1.}", "the text is not JSON" },
+		{ "{\"a\": -.5}", "the text is not JSON" },
+		{ "{\"a\": 1.e5}", "the text is not JSON" },
+		{ "{\"a\": 1e}", "the text is not JSON" },
+		{ "{\"a\": 1e+}", "the text is not JSON" },
+		{ "{\"a\": -}", "the text is not JSON" },
+		{ "{\"a\": 1.5.5}", "the text is not JSON" },
+		{ "{\"a\": 1-2}", "the text is not JSON" },
 		{ "[]", "the text is not a JSON object" },
 		{ "{\"text\": \"\xff\"}", "the text is not UTF-8" },
 		{ "{\"text\": \"a\\u0000b\"}", "a string contains a zero character" },
@@ -263,6 +277,11 @@ START_TEST(decode_refuses)
 	/* a backslash, then letters */
 	ck_assert_str_eq(decode("{\"flag\": true, \"text\": \"\\\\u0000\", " REST "}"), "");
 	ck_assert_str_eq(thing.text, "\\u0000");
+	/* numbers and escapes that are in order */
+	ck_assert_str_eq(decode("{" BASE ", \"count\": 1.0e0, \"bad\": [0, -0.5E-3, 10, 1e+05, -1]}"),
+			 "argument 'bad' is not known");
+	ck_assert_str_eq(decode("{\"flag\": true, \"text\": \"\\u00E9\\u0041 01 1.\", " REST "}"), "");
+	ck_assert_str_eq(thing.text, "\u00e9" "A 01 1.");
 	ck_assert_ptr_null(ctl_doc_parse("{\0}", 3, error));
 	end_decode();
 }

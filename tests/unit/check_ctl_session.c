@@ -68,6 +68,13 @@ START_TEST(ids)
 			 "\"desc\":\"command 'no-such' is not known\"}, \"id\": null}\r\n");
 	ck_assert_str_eq(talk_say("{\"id\": 1.50, \"execute\": \"query-flows\"}"),
 			 "{\"return\": [], \"id\": 1.50}\r\n");
+	/* wherever the id stands beside what is wrong */
+	ck_assert_str_eq(talk_say("{\"execute\": 5, \"id\": 7}"),
+			 "{\"error\": {\"class\":\"GenericError\","
+			 "\"desc\":\"request member 'execute' must be a string\"}, \"id\": 7}\r\n");
+	ck_assert_str_eq(talk_say("{\"exec-oob\": \"quit\", \"id\": \"a\"}"),
+			 "{\"error\": {\"class\":\"GenericError\","
+			 "\"desc\":\"request member 'exec-oob' is not known\"}, \"id\": \"a\"}\r\n");
 	/* the id of one request is not that of the next, however that one fails */
 	ck_assert_str_eq(talk_say("nonsense\n"),
 			 "{\"error\": {\"class\":\"GenericError\","
