@@ -70,10 +70,22 @@ void ctl_session_free(struct ctl_session *s);
 size_t ctl_session_room(const struct ctl_session *s);
 void ctl_session_input(struct ctl_session *s, const char *text, size_t len);
 
+/* Whether a call is under way, or input was not looked at yet. */
+static inline bool ctl_session_is_busy(const struct ctl_session *s)
+{
+	return s->call.method || ctl_buf_len(&s->in) > s->frame.scanned;
+}
+
 /* The client will send no more. */
 void ctl_session_end_input(struct ctl_session *s);
 
-/* The client passes `fd`, which is taken over; of a client that may only look it is of no use. */
+/* Whether a descriptor of the client is of any use, to be taken from it. */
+static inline bool ctl_session_takes_fds(const struct ctl_session *s)
+{
+	return s->authority == CTL_MAY_CHANGE && s->dialect->takes_fds;
+}
+
+/* The client passes `fd`, which is taken over in the place of the one before. */
 void ctl_session_take_fd(struct ctl_session *s, int fd);
 
 /* Does up to about `units` of work; at least one step if there is any.  Afterwards s->pending

@@ -51,12 +51,17 @@ static ssize_t send_some(struct client *c, const char *text, size_t len)
 	return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 }
 
+/* A socket that refuses the descriptor gets the request without it: the daemon says why. */
 static int write_all(struct client *c, const char *text, size_t len, char *error)
 {
 	ssize_t n;
 
 	for (; len; text += n, len -= (size_t)n) {
 		n = send_some(c, text, len);
+		if (n < 0 && errno == EPERM && c->fd_to_pass >= 0) {
+			c->fd_to_pass = -1;
+			n = send_some(c, text, len);
+		}
 		if (n < 0)
 			return fail_errno(error, "cannot send");
 		c->fd_to_pass = -1;

@@ -62,19 +62,20 @@ static void take_fds(struct ctl_session *s, struct msghdr *msg)
 	}
 }
 
-/* 0, or -errno when the connection is broken. */
+/* 0, or -errno when the connection is broken.  Without room for them, the kernel drops descriptors. */
 static int conn_read(struct ctl_conn *conn)
 {
 	char text[READ_BYTES];
 	size_t room = ctl_session_room(&conn->session);
 	struct iovec iov = { text, room < sizeof(text) ? room : sizeof(text) };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control };
 	ssize_t n;
 
 	if (!room)
 		return 0;
+	if (ctl_session_takes_fds(&conn->session))
+		msg.msg_controllen = sizeof(control);
 	n = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n >= 0)
 		take_fds(&conn->session, &msg);
@@ -120,6 +121,13 @@ static bool conn_is_over(const struct ctl_conn *conn)
 	return !ctl_buf_len(&s->out) && (s->hangup || (s->ended && !s->pending));
 }
 
+/* Whether there is a descriptor, and a request that may need it: the next one waits, so that each
+ * request has its own. */
+static bool keeps_fd(const struct ctl_session *s)
+{
+	return s->caller.fd >= 0 && ctl_session_is_busy(s);
+}
+
 static unsigned conn_wants(const struct ctl_conn *conn)
 {
 	const struct ctl_session *s = &conn->session;
@@ -127,7 +135,8 @@ static unsigned conn_wants(const struct ctl_conn *conn)
 
 	if (ctl_buf_len(&s->out) || (s->pending && !s->hangup))
 		events |= LOOP_WRITE;
-	if (!s->ended && ctl_session_room(s) && ctl_buf_len(&s->out) < CTL_BACKLOG_STOP)
+	if (!s->ended && ctl_session_room(s) && ctl_buf_len(&s->out) < CTL_BACKLOG_STOP &&
+	    !keeps_fd(s))
 		events |= LOOP_READ;
 	return events;
 }

@@ -55,11 +55,10 @@ void ctl_session_free(struct ctl_session *s)
 
 void ctl_session_take_fd(struct ctl_session *s, int fd)
 {
+	assert(ctl_session_takes_fds(s));
 	if (s->caller.fd >= 0)
 		close(s->caller.fd);
-	s->caller.fd = s->authority == CTL_MAY_CHANGE && s->dialect->takes_fds ? fd : -1;
-	if (s->caller.fd < 0)
-		close(fd);
+	s->caller.fd = fd;
 }
 
 size_t ctl_session_room(const struct ctl_session *s)

@@ -11,6 +11,15 @@
 
 #define BACKLOG SOMAXCONN /* connections beyond the limit are refused, but accepted for that */
 
+/* Descriptors are of use on the one of them whose clients may start captures. */
+static int listen_on(struct daemon *d, int fd, const struct ctl_dialect *dialect,
+		     enum ctl_authority authority)
+{
+	if (!dialect->takes_fds || authority != CTL_MAY_CHANGE)
+		unix_refuse_fds(fd);
+	return ctl_listen(d->ctl, fd, dialect, authority);
+}
+
 static int listen_at(struct daemon *d, const char *path, const struct ctl_dialect *dialect,
 		     enum ctl_authority authority, struct own_file *file)
 {
@@ -23,7 +32,7 @@ static int listen_at(struct daemon *d, const char *path, const struct ctl_dialec
 		close(fd);
 		return rc;
 	}
-	return ctl_listen(d->ctl, fd, dialect, authority);
+	return listen_on(d, fd, dialect, authority);
 }
 
 static int open_socket(struct daemon *d, enum activation_socket activated, const char *path,
@@ -33,7 +42,7 @@ static int open_socket(struct daemon *d, enum activation_socket activated, const
 	int rc = 0, fd = d->activation.fds[activated];
 
 	if (fd >= 0)
-		return ctl_listen(d->ctl, fd, dialect, authority);
+		return listen_on(d, fd, dialect, authority);
 	if (path)
 		rc = listen_at(d, path, dialect, authority, file);
 

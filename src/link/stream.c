@@ -246,6 +246,7 @@ void stream_link_attach(struct stream_link *l, int fd)
 	int size = SOCKET_BUFFER;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	unix_refuse_fds(fd);
 	l->fd = fd;
 	l->broken = 0;
 	l->rx_paused = l->rx_turn_over = false;
@@ -339,6 +340,7 @@ static void listener_ready(struct watch *w, unsigned events)
 
 void stream_link_listen(struct stream_link *l, int fd_listen)
 {
+	unix_refuse_fds(fd_listen);
 	l->fd_listen = fd_listen;
 	watch_init(&l->listener, l->loop, fd_listen, listener_ready);
 	watch_set(&l->listener, LOOP_READ);

@@ -9,6 +9,10 @@
 
 #include "link/stream.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 /* Whether nobody owns the socket file at `a` any more: 0, or why it cannot be replaced.
  *
  * A socket of another type asks, for the kernel says by its refusal whether there is an owner
@@ -76,4 +80,11 @@ int unix_listen(const char *path, int backlog)
 int unix_listen_private(const char *path, int backlog)
 {
 	return listen_at(path, S_IRUSR | S_IWUSR, backlog);
+}
+
+void unix_refuse_fds(int fd)
+{
+	int no = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
 }

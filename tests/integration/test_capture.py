@@ -259,6 +259,27 @@ def test_descriptors_do_not_pile_up(lab):
     eventually(lambda: daemon.fd_count() == before, 5, "all is closed")
 
 
+def test_each_request_has_its_own_file(lab):
+    """Of requests that are sent at once, each behind much that is to be answered first, each gets its file."""
+    daemon = lab.start()
+    names = [str(lab.folder / f"{number}.pcapng") for number in range(4)]
+    with daemon.qmp() as session:
+        session.send_raw(b'{"execute": "query-schema"}' * 4)
+        for number, name in enumerate(names):
+            with open(name, "wb") as file:
+                session.send_fd(b'{"execute": "capture-start", "arguments": {"why": "%d"}}' % number, file)
+        for _ in range(4):
+            session.receive_reply()
+        for number in range(4):
+            equal(session.receive_reply()["return"]["spec"]["why"], str(number), "the capture")
+        lab.guest.run("ping", "-n", "-c1", "-W5", SERVER_ADDR)
+        for row in session.execute("query-captures"):
+            session.execute("capture-stop", id=row["id"])
+    for number, name in enumerate(names):
+        contains(tshark(lab, name, "-Y", "icmp"), "Echo (ping) reply")
+        contains(open(name, "rb").read(), b"%d" % number, "the remark")
+
+
 def test_full_pipe(lab):
     """A reader that does not read costs frames, which are counted, and no traffic; what it gets is whole."""
     need("tshark")
