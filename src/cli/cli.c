@@ -72,10 +72,6 @@ static int run_alone(const struct args *a)
 
 	if (run.error[0])
 		complain(NULL, run.error);
-	if (fflush(stdout)) {
-		complain(NULL, "cannot write the result");
-		return CLI_ERROR;
-	}
 	return status;
 }
 
@@ -103,10 +99,6 @@ static int run(const struct args *a)
 	client_close(&client);
 	if (err)
 		complain(NULL, error);
-	if (fflush(stdout)) {
-		complain(NULL, "cannot write the result");
-		return CLI_ERROR;
-	}
 	return err ? CLI_ERROR : EXIT_SUCCESS;
 }
 
@@ -130,5 +122,10 @@ int cli_main(int argc, char **argv)
 		status = (args.command->run_alone ? run_alone : run)(&args);
 	}
 	args_free(&args);
+	/* a failure may have been that of any write before */
+	if (fflush(stdout) || ferror(stdout)) {
+		complain(NULL, "cannot write the result");
+		return CLI_ERROR;
+	}
 	return status;
 }
