@@ -1,4 +1,4 @@
-/* cli/metrics.h: what the daemon counts, as OpenMetrics text. */
+/* cli/metrics.h: what the daemon counts, as text for Prometheus. */
 #ifndef CLI_METRICS_H
 #define CLI_METRICS_H
 
@@ -12,9 +12,10 @@ struct metrics {
 	const struct ctl_counter *counters;
 	size_t n_counters;
 	const struct ctl_dns *dns;
+	bool for_collector; /* in the older format, of node_exporter's collector of text files */
 };
 
-/* The whole text, up to "# EOF". */
+/* The whole text, up to "# EOF", which is a comment in the older format. */
 void metrics_print(FILE *out, const struct metrics *m);
 
 #endif

@@ -57,7 +57,7 @@ static int decode_counters(struct ctl_doc *doc, const struct ctl_value *array, s
 }
 
 /* Asks the daemon for all there is to show; 0 or -1. */
-static int collect(struct client *c, FILE *out, char *error)
+static int collect(struct client *c, bool for_collector, FILE *out, char *error)
 {
 	const struct ctl_value *status_value, *stats_value, *dns_value;
 	struct ctl_doc *status_doc = ask(c, "query-status", &status_value, error);
@@ -65,7 +65,7 @@ static int collect(struct client *c, FILE *out, char *error)
 	struct ctl_doc *dns_doc = stats_doc ? ask(c, "query-dns", &dns_value, error) : NULL;
 	struct ctl_status status;
 	struct ctl_dns dns;
-	struct metrics m = { .status = &status, .dns = &dns };
+	struct metrics m = { .status = &status, .dns = &dns, .for_collector = for_collector };
 	int err = -1;
 
 	if (dns_doc &&
@@ -128,6 +128,7 @@ static int put(const struct metrics_args *a, const char *text, size_t len, FILE 
 static int run(struct client *client, const void *args, bool json, FILE *out,
 	       char error[static CTL_ERROR_MAX])
 {
+	const struct metrics_args *a = args;
 	size_t len = 0;
 	char *text = NULL;
 	FILE *memory;
@@ -139,11 +140,11 @@ static int run(struct client *client, const void *args, bool json, FILE *out,
 	}
 	memory = open_memstream(&text, &len);
 	snprintf(error, CTL_ERROR_MAX, "out of memory");
-	err = memory ? collect(client, memory, error) : -1;
+	err = memory ? collect(client, a->has & METRICS_ARGS_HAS_OUTPUT, memory, error) : -1;
 	if (memory && fclose(memory))
 		err = -1;
 	if (!err)
-		err = put(args, text, len, out, error);
+		err = put(a, text, len, out, error);
 	free(text);
 	return err;
 }

@@ -1,7 +1,7 @@
 /* cli/metrics.c: the families of metrics, each with its samples right behind its head.
  *
- * OpenMetrics 1.0, in such a way that readers of the older text format of Prometheus, as that of
- * node_exporter's textfile collector, take it as well: no types of which those know nothing.
+ * OpenMetrics 1.0, or the older text format of Prometheus, which differs in one thing: there a counter's
+ * head has the name of its samples.  Types of which the older one knows nothing are not used.
  * What is known only as text, such as the version, is a label of a gauge that is 1.
  */
 #include "cli/metrics.h"
@@ -36,6 +36,16 @@ static void print_head(FILE *out, const char *name, enum type type, const char *
 	fprintf(out, "# HELP %s ", name);
 	print_escaped(out, help);
 	fputc('\n', out);
+}
+
+/* `name` is without the ending of a counter's samples. */
+static void print_counter_head(FILE *out, const struct metrics *m, const char *name,
+			       const char *unit, const char *help)
+{
+	char head[NAME_MAX_BYTES + sizeof("_total")];
+
+	snprintf(head, sizeof(head), "%s%s", name, m->for_collector ? "_total" : "");
+	print_head(out, head, COUNTER, m->for_collector ? NULL : unit, help);
 }
 
 static void print_label(FILE *out, const char *name, const char *value, char before)
@@ -143,15 +153,16 @@ static const struct {
 	  n_failures },
 };
 
-static void print_servers(FILE *out, const struct ctl_list *list)
+static void print_servers(FILE *out, const struct metrics *m)
 {
+	const struct ctl_list *list = &m->dns->servers;
 	const struct ctl_dns_server *servers = list->items;
 	char sample[NAME_MAX_BYTES], addr[ADDR_STR_MAX];
 
 	for (size_t f = 0; f < sizeof(server_families) / sizeof(server_families[0]); f++) {
 		const char *name = server_families[f].name;
 
-		print_head(out, name, COUNTER, NULL, server_families[f].help);
+		print_counter_head(out, m, name, NULL, server_families[f].help);
 		snprintf(sample, sizeof(sample), "%s_total", name);
 		for (size_t i = 0; i < list->n; i++)
 			print_labelled(out, sample, "server", addr_print(&servers[i].addr, addr),
@@ -217,7 +228,7 @@ static void print_labelled_counters(FILE *out, const struct labelled *l, const s
 {
 	char parts[2][NAME_MAX_BYTES];
 
-	print_head(out, l->name, COUNTER, NULL, l->help);
+	print_counter_head(out, m, l->name, NULL, l->help);
 	for (size_t i = 0; i < m->n_counters; i++) {
 		if (!is_like(l->pattern, m->counters[i].name, parts))
 			continue;
@@ -258,12 +269,16 @@ static bool name_family(const char *name, char family[static NAME_MAX_BYTES])
 	return unit;
 }
 
-static void print_counter(FILE *out, const struct ctl_counter *c)
+static void print_counter(FILE *out, const struct metrics *m, const struct ctl_counter *c)
 {
 	char family[NAME_MAX_BYTES];
-	bool has_unit = name_family(c->name, family), grows = c->kind == CTL_COUNTER;
+	const char *unit = name_family(c->name, family) ? "bytes" : NULL;
+	bool grows = c->kind == CTL_COUNTER;
 
-	print_head(out, family, grows ? COUNTER : GAUGE, has_unit ? "bytes" : NULL, c->description);
+	if (grows)
+		print_counter_head(out, m, family, unit, c->description);
+	else
+		print_head(out, family, GAUGE, unit, c->description);
 	fprintf(out, "%s%s %" PRIu64 "\n", family, grows ? "_total" : "", c->value);
 }
 
@@ -305,12 +320,12 @@ void metrics_print(FILE *out, const struct metrics *m)
 	print_daemon(out, m->status);
 	print_limits(out, &m->status->limits);
 	print_sandbox(out, &m->status->sandbox);
-	print_servers(out, &m->dns->servers);
+	print_servers(out, m);
 	for (size_t i = 0; i < sizeof(labelled) / sizeof(labelled[0]); i++)
 		print_labelled_counters(out, &labelled[i], m);
 	for (size_t i = 0; i < m->n_counters; i++)
 		if (!is_elsewhere(m->counters[i].name))
-			print_counter(out, &m->counters[i]);
+			print_counter(out, m, &m->counters[i]);
 	print_turns(out, m);
 	fputs("# EOF\n", out);
 }

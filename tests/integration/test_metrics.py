@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import threading
 
 import yaml
@@ -72,9 +73,22 @@ def test_metrics_for_node_exporter(lab):
     equal(torn, [], "the times that half a file was there")
     equal([p.name for p in path.parent.iterdir()], [path.name], "the files that stay")
     check(path.stat().st_mode & 0o044, "nobody else may read it")
-    families = {family.name for family in text_parser.text_string_to_metric_families(path.read_text())}
-    check("postern_loop_turn_seconds" in families, "the older format lacks the histogram")
+    families = list(text_parser.text_string_to_metric_families(path.read_text()))
+    kinds = {family.name: family.type for family in families}
+    equal(kinds["postern_loop_turn_seconds"], "histogram", "the histogram in the older format")
+    equal(kinds["postern_link_in_bytes"], "counter", "a counter in the older format")
+    equal([family.name for family in families if family.type == "unknown" or not family.documentation], [],
+          "what has no type or no help in the older format")
     contains(daemon.ctl("metrics", "--output", "/nowhere/postern.prom", status=1), "/nowhere", "the error")
+    full = lab.folder / "full"
+    full.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", full], check=True)
+    (full / "postern.prom").write_text("older\n")
+    contains(daemon.ctl("metrics", "--output", full / "postern.prom", status=1), "No space left", "the error")
+    equal([(p.name, p.read_text()) for p in full.iterdir()], [("postern.prom", "older\n")], "what stays")
+    for words in ("metrics", "stats", "--help"):
+        line = f"{program('posternctl')} -s {daemon.control} {words} >/dev/full"
+        contains(lab.host.run("sh", "-c", line, status=1), "cannot write the result", "the error")
     daemon.stop()
     daemon.ctl("metrics", "--output", path, status=1)
     check(path.read_text().endswith("# EOF\n"), "a daemon that is gone left no file")

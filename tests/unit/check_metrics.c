@@ -117,6 +117,17 @@ START_TEST(counters)
 		    "postern_flows_opened_total{protocol=\"udp\"} 0\n# TYPE");
 	assert_part("\npostern_flows_closed_total{protocol=\"udp\",reason=\"idle\"} 6\n# TYPE");
 	assert_part("\npostern_problems_total{level=\"errors\"} 7\n# TYPE");
+
+	/* the older format names counters by their samples */
+	print(&(struct metrics){ &status, all, sizeof(all) / sizeof(all[0]), &dns, true });
+	assert_part("# TYPE postern_link_in_bytes_total counter\n"
+		    "# HELP postern_link_in_bytes_total bytes\n"
+		    "postern_link_in_bytes_total 1\n");
+	assert_part("# TYPE postern_memory_resident_bytes gauge\n");
+	assert_part("# TYPE postern_dns_server_queries_total counter\n");
+	assert_part("# TYPE postern_flows_opened_total counter\n"
+		    "# HELP postern_flows_opened_total flows that were opened, by protocol\n"
+		    "postern_flows_opened_total{protocol=\"tcp\"} 4\n");
 }
 END_TEST
 
