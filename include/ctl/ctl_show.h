@@ -36,7 +36,7 @@ const char *ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flo
 bool ctl_flow_filter_matches(const struct ctl_flow_filter *f, const struct flow *flow);
 bool ctl_flow_filter_matches_closed(const struct ctl_flow_filter *f, const struct flow_closed *flow);
 
-void ctl_show_flow(const struct flow *f, uint64_t now_ns, struct ctl_flow *c);
+void ctl_show_flow(const struct env *env, const struct flow *f, struct ctl_flow *c);
 void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct ctl_flow *c);
 
 /* Adds what has to be found out; `congestion` takes the text. */

@@ -65,7 +65,7 @@ struct flow_class {
 	 * to the guest. */
 	void (*close)(struct env *env, struct flow *f, enum flow_close_reason reason);
 	/* Nanoseconds until the flow would end if nothing came any more; 0: not known. */
-	uint64_t (*timeout)(const struct flow *f, uint64_t now_ns);
+	uint64_t (*timeout)(const struct env *env, const struct flow *f);
 	/* Fills `d`, which is zeroed; may ask the kernel.  NULL: there is nothing to tell. */
 	void (*details)(const struct flow *f, struct flow_details *d);
 	/* Ends the flow in order: each side is told that the other has finished, and what is under
@@ -84,7 +84,8 @@ struct flow {
 	struct flow_name *name; /* that the guest asked for, of the peer's address; NULL: none */
 	uint64_t forward;	/* the id of the rule that it came through; 0: none */
 	uint64_t created_ns, used_ns;
-	uint64_t bytes_out, bytes_in; /* payload from and to the guest */
+	/* Payload from and to the guest; of a stream, each byte once. */
+	uint64_t bytes_out, bytes_in;
 	uint64_t packets_out, packets_in;
 	struct timer timer;
 	struct list all; /* of the table, oldest first */

@@ -237,7 +237,7 @@ static void announce(struct ctl_events *ev, const struct flow *f)
 	struct ctl_flow data;
 
 	ev->announced = f->id;
-	ctl_show_flow(f, ev->env->now_ns, &data);
+	ctl_show_flow(ev->env, f, &data);
 	post(ev, EVENT_FLOW_OPENED, f, &data);
 }
 

@@ -29,9 +29,9 @@ static void show_origin(struct ctl_flow *c, const struct flow_name *name, uint64
 	}
 }
 
-void ctl_show_flow(const struct flow *f, uint64_t now_ns, struct ctl_flow *c)
+void ctl_show_flow(const struct env *env, const struct flow *f, struct ctl_flow *c)
 {
-	uint64_t timeout_ns = f->class->timeout(f, now_ns);
+	uint64_t timeout_ns = f->class->timeout(env, f);
 
 	*c = (struct ctl_flow){
 		.has = CTL_FLOW_HAS_IDLE | (timeout_ns ? CTL_FLOW_HAS_TIMEOUT : 0),
@@ -42,8 +42,8 @@ void ctl_show_flow(const struct flow *f, uint64_t now_ns, struct ctl_flow *c)
 		.bytes_in = f->bytes_in,
 		.packets_out = f->packets_out,
 		.packets_in = f->packets_in,
-		.age_ms = (now_ns - f->created_ns) / NS_PER_MS,
-		.idle_ms = (now_ns - f->used_ns) / NS_PER_MS,
+		.age_ms = (env->now_ns - f->created_ns) / NS_PER_MS,
+		.idle_ms = (env->now_ns - f->used_ns) / NS_PER_MS,
 		.timeout_ms = timeout_ns / NS_PER_MS,
 	};
 	show_ends(c, &f->key, &f->host, &f->peer);

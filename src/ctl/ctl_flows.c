@@ -71,7 +71,7 @@ static int show(struct ctl_call *call, const struct env *env, const struct flow 
 	const struct ctl_flow_query *q = call->args;
 	struct listing *l = call->state;
 
-	ctl_show_flow(f, env->now_ns, result);
+	ctl_show_flow(env, f, result);
 	if (q->info) {
 		ctl_show_flow_info(f, l->congestion, result);
 		call->cost = INFO_COST;

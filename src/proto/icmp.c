@@ -63,9 +63,9 @@ static uint64_t deadline(const struct flow *flow)
 	return flow->used_ns + f->timeouts->icmp * NS_PER_SEC;
 }
 
-static uint64_t timeout(const struct flow *flow, uint64_t now_ns)
+static uint64_t timeout(const struct env *env, const struct flow *flow)
 {
-	return deadline(flow) > now_ns ? deadline(flow) - now_ns : 0;
+	return deadline(flow) > env->now_ns ? deadline(flow) - env->now_ns : 0;
 }
 
 static void close_flow(struct env *env, struct flow *flow, enum flow_close_reason reason)

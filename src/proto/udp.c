@@ -73,11 +73,11 @@ static uint64_t deadline(const struct udp_flow *f)
 	       (list_linked(&f->unassured) ? t->udp_oneway : t->udp_stream) * NS_PER_SEC;
 }
 
-static uint64_t timeout(const struct flow *flow, uint64_t now_ns)
+static uint64_t timeout(const struct env *env, const struct flow *flow)
 {
 	uint64_t due = deadline(container_of(flow, const struct udp_flow, flow));
 
-	return due > now_ns ? due - now_ns : 0;
+	return due > env->now_ns ? due - env->now_ns : 0;
 }
 
 static void class_close(struct env *env, struct flow *flow, enum flow_close_reason reason)

@@ -8,9 +8,9 @@ static const char *state(const struct flow *f)
 	return "ESTABLISHED";
 }
 
-static uint64_t timeout(const struct flow *f, uint64_t now_ns)
+static uint64_t timeout(const struct env *env, const struct flow *f)
 {
-	return f->used_ns + 3600 * NS_PER_SEC - now_ns;
+	return f->used_ns + 3600 * NS_PER_SEC - env->now_ns;
 }
 
 static void close_flow(struct env *env, struct flow *f, enum flow_close_reason reason)

@@ -31,6 +31,14 @@ static enum flow_close_reason last_reason(void)
 	return t->closed[(t->n_closed - 1) % FLOW_CLOSED_KEPT].reason;
 }
 
+/* As it is told to those who ask. */
+static uint64_t until_end(void)
+{
+	const struct flow *f = &hand_conn()->flow;
+
+	return f->class->timeout(&hand.g.env, f);
+}
+
 static const struct {
 	enum tcp_state state;
 	unsigned seconds;
@@ -56,7 +64,9 @@ START_TEST(each_state_ends)
 		struct pkt p, last = { 0 };
 
 		begin(ends[i].state);
+		ck_assert_uint_eq(until_end(), ends[i].seconds * NS_PER_SEC);
 		advance_ms(ends[i].seconds * 1000 - 1);
+		ck_assert_uint_eq(until_end(), NS_PER_MS);
 		ck_assert_uint_eq(hand_conn()->state, ends[i].state);
 		advance_ms(1);
 		ck_assert_ptr_null(hand_conn());

@@ -55,6 +55,40 @@ START_TEST(one_ack_a_batch)
 }
 END_TEST
 
+/* Each segment counts as a packet, and the bytes of the stream once, however often they come. */
+START_TEST(flow_counts)
+{
+	const struct flow *f;
+
+	begin();
+	f = &hand_conn()->flow;
+	ck_assert_uint_eq(f->packets_out, 2); /* of the handshake */
+	data(0, 100);
+	hand_batch();
+	data(0, 100);
+	hand_batch();
+	ck_assert_uint_eq(f->bytes_out, 100);
+	data(50, 100);
+	hand_batch();
+	ck_assert_uint_eq(f->bytes_out, 150);
+	data(250, 10); /* behind a hole: not yet */
+	hand_batch();
+	ck_assert_uint_eq(f->bytes_out, 150);
+	data(150, 100);
+	hand_batch();
+	ck_assert_uint_eq(f->bytes_out, 260);
+	ck_assert_uint_eq(f->packets_out, 7);
+	hand_send(A | F, hand.seq + 260, hand.ack, 10);
+	hand_batch();
+	ck_assert_uint_eq(f->bytes_out, 270);
+	hand_send(A | F, hand.seq + 260, hand.ack, 10);
+	hand_batch();
+	ck_assert_uint_eq(f->bytes_out, 270);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
 /* A batch that fills what is kept for one is cut in two. */
 START_TEST(batches_have_an_end)
 {
@@ -532,7 +566,7 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
-SUITE_MAIN("tcp_to_host", one_ack_a_batch, batches_have_an_end, out_of_order, no_sack_unless_permitted, overlaps,
+SUITE_MAIN("tcp_to_host", one_ack_a_batch, flow_counts, batches_have_an_end, out_of_order, no_sack_unless_permitted, overlaps,
 	   order_of_pieces_and_queue, host_takes_parts, blocked_host_is_asked, window_closes_and_opens,
 	   segment_across_the_edge, fin_across_the_edge, promise_ends_with_the_connection,
 	   fin_at_a_closed_window, fin_with_data, fin_behind_a_hole,

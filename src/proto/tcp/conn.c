@@ -104,6 +104,16 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	return c;
 }
 
+/* Counts the bytes of the guest's stream that came in order since, in the lower half of the counter.
+ * In SYN-SENT it is not known where the stream begins. */
+static void count_bytes(struct tcp_conn *c)
+{
+	uint32_t stream = c->rcv_nxt - c->fin_received - (c->irs + 1);
+
+	if (c->state != TCP_SYN_SENT)
+		c->flow.bytes_out += stream - (uint32_t)c->flow.bytes_out;
+}
+
 static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
 {
 	if (!list_empty(&c->batch))
@@ -116,6 +126,7 @@ static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason 
 	timerq_cancel(&env->timers, &c->flow.timer);
 	tcp_window_forget(env, c);
 	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
+	count_bytes(c);
 	flow_table_remove(&env->flows, &c->flow, reason, env->now_ns);
 	log_debug(TCP, "flow %llu: closed: %s", (unsigned long long)c->flow.id,
 		  flow_close_reason_name(reason));
@@ -250,6 +261,7 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 		tcp_reset_stray(env, p);
 		return err == -ENOSPC ? DROP_FLOW_LIMIT : DROP_MEMORY;
 	}
+	c->flow.packets_out++;
 	tcp_take_syn(env, c, &p->tcp);
 	service = t->service && t->service->serves(env, &dst);
 	if (service) {
@@ -328,7 +340,6 @@ enum drop tcp_from_guest(struct env *env, const struct pkt *p)
 	if (c->state != TCP_CONNECTING) /* a SYN sent again is no sign of the peer */
 		f->used_ns = env->now_ns;
 	f->packets_out++;
-	f->bytes_out += p->payload_len;
 	return tcp_input(env, c, p);
 }
 
@@ -337,6 +348,7 @@ static void settle(struct env *env, struct tcp_conn *c)
 {
 	if (c->host && !tcp_flush_to_host(env, c))
 		return;
+	count_bytes(c);
 	if (!tcp_output(env, c) || !tcp_check_done(env, c))
 		return;
 	if (c->ack_now)
@@ -424,9 +436,11 @@ static void flow_close(struct env *env, struct flow *f, enum flow_close_reason r
 	tcp_abort(env, (struct tcp_conn *)f, reason);
 }
 
-static uint64_t flow_timeout(const struct flow *f, uint64_t now_ns)
+static uint64_t flow_timeout(const struct env *env, const struct flow *f)
 {
-	return timer_armed(&f->timer) && f->timer.deadline_ns > now_ns ? f->timer.deadline_ns - now_ns : 0;
+	uint64_t deadline = tcp_state_deadline(env, (const struct tcp_conn *)f);
+
+	return deadline != TIMERQ_NEVER && deadline > env->now_ns ? deadline - env->now_ns : 0;
 }
 
 static void flow_details(const struct flow *f, struct flow_details *d)

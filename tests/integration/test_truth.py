@@ -1,0 +1,127 @@
+"""What is shown of flows, held against what the kernel, the ends and a sniffer know of them."""
+
+import re
+import signal
+import socket
+
+from lab.checks import check, equal, eventually
+from lab.lab import HOST_ADDR, SERVER_ADDR, SILENT_ADDR
+from lab.servers import receive_all
+
+# The host's end of a connection, by the state of ours.
+KERNEL_STATES = {"ESTABLISHED": "ESTAB", "CLOSE-WAIT": "FIN-WAIT-2", "FIN-WAIT-2": "CLOSE-WAIT",
+                 "CONNECTING": "SYN-SENT"}
+
+
+def flow_to(daemon, port):
+    """The flow to that port, with all there is to know of it."""
+    with daemon.qmp() as session:
+        flows = session.execute("query-flows", dport=port, info=True)
+    equal(len(flows), 1, f"how many flows lead to port {port}")
+    return flows[0]
+
+
+def closed_to(daemon, port):
+    with daemon.qmp() as session:
+        return session.execute("query-flows", dport=port, closed=True)
+
+
+def kernel(lab, port):
+    """What the kernel tells of the host's socket to that port: (state, values by name)."""
+    shown = lab.host.run("ss", "-tinH", "dport", "=", f":{port}")
+    words = shown.split()
+    return words[0], {"send-q": words[2], **dict(re.findall(r"(\w+):(\S+)", shown))}
+
+
+def compare(lab, daemon, port, state):
+    """The flow's state and the kernel's words for it are the same; returns the flow."""
+    flow = flow_to(daemon, port)
+    there, values = kernel(lab, port)
+    info = flow["info"]
+    equal((flow["state"], there), (state, KERNEL_STATES[state]), "the states")
+    equal(f"{info['rtt_us'] / 1000:g}/{info['rttvar_us'] / 1000:g}", values.get("rtt", "0/250"), "the round trip")
+    for ours, theirs in ("mss", "mss"), ("cwnd", "cwnd"), ("peer_window", "snd_wnd"):
+        equal(str(info[ours]), values.get(theirs, "0"), ours)
+    retrans = re.fullmatch(r"(\d+)/(\d+)", values.get("retrans", "0/0")).groups()
+    equal((str(info["unanswered"]), str(info["retransmits"])), retrans, "the retransmissions")
+    return flow
+
+
+def connection(lab):
+    """Both ends of a connection of the guest's, and its port."""
+    listener = lab.server.tcp_listen()
+    port = listener.getsockname()[1]
+    sock = lab.guest.tcp_connect(SERVER_ADDR, port)
+    conn, _ = listener.accept()
+    return sock, conn, port
+
+
+def timeout_is(flow, seconds):
+    check((seconds - 10) * 1000 < flow["timeout_ms"] <= seconds * 1000,
+          f"{flow['state']} ends in {flow['timeout_ms']} ms, not in {seconds} s")
+
+
+def test_life_of_a_connection(lab):
+    """States, bytes, times and what the kernel measured, from the first segment to the last."""
+    daemon = lab.start("--tcp-idle-timeout", "1000", "--tcp-closing-timeout", "500")
+    sock, conn, port = connection(lab)
+    flow = compare(lab, daemon, port, "ESTABLISHED")
+    timeout_is(flow, 1000)
+    equal((flow["packets_out"], flow["packets_in"]), (2, 1), "the packets of the handshake")
+    equal((flow["guest"], flow["peer"]), ({"addr": HOST_ADDR, "port": sock.getsockname()[1]},
+                                          {"addr": SERVER_ADDR, "port": port}), "the ends")
+    equal(flow["host"], dict(zip(("addr", "port"), conn.getpeername())), "the host's end")
+    lab.thread(sock.sendall, b"x" * 100000)
+    receive_all(conn, 100000)
+    lab.thread(conn.sendall, b"y" * 300000)
+    receive_all(sock, 300000)
+    eventually(lambda: not flow_to(daemon, port)["info"]["unacked"], 10, "all is acknowledged")
+    flow = compare(lab, daemon, port, "ESTABLISHED")
+    equal((flow["bytes_out"], flow["bytes_in"]), (100000, 300000), "the bytes")
+    sock.shutdown(socket.SHUT_WR)
+    equal(conn.recv(1), b"", "the guest's end")
+    eventually(lambda: kernel(lab, port)[0] == "FIN-WAIT-2", 10, "the peer's kernel has acknowledged it")
+    timeout_is(compare(lab, daemon, port, "CLOSE-WAIT"), 500)
+    conn.sendall(b"z" * 1000)
+    conn.close()
+    equal(len(receive_all(sock)), 1000, "what came after the guest's end")
+    eventually(lambda: closed_to(daemon, port), 10, "the flow has ended")
+    flow = closed_to(daemon, port)[0]
+    equal((flow["reason"], flow["bytes_out"], flow["bytes_in"]), ("finished", 100000, 301000), "what is kept of it")
+
+
+def test_peer_finishes_first(lab):
+    """The peer's end of a connection is seen as such."""
+    daemon = lab.start("--tcp-closing-timeout", "500")
+    sock, conn, port = connection(lab)
+    conn.shutdown(socket.SHUT_WR)
+    equal(sock.recv(1), b"", "the peer's end")
+    eventually(lambda: flow_to(daemon, port)["state"] == "FIN-WAIT-2", 10, "the guest has acknowledged it")
+    timeout_is(compare(lab, daemon, port, "FIN-WAIT-2"), 500)
+    sock.close()
+    eventually(lambda: closed_to(daemon, port), 10, "the flow has ended")
+
+
+def test_no_answer(lab):
+    """While nothing answers, the kernel's tries are told."""
+    daemon = lab.start()
+    sock = lab.guest.socket()
+    sock.setblocking(False)
+    sock.connect_ex((SILENT_ADDR, 80))
+    eventually(lambda: flow_to(daemon, 80)["info"]["retransmits"], 10, "the kernel tried again")
+    flow = compare(lab, daemon, 80, "CONNECTING")
+    check("timeout_ms" not in flow, "when it ends is the kernel's business")
+
+
+def test_sent_again(lab):
+    """What the guest sends again, because the daemon was stopped, counts once."""
+    daemon = lab.start()
+    sock, conn, port = connection(lab)
+    daemon.process.send_signal(signal.SIGSTOP)
+    sock.sendall(b"x" * 3000)
+    eventually(lambda: re.search(r"retrans:\d+/[2-9]", lab.guest.run("ss", "-tinH")), 20, "the guest sent it again")
+    daemon.process.send_signal(signal.SIGCONT)
+    receive_all(conn, 3000)
+    equal(flow_to(daemon, port)["bytes_out"], 3000, "the bytes")
+    check(flow_to(daemon, port)["packets_out"] > 3, "the packets are fewer than were sent")
+    check(daemon.stat("tcp.duplicates") >= 2, "too few duplicates were counted")
