@@ -12,6 +12,7 @@ struct metrics {
 	const struct ctl_counter *counters;
 	size_t n_counters;
 	const struct ctl_dns *dns;
+	const char *guest;  /* a label of all samples; NULL: none */
 	bool for_collector; /* in the older format, of node_exporter's collector of text files */
 };
 

@@ -12,13 +12,16 @@
 
 struct metrics_args {
 #define METRICS_ARGS_HAS_OUTPUT 0x1u
+#define METRICS_ARGS_HAS_GUEST	0x2u
 	uint32_t has;
-	const char *output;
+	const char *output, *guest;
 };
 
 static const struct ctl_field metrics_args_fields[] = {
 	MEMBER(metrics_args, output, "output", CTL_TEXT, .has = METRICS_ARGS_HAS_OUTPUT,
 	       .help = "write this file, in one go, instead of standard output"),
+	MEMBER(metrics_args, guest, "guest", CTL_TEXT, .has = METRICS_ARGS_HAS_GUEST,
+	       .help = "a name for the guest, which is a label of everything then"),
 };
 static MESSAGE(metrics_args);
 
@@ -57,7 +60,7 @@ static int decode_counters(struct ctl_doc *doc, const struct ctl_value *array, s
 }
 
 /* Asks the daemon for all there is to show; 0 or -1. */
-static int collect(struct client *c, bool for_collector, FILE *out, char *error)
+static int collect(struct client *c, const struct metrics_args *a, FILE *out, char *error)
 {
 	const struct ctl_value *status_value, *stats_value, *dns_value;
 	struct ctl_doc *status_doc = ask(c, "query-status", &status_value, error);
@@ -65,7 +68,10 @@ static int collect(struct client *c, bool for_collector, FILE *out, char *error)
 	struct ctl_doc *dns_doc = stats_doc ? ask(c, "query-dns", &dns_value, error) : NULL;
 	struct ctl_status status;
 	struct ctl_dns dns;
-	struct metrics m = { .status = &status, .dns = &dns, .for_collector = for_collector };
+	struct metrics m = { .status = &status,
+			     .dns = &dns,
+			     .guest = a->has & METRICS_ARGS_HAS_GUEST ? a->guest : NULL,
+			     .for_collector = a->has & METRICS_ARGS_HAS_OUTPUT };
 	int err = -1;
 
 	if (dns_doc &&
@@ -140,7 +146,7 @@ static int run(struct client *client, const void *args, bool json, FILE *out,
 	}
 	memory = open_memstream(&text, &len);
 	snprintf(error, CTL_ERROR_MAX, "out of memory");
-	err = memory ? collect(client, a->has & METRICS_ARGS_HAS_OUTPUT, memory, error) : -1;
+	err = memory ? collect(client, a, memory, error) : -1;
 	if (memory && fclose(memory))
 		err = -1;
 	if (!err)

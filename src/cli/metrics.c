@@ -55,68 +55,103 @@ static void print_label(FILE *out, const char *name, const char *value, char bef
 	fputc('"', out);
 }
 
-/* A sample with one label. */
-static void print_labelled(FILE *out, const char *name, const char *label, const char *value,
-			   uint64_t n)
+/* A sample up to its value, whose name ends with `ending`; `labels` and `values` end with NULL. */
+static void begin_sample(FILE *out, const struct metrics *m, const char *name, const char *ending,
+			 const char *const labels[], const char *const values[])
 {
-	fputs(name, out);
-	print_label(out, label, value, '{');
-	fprintf(out, "} %" PRIu64 "\n", n);
+	char before = '{';
+
+	fprintf(out, "%s%s", name, ending);
+	if (m->guest) {
+		print_label(out, "guest", m->guest, before);
+		before = ',';
+	}
+	for (unsigned i = 0; labels[i]; i++) {
+		print_label(out, labels[i], values[i], before);
+		before = ',';
+	}
+	fputs(before == ',' ? "} " : " ", out);
 }
 
-static void print_gauge(FILE *out, const char *name, const char *help, uint64_t n)
+static const char *const no_labels[] = { NULL };
+
+/* A sample with one label. */
+static void print_labelled(FILE *out, const struct metrics *m, const char *name, const char *label,
+			   const char *value, uint64_t n)
+{
+	begin_sample(out, m, name, "", (const char *const[]){ label, NULL },
+		     (const char *const[]){ value, NULL });
+	fprintf(out, "%" PRIu64 "\n", n);
+}
+
+/* One without. */
+static void print_plain(FILE *out, const struct metrics *m, const char *name, const char *ending,
+			uint64_t n)
+{
+	begin_sample(out, m, name, ending, no_labels, no_labels);
+	fprintf(out, "%" PRIu64 "\n", n);
+}
+
+static void print_gauge(FILE *out, const struct metrics *m, const char *name, const char *help,
+			uint64_t n)
 {
 	print_head(out, name, GAUGE, NULL, help);
-	fprintf(out, "%s %" PRIu64 "\n", name, n);
+	print_plain(out, m, name, "", n);
 }
 
-static void print_seconds(FILE *out, const char *name, const char *help, uint64_t ms)
+static void print_seconds(FILE *out, const struct metrics *m, const char *name, const char *help,
+			  uint64_t ms)
 {
 	print_head(out, name, GAUGE, "seconds", help);
-	fprintf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", name, ms / 1000, ms % 1000);
+	begin_sample(out, m, name, "", no_labels, no_labels);
+	fprintf(out, "%" PRIu64 ".%03" PRIu64 "\n", ms / 1000, ms % 1000);
 }
 
 /* query-status */
 
-static void print_daemon(FILE *out, const struct ctl_status *s)
+static void print_daemon(FILE *out, const struct metrics *m)
 {
+	const struct ctl_status *s = m->status;
+
 	print_head(out, "postern_build_info", GAUGE, NULL, "always 1, with the version of the daemon");
-	print_labelled(out, "postern_build_info", "version", s->version, 1);
-	print_seconds(out, "postern_uptime_seconds", "time since the daemon started", s->uptime_ms);
-	print_gauge(out, "postern_guest_connected", "whether a guest is on the link",
+	print_labelled(out, m, "postern_build_info", "version", s->version, 1);
+	print_seconds(out, m, "postern_uptime_seconds", "time since the daemon started", s->uptime_ms);
+	print_gauge(out, m, "postern_guest_connected", "whether a guest is on the link",
 		    s->guest.connected);
 	if (s->guest.has & CTL_GUEST_HAS_SEEN)
-		print_seconds(out, "postern_guest_idle_seconds",
+		print_seconds(out, m, "postern_guest_idle_seconds",
 			      "time since the last frame of the guest", s->guest.idle_ms);
-	print_gauge(out, "postern_leases", "addresses that the guest holds by DHCP and DHCPv6",
+	print_gauge(out, m, "postern_leases", "addresses that the guest holds by DHCP and DHCPv6",
 		    s->leases.n);
 	print_head(out, "postern_flows_open", GAUGE, NULL, "flows that are open, by protocol");
-	print_labelled(out, "postern_flows_open", "protocol", "tcp", s->flows.tcp);
-	print_labelled(out, "postern_flows_open", "protocol", "udp", s->flows.udp);
-	print_labelled(out, "postern_flows_open", "protocol", "icmp", s->flows.icmp);
+	print_labelled(out, m, "postern_flows_open", "protocol", "tcp", s->flows.tcp);
+	print_labelled(out, m, "postern_flows_open", "protocol", "udp", s->flows.udp);
+	print_labelled(out, m, "postern_flows_open", "protocol", "icmp", s->flows.icmp);
 }
 
-static void print_limits(FILE *out, const struct ctl_list *list)
+static void print_limits(FILE *out, const struct metrics *m)
 {
+	const struct ctl_list *list = &m->status->limits;
 	const struct ctl_limit *limits = list->items;
 
 	print_head(out, "postern_limit_used", GAUGE, NULL,
 		   "how much is used of what is limited, such as flows and control clients");
 	for (size_t i = 0; i < list->n; i++)
-		print_labelled(out, "postern_limit_used", "limit", limits[i].limit, limits[i].used);
+		print_labelled(out, m, "postern_limit_used", "limit", limits[i].limit, limits[i].used);
 	print_head(out, "postern_limit_max", GAUGE, NULL, "how much there may be of it");
 	for (size_t i = 0; i < list->n; i++)
-		print_labelled(out, "postern_limit_max", "limit", limits[i].limit, limits[i].max);
+		print_labelled(out, m, "postern_limit_max", "limit", limits[i].limit, limits[i].max);
 }
 
-static void print_sandbox(FILE *out, const struct ctl_list *list)
+static void print_sandbox(FILE *out, const struct metrics *m)
 {
+	const struct ctl_list *list = &m->status->sandbox;
 	const struct ctl_layer *layers = list->items;
 
 	print_head(out, "postern_sandbox_layer", GAUGE, NULL,
 		   "whether a layer of the sandbox is in force");
 	for (size_t i = 0; i < list->n; i++)
-		print_labelled(out, "postern_sandbox_layer", "layer", ctl_layer_names[layers[i].layer],
+		print_labelled(out, m, "postern_sandbox_layer", "layer", ctl_layer_names[layers[i].layer],
 			       layers[i].state == CTL_LAYER_APPLIED);
 }
 
@@ -165,7 +200,7 @@ static void print_servers(FILE *out, const struct metrics *m)
 		print_counter_head(out, m, name, NULL, server_families[f].help);
 		snprintf(sample, sizeof(sample), "%s_total", name);
 		for (size_t i = 0; i < list->n; i++)
-			print_labelled(out, sample, "server", addr_print(&servers[i].addr, addr),
+			print_labelled(out, m, sample, "server", addr_print(&servers[i].addr, addr),
 				       server_families[f].count(&servers[i]));
 	}
 }
@@ -176,7 +211,7 @@ static void print_servers(FILE *out, const struct metrics *m)
  * "tcp.closed.idle", with the pattern "*.closed.*", "tcp" and "idle". */
 struct labelled {
 	const char *pattern, *name, *help;
-	const char *labels[2]; /* one for each star */
+	const char *labels[3]; /* one for each star, and NULL */
 };
 
 static const struct labelled labelled[] = {
@@ -232,10 +267,9 @@ static void print_labelled_counters(FILE *out, const struct labelled *l, const s
 	for (size_t i = 0; i < m->n_counters; i++) {
 		if (!is_like(l->pattern, m->counters[i].name, parts))
 			continue;
-		fprintf(out, "%s_total", l->name);
-		for (unsigned k = 0; k < 2 && l->labels[k]; k++)
-			print_label(out, l->labels[k], parts[k], k ? ',' : '{');
-		fprintf(out, "} %" PRIu64 "\n", m->counters[i].value);
+		begin_sample(out, m, l->name, "_total", l->labels,
+			     (const char *const[]){ parts[0], parts[1] });
+		fprintf(out, "%" PRIu64 "\n", m->counters[i].value);
 	}
 }
 
@@ -279,7 +313,7 @@ static void print_counter(FILE *out, const struct metrics *m, const struct ctl_c
 		print_counter_head(out, m, family, unit, c->description);
 	else
 		print_head(out, family, GAUGE, unit, c->description);
-	fprintf(out, "%s%s %" PRIu64 "\n", family, grows ? "_total" : "", c->value);
+	print_plain(out, m, family, grows ? "_total" : "", c->value);
 }
 
 static uint64_t value_of(const struct metrics *m, const char *name)
@@ -288,6 +322,14 @@ static uint64_t value_of(const struct metrics *m, const char *name)
 		if (!strcmp(m->counters[i].name, name))
 			return m->counters[i].value;
 	return 0;
+}
+
+static void print_bucket(FILE *out, const struct metrics *m, const char *name, const char *bound,
+			 uint64_t n)
+{
+	begin_sample(out, m, name, "_bucket", (const char *const[]){ "le", NULL },
+		     (const char *const[]){ bound, NULL });
+	fprintf(out, "%" PRIu64 "\n", n);
 }
 
 /* The rows "loop.up-to-4us" are the buckets as they are wanted here: each has all that is shorter. */
@@ -301,25 +343,26 @@ static void print_turns(FILE *out, const struct metrics *m)
 		   "time from a wake-up of the loop to its next wait, which is what others wait meanwhile");
 	for (size_t i = 0; i < m->n_counters; i++) {
 		const struct ctl_counter *c = &m->counters[i];
+		char bound[NAME_MAX_BYTES];
 		uint64_t us;
 
 		if (strncmp(c->name, prefix, strlen(prefix)) != 0)
 			continue;
 		us = strtoull(c->name + strlen(prefix), NULL, 10);
-		fprintf(out, "%s_bucket{le=\"%" PRIu64 ".%06" PRIu64 "\"} %" PRIu64 "\n", name,
-			us / 1000000, us % 1000000, c->value);
+		snprintf(bound, sizeof(bound), "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+		print_bucket(out, m, name, bound, c->value);
 	}
-	fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum ", name, value_of(m, "loop.turns"),
-		name);
-	fprintf(out, "%" PRIu64 ".%09" PRIu64 "\n%s_count %" PRIu64 "\n", ns / 1000000000,
-		ns % 1000000000, name, value_of(m, "loop.turns"));
+	print_bucket(out, m, name, "+Inf", value_of(m, "loop.turns"));
+	begin_sample(out, m, name, "_sum", no_labels, no_labels);
+	fprintf(out, "%" PRIu64 ".%09" PRIu64 "\n", ns / 1000000000, ns % 1000000000);
+	print_plain(out, m, name, "_count", value_of(m, "loop.turns"));
 }
 
 void metrics_print(FILE *out, const struct metrics *m)
 {
-	print_daemon(out, m->status);
-	print_limits(out, &m->status->limits);
-	print_sandbox(out, &m->status->sandbox);
+	print_daemon(out, m);
+	print_limits(out, m);
+	print_sandbox(out, m);
 	print_servers(out, m);
 	for (size_t i = 0; i < sizeof(labelled) / sizeof(labelled[0]); i++)
 		print_labelled_counters(out, &labelled[i], m);

@@ -119,7 +119,7 @@ START_TEST(counters)
 	assert_part("\npostern_problems_total{level=\"errors\"} 7\n# TYPE");
 
 	/* the older format names counters by their samples */
-	print(&(struct metrics){ &status, all, sizeof(all) / sizeof(all[0]), &dns, true });
+	print(&(struct metrics){ &status, all, sizeof(all) / sizeof(all[0]), &dns, NULL, true });
 	assert_part("# TYPE postern_link_in_bytes_total counter\n"
 		    "# HELP postern_link_in_bytes_total bytes\n"
 		    "postern_link_in_bytes_total 1\n");
@@ -153,4 +153,28 @@ START_TEST(histogram)
 }
 END_TEST
 
-SUITE_MAIN("metrics", state, servers, counters, histogram)
+/* Several daemons' texts may come to one place. */
+START_TEST(guest_label)
+{
+	static const struct ctl_counter all[] = {
+		{ "link.frames-in", CTL_COUNTER, 1, "frames" },
+		{ "udp.closed.idle", CTL_COUNTER, 6, "x" },
+		{ "loop.up-to-1us", CTL_COUNTER, 2, "x" },
+	};
+	static const struct ctl_limit limits[] = { { "flows", 7, 65536 } };
+	const struct ctl_status status = { .version = "1", .limits = { limits, 1 } };
+	const struct ctl_dns dns = { .relay = false };
+
+	print(&(struct metrics){ &status, all, 3, &dns, "a\"b" });
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		ck_assert_msg(*line == '#' || strstr(line, "{guest=\"a\\\"b\"") == strchr(line, '{'), "%s", line);
+	assert_part("\npostern_uptime_seconds{guest=\"a\\\"b\"} 0.000\n");
+	assert_part("\npostern_limit_max{guest=\"a\\\"b\",limit=\"flows\"} 65536\n");
+	assert_part("\npostern_link_frames_in_total{guest=\"a\\\"b\"} 1\n");
+	assert_part("\npostern_flows_closed_total{guest=\"a\\\"b\",protocol=\"udp\",reason=\"idle\"} 6\n");
+	assert_part("_bucket{guest=\"a\\\"b\",le=\"0.000001\"} 2\n");
+	assert_part("\npostern_loop_turn_seconds_sum{guest=\"a\\\"b\"} 0.000000000\n");
+}
+END_TEST
+
+SUITE_MAIN("metrics", state, servers, counters, histogram, guest_label)
