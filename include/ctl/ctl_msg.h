@@ -488,7 +488,7 @@ struct ctl_dns_server {
 #define CTL_DNS_SERVER_HAS_ERROR   0x1u
 #define CTL_DNS_SERVER_HAS_AVOIDED 0x2u
 	uint32_t has;
-	struct addr addr;
+	const char *addr; /* with the interface that a link-local one is on */
 	uint64_t queries, answers, timeouts, failures;
 	uint64_t avoided_ms; /* asked last for so long */
 	const char *last_error;

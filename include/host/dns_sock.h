@@ -9,6 +9,7 @@
 struct dns_sock_host {
 	struct env *env;
 	struct loop *loop;
+	uint16_t port; /* of all name servers */
 };
 
 extern const struct dns_ops dns_sock_ops;

@@ -10,8 +10,7 @@
 #define RESOLV_CONF_PATH "/etc/resolv.conf"
 
 struct resolv_conf {
-	struct addr servers[NET_UPSTREAMS_MAX]; /* in order, each once */
-	char links[NET_UPSTREAMS_MAX][CONF_INTERFACE_MAX]; /* eth0 of fe80::1%eth0; "": none */
+	struct upstream servers[NET_UPSTREAMS_MAX]; /* in order, each once */
 	unsigned n_servers;
 	char search[CONF_SEARCH_MAX][CONF_NAME_MAX];
 	unsigned n_search;

@@ -18,10 +18,10 @@ struct dns_try;
 /* Sockets towards the host's name servers. */
 struct dns_ops {
 	/* Opens a socket of its own for one message, at a random source port and such that only
-	 * `server` can answer it, sends the message (over TCP: once connected, behind its
+	 * `server` can answer it, from its port for names, sends the message (over TCP: once connected, behind its
 	 * length), and tells with dns_from_host() what comes of it; never from within this
 	 * call. 0 and the socket, or -errno. */
-	int (*open)(void *host, struct dns_try *try, const struct endpoint *server, bool tcp,
+	int (*open)(void *host, struct dns_try *try, const struct upstream *server, bool tcp,
 		    const uint8_t *msg, size_t len, void **sockp);
 	/* Sends the message again (UDP only).  0 or -errno. */
 	int (*resend)(void *sock, const uint8_t *msg, size_t len);

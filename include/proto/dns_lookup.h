@@ -20,7 +20,7 @@ struct dns_lookup;
 struct dns_try {
 	struct dns_lookup *lookup;
 	void *sock; /* NULL: closed */
-	struct addr server;
+	struct upstream server;
 	uint16_t id;
 	bool resent; /* UDP: once, half way */
 	uint64_t sent_ns;
@@ -56,7 +56,7 @@ struct dns_lookup {
 	struct dns_query query;
 	uint8_t question[DNS_QUESTION_MAX]; /* as sent; of the first client */
 	bool tcp;
-	struct addr servers[NET_UPSTREAMS_MAX]; /* in the order in which they are asked */
+	struct upstream servers[NET_UPSTREAMS_MAX]; /* in the order in which they are asked */
 	unsigned n_servers, n_tries;
 	struct dns_try tries[NET_UPSTREAMS_MAX];
 	uint8_t *refusal; /* a server's SERVFAIL or REFUSED, for when nobody knows better */

@@ -11,7 +11,7 @@
 #define DNS_SERVER_ERROR_MAX 64
 
 struct dns_server {
-	struct addr addr;
+	struct upstream at;
 	uint64_t sent, answers;
 	uint64_t timeouts; /* no answer in time; it may have come later */
 	uint64_t failures; /* SERVFAIL, REFUSED, or the socket broke */
@@ -31,20 +31,20 @@ struct dns_servers {
 bool dns_servers_follow(struct dns_servers *s, const struct net *net);
 
 /* NULL for one that is not in the list (any more). */
-struct dns_server *dns_servers_find(struct dns_servers *s, const struct addr *addr);
+struct dns_server *dns_servers_find(struct dns_servers *s, const struct upstream *at);
 
-/* Stores the addresses in the order in which to ask; returns how many. */
+/* Stores the servers in the order in which to ask; returns how many. */
 unsigned dns_servers_order(const struct dns_servers *s, uint64_t now_ns,
-			   struct addr order[static NET_UPSTREAMS_MAX]);
+			   struct upstream order[static NET_UPSTREAMS_MAX]);
 
-/* What became of a query to `addr`; no-ops for a server not in the list. */
-void dns_server_sent(struct dns_servers *s, const struct addr *addr);
-void dns_server_answered(struct dns_servers *s, const struct addr *addr, uint64_t now_ns);
-void dns_server_failed(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
+/* What became of a query to `at`; no-ops for a server not in the list. */
+void dns_server_sent(struct dns_servers *s, const struct upstream *at);
+void dns_server_answered(struct dns_servers *s, const struct upstream *at, uint64_t now_ns);
+void dns_server_failed(struct dns_servers *s, const struct upstream *at, uint64_t now_ns,
 		       const char *error);
 /* The query was sent at `sent_ns`.  The server's place in the order stays if it answered
  * another one since then, or over TCP, which it may lack. */
-void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t sent_ns,
+void dns_server_timed_out(struct dns_servers *s, const struct upstream *at, uint64_t sent_ns,
 			  uint64_t now_ns, bool tcp);
 
 #endif

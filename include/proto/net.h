@@ -20,6 +20,15 @@
 /* Where a value came from, for people. */
 enum net_source { NET_FROM_FLAG, NET_FROM_HOST, NET_FROM_FALLBACK };
 
+/* A resolver of the host.  Link-local addresses are of one link each (RFC 4007 6): the same one on
+ * another link is another resolver. */
+struct upstream {
+	struct addr addr;
+	char link[CONF_INTERFACE_MAX]; /* the interface, by name or index; "": not told */
+};
+
+#define UPSTREAM_STR_MAX (ADDR_STR_MAX + CONF_INTERFACE_MAX)
+
 /* One family of the guest's network. */
 struct net_ip {
 	bool on; /* the guest has this family */
@@ -62,10 +71,8 @@ struct net {
 	 * before resolv.conf changed, for the guest keeps that until its lease is renewed */
 	struct addr dns_relay[NET_DNS_RELAY_MAX];
 	unsigned n_dns_relay;
-	struct addr upstreams[NET_UPSTREAMS_MAX]; /* the host's resolvers */
+	struct upstream upstreams[NET_UPSTREAMS_MAX]; /* the host's resolvers */
 	unsigned n_upstreams;
-	/* the interface through which a link-local one is reached, "": not told */
-	char upstream_links[NET_UPSTREAMS_MAX][CONF_INTERFACE_MAX];
 };
 
 /* The family of an address. */
@@ -77,8 +84,10 @@ static inline const struct net_ip *net_ip(const struct net *net, const struct ad
 /* Whether the relay answers DNS at this address. */
 bool net_is_dns(const struct net *net, const struct addr *a);
 
-/* The interface that a resolver of the host is reached through, "" where any will do. */
-const char *net_upstream_link(const struct net *net, const struct addr *a);
+bool upstream_eq(const struct upstream *a, const struct upstream *b);
+
+/* "192.0.2.53", or "fe80::1%eth0" (RFC 4007 11). */
+const char *upstream_print(const struct upstream *u, char buf[static UPSTREAM_STR_MAX]);
 
 /* The address on the host's network that the guest means by `dst`. */
 struct addr net_to_host(const struct net *net, const struct addr *dst);

@@ -24,10 +24,10 @@ static void show_servers(FILE *out, const struct ctl_list *list)
 {
 	const struct ctl_dns_server *s = list->items;
 	struct table t = table_init(server_columns);
-	char addr[ADDR_STR_MAX], ago[TEXT_MAX];
+	char ago[TEXT_MAX];
 
 	for (size_t i = 0; i < list->n; i++) {
-		table_cell(&t, "%s", addr_print(&s[i].addr, addr));
+		table_cell(&t, "%s", s[i].addr);
 		table_cell(&t, "%" PRIu64, s[i].queries);
 		table_cell(&t, "%" PRIu64, s[i].answers);
 		table_cell(&t, "%" PRIu64, s[i].timeouts);

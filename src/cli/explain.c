@@ -391,15 +391,13 @@ unsigned explain_forward(const struct ctl_forward *f, bool guest_connected,
 unsigned explain_server(const struct ctl_dns_server *s,
 			struct explain_finding found[static EXPLAIN_MAX])
 {
-	char addr[ADDR_STR_MAX];
-
 	if (!s->timeouts && !s->failures)
 		return 0;
 	found[0].code = "names-not-resolved";
 	snprintf(found[0].text, EXPLAIN_TEXT,
 		 "The name server %s failed %" PRIu64 " times and was silent %" PRIu64 " times, of %" PRIu64
 		 " queries%s%s: names may not be resolved.",
-		 addr_print(&s->addr, addr), s->failures, s->timeouts, s->queries,
+		 s->addr, s->failures, s->timeouts, s->queries,
 		 s->has & CTL_DNS_SERVER_HAS_ERROR ? "; last: " : "",
 		 s->has & CTL_DNS_SERVER_HAS_ERROR ? s->last_error : "");
 	return 1;

@@ -192,7 +192,7 @@ static void print_servers(FILE *out, const struct metrics *m)
 {
 	const struct ctl_list *list = &m->dns->servers;
 	const struct ctl_dns_server *servers = list->items;
-	char sample[NAME_MAX_BYTES], addr[ADDR_STR_MAX];
+	char sample[NAME_MAX_BYTES];
 
 	for (size_t f = 0; f < sizeof(server_families) / sizeof(server_families[0]); f++) {
 		const char *name = server_families[f].name;
@@ -200,7 +200,7 @@ static void print_servers(FILE *out, const struct metrics *m)
 		print_counter_head(out, m, name, NULL, server_families[f].help);
 		snprintf(sample, sizeof(sample), "%s_total", name);
 		for (size_t i = 0; i < list->n; i++)
-			print_labelled(out, m, sample, "server", addr_print(&servers[i].addr, addr),
+			print_labelled(out, m, sample, "server", servers[i].addr,
 				       server_families[f].count(&servers[i]));
 	}
 }

@@ -4,12 +4,13 @@
 #include "ctl/ctl_method.h"
 #include "proto/dns.h"
 
-static void show_server(const struct dns_server *s, uint64_t now_ns, struct ctl_dns_server *c)
+static void show_server(const struct dns_server *s, uint64_t now_ns, char *text,
+			struct ctl_dns_server *c)
 {
 	*c = (struct ctl_dns_server){
 		.has = (s->last_error[0] ? CTL_DNS_SERVER_HAS_ERROR : 0) |
 		       (s->avoid_until_ns > now_ns ? CTL_DNS_SERVER_HAS_AVOIDED : 0),
-		.addr = s->addr,
+		.addr = upstream_print(&s->at, text),
 		.queries = s->sent,
 		.answers = s->answers,
 		.timeouts = s->timeouts,
@@ -28,11 +29,13 @@ static int show_relay(struct ctl_call *call, const struct dns_status *s, uint64_
 		ctl_doc_alloc(call->doc, s->servers.n * sizeof(*servers));
 	struct ctl_dns_record *records =
 		ctl_doc_alloc(call->doc, s->n_records * sizeof(*records));
+	char *texts = ctl_doc_alloc(call->doc, s->servers.n * UPSTREAM_STR_MAX);
 
-	if (!servers || !records)
+	if (!servers || !records || !texts)
 		return -ENOMEM;
 	for (unsigned i = 0; i < s->servers.n; i++)
-		show_server(&s->servers.all[i], now_ns, &servers[i]);
+		show_server(&s->servers.all[i], now_ns, texts + (size_t)i * UPSTREAM_STR_MAX,
+			    &servers[i]);
 	for (unsigned i = 0; i < s->n_records; i++)
 		records[i] = (struct ctl_dns_record){ s->records[i].name, s->records[i].addr };
 	c->servers = (struct ctl_list){ servers, s->servers.n };

@@ -486,7 +486,7 @@ MESSAGE(ctl_log_level);
 /* query-dns */
 
 static const struct ctl_field ctl_dns_server_fields[] = {
-	MEMBER(ctl_dns_server, addr, "addr", CTL_ADDR),
+	MEMBER(ctl_dns_server, addr, "addr", CTL_TEXT),
 	MEMBER(ctl_dns_server, queries, "queries", CTL_UINT),
 	MEMBER(ctl_dns_server, answers, "answers", CTL_UINT),
 	MEMBER(ctl_dns_server, timeouts, "timeouts", CTL_UINT),

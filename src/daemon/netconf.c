@@ -64,10 +64,12 @@ static void tell_hosts_dns(const struct conf *c, const struct resolv_conf *rc,
 	struct addr through_us;
 
 	for (unsigned i = 0; i < rc->n_servers && net->n_dns < max; i++) {
-		if (net_ip(net, &rc->servers[i]) != ip)
+		const struct addr *server = &rc->servers[i].addr;
+
+		if (net_ip(net, server) != ip)
 			continue;
-		if (guest_can_ask(ip, &rc->servers[i]))
-			tell_dns(net, &rc->servers[i]);
+		if (guest_can_ask(ip, server))
+			tell_dns(net, server);
 		else if (reach_through_us(c, family, ip, &through_us))
 			tell_dns(net, &through_us);
 	}
@@ -143,14 +145,13 @@ static bool is_real_server(const struct conf *c, const struct net *net, const st
 	       (ip->map_loopback_set && addr_eq(a, &ip->map_loopback));
 }
 
-/* `link` is the interface that a link-local server is on, "": unknown. */
-static void ask_upstream(struct net *net, const struct addr *server, const char *link)
+static void ask_upstream(struct net *net, const struct upstream *u)
 {
-	unsigned at = net->n_upstreams;
-
-	add_once(net->upstreams, &net->n_upstreams, NET_UPSTREAMS_MAX, server);
-	if (net->n_upstreams > at)
-		snprintf(net->upstream_links[at], sizeof(net->upstream_links[at]), "%s", link);
+	for (unsigned i = 0; i < net->n_upstreams; i++)
+		if (upstream_eq(&net->upstreams[i], u))
+			return;
+	if (net->n_upstreams < NET_UPSTREAMS_MAX)
+		net->upstreams[net->n_upstreams++] = *u;
 }
 
 /* Who is asked: --dns-host; else the servers that the guest was told by --dns, for that is whom
@@ -159,19 +160,19 @@ static void make_upstreams(const struct conf *c, const struct resolv_conf *rc, s
 {
 	net->n_upstreams = 0;
 	if (c->dns_host_set) {
-		ask_upstream(net, &c->dns_host, "");
+		ask_upstream(net, &(struct upstream){ .addr = c->dns_host });
 		return;
 	}
 	for (unsigned i = 0; i < c->n_dns; i++) {
-		struct addr server = net_to_host(net, &c->dns[i]);
+		struct upstream u = { .addr = net_to_host(net, &c->dns[i]) };
 
 		if (is_real_server(c, net, &c->dns[i]))
-			ask_upstream(net, &server, "");
+			ask_upstream(net, &u);
 	}
 	if (net->n_upstreams)
 		return;
 	for (unsigned i = 0; i < rc->n_servers; i++)
-		ask_upstream(net, &rc->servers[i], rc->links[i]);
+		ask_upstream(net, &rc->servers[i]);
 }
 
 static void make_search(const struct conf *c, const struct resolv_conf *rc, struct net *net)

@@ -42,17 +42,12 @@ static const char *read_host(const struct conf *c, struct netinfo *host)
 	return missing;
 }
 
-/* "192.0.2.1, 192.0.2.2", or "none". */
-static const char *print_list(const struct addr *list, unsigned n, char *text, size_t max)
+/* Makes "192.0.2.1, 192.0.2.2", one by one, as far as there is room. */
+static void add_to_list(char *list, size_t max, const char *one)
 {
-	char one[ADDR_STR_MAX];
-	size_t len = 0;
+	size_t len = strlen(list);
 
-	snprintf(text, max, "none");
-	for (unsigned i = 0; i < n && len < max; i++)
-		len += (size_t)snprintf(text + len, max - len, "%s%s", i ? ", " : "",
-					addr_print(&list[i], one));
-	return text;
+	snprintf(list + len, max - len, "%s%s", len ? ", " : "", one);
 }
 
 static void tell_family(const struct net_ip *ip)
@@ -87,13 +82,14 @@ static void tell_addresses(const struct net *net)
 
 static void tell_dns(const struct net *net)
 {
-	char told[256], asked[256];
+	char told[256] = "", asked[256] = "", one[UPSTREAM_STR_MAX];
 
-	log_info(DNS, "resolvers: %s, relayed to %s",
-		 print_list(net->dns, net->n_dns, told, sizeof(told)),
-		 net->n_dns_relay
-			 ? print_list(net->upstreams, net->n_upstreams, asked, sizeof(asked))
-			 : "none");
+	for (unsigned i = 0; i < net->n_dns; i++)
+		add_to_list(told, sizeof(told), addr_print(&net->dns[i], one));
+	for (unsigned i = 0; net->n_dns_relay && i < net->n_upstreams; i++)
+		add_to_list(asked, sizeof(asked), upstream_print(&net->upstreams[i], one));
+	log_info(DNS, "resolvers: %s, relayed to %s", told[0] ? told : "none",
+		 asked[0] ? asked : "none");
 }
 
 static void resolvers_changed(void *ctx, const struct resolv_conf *rc)

@@ -10,6 +10,7 @@
 #include "proto/ndp.h"
 #include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
+#include "wire/dns.h"
 
 int part_services_start(struct daemon *d)
 {
@@ -18,7 +19,7 @@ int part_services_start(struct daemon *d)
 	udp_socks_init(&d->udp_socks, d->loop, env);
 	d->icmp_socks = (struct icmp_socks){ d->loop, env };
 	d->multicast_socks = (struct multicast_socks){ d->loop, env };
-	d->dns_socks = (struct dns_sock_host){ env, d->loop };
+	d->dns_socks = (struct dns_sock_host){ env, d->loop, DNS_PORT };
 	env->reassembly = reassembly_new(env);
 	env->ndp = ndp_new(env);
 	env->dhcp4 = dhcp4_new(env);

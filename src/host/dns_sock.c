@@ -128,11 +128,12 @@ static void tcp_ready(struct watch *w, unsigned events)
 }
 
 /* A socket that is connected, or (TCP) connecting; or -errno. */
-static int open_fd(const struct net *net, const struct endpoint *server, bool tcp)
+static int open_fd(const struct dns_sock_host *h, const struct upstream *server, bool tcp)
 {
+	const struct net *net = h->env->net;
 	struct sockaddr_storage sa;
-	socklen_t len = sock_peer_on(net, server, net_upstream_link(net, &server->addr),
-				     (struct sockaddr *)&sa);
+	socklen_t len = sock_peer_on(net, &(struct endpoint){ server->addr, h->port },
+				     server->link, (struct sockaddr *)&sa);
 	int fd = socket(sa.ss_family,
 			(tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;
@@ -173,11 +174,11 @@ static int begin_tcp(struct dns_sock *s, const uint8_t *msg, size_t len)
 	return 0;
 }
 
-static int open_sock(void *host, struct dns_try *try, const struct endpoint *server, bool tcp,
+static int open_sock(void *host, struct dns_try *try, const struct upstream *server, bool tcp,
 		     const uint8_t *msg, size_t len, void **sockp)
 {
 	struct dns_sock_host *h = host;
-	int fd = open_fd(h->env->net, server, tcp), err;
+	int fd = open_fd(h, server, tcp), err;
 	struct dns_sock *s;
 
 	if (fd < 0)

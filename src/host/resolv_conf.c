@@ -34,25 +34,27 @@ static bool word_is(const struct word *w, const char *text)
 
 static void add_server(struct resolv_conf *rc, const struct word *w)
 {
-	char text[ADDR_STR_MAX], *link = text;
-	struct addr a;
+	char text[UPSTREAM_STR_MAX], *link = text;
+	struct upstream u = { .link = "" };
 
 	if (w->len >= sizeof(text) || rc->n_servers == NET_UPSTREAMS_MAX)
 		return;
 	memcpy(text, w->text, w->len);
 	text[w->len] = '\0';
 	strsep(&link, "%");
-	if (addr_parse(text, &a) || addr_is_multicast(&a))
+	if (addr_parse(text, &u.addr) || addr_is_multicast(&u.addr))
 		return;
-	if (link && (!addr_is_link_local(&a) || addr_is_ip4(&a) || strlen(link) >= CONF_INTERFACE_MAX))
+	if (link && (!addr_is_link_local(&u.addr) || addr_is_ip4(&u.addr) ||
+		     strlen(link) >= sizeof(u.link)))
 		return;
-	if (addr_is_unspecified(&a)) /* what the C library takes for this host */
-		a = addr_ip4(0x7f000001);
+	if (link)
+		strcpy(u.link, link);
+	if (addr_is_unspecified(&u.addr)) /* what the C library takes for this host */
+		u.addr = addr_ip4(0x7f000001);
 	for (unsigned i = 0; i < rc->n_servers; i++)
-		if (addr_eq(&rc->servers[i], &a))
+		if (upstream_eq(&rc->servers[i], &u))
 			return;
-	snprintf(rc->links[rc->n_servers], sizeof(rc->links[0]), "%s", link ? link : "");
-	rc->servers[rc->n_servers++] = a;
+	rc->servers[rc->n_servers++] = u;
 }
 
 /* The last of several lines counts. */

@@ -132,7 +132,7 @@ static bool is_same(const struct resolv_conf *a, const struct resolv_conf *b)
 	if (a->n_servers != b->n_servers || a->n_search != b->n_search)
 		return false;
 	for (unsigned i = 0; i < a->n_servers; i++)
-		if (!addr_eq(&a->servers[i], &b->servers[i]) || strcmp(a->links[i], b->links[i]))
+		if (!upstream_eq(&a->servers[i], &b->servers[i]))
 			return false;
 	for (unsigned i = 0; i < a->n_search; i++)
 		if (strcmp(a->search[i], b->search[i]))

@@ -106,18 +106,17 @@ static int open_try(struct dns_lookup *k)
 {
 	struct dns_lookups *l = k->in;
 	struct dns_try *try = &k->tries[k->n_tries];
-	struct endpoint server = { k->servers[k->n_tries], DNS_PORT };
 	uint8_t msg[DNS_QUERY_MAX];
 	int err;
 
 	k->n_tries++;
 	*try = (struct dns_try){ .lookup = k,
-				 .server = server.addr,
+				 .server = k->servers[k->n_tries - 1],
 				 .sent_ns = l->env->now_ns };
 	if (getrandom(&try->id, sizeof(try->id), GRND_NONBLOCK) != sizeof(try->id))
 		return -EAGAIN;
 	make_message(k, try, msg);
-	err = l->ops->open(l->host, try, &server, k->tcp, msg, k->len, &try->sock);
+	err = l->ops->open(l->host, try, &try->server, k->tcp, msg, k->len, &try->sock);
 	if (!err)
 		note_sent(try);
 	return err;
@@ -222,12 +221,12 @@ static void note_forgery(struct dns_try *try)
 {
 	static struct log_limit limit;
 	struct env *env = try->lookup->in->env;
-	char text[ADDR_STR_MAX];
+	char text[UPSTREAM_STR_MAX];
 
 	env->stats.dns_upstream_mismatches++;
 	log_warn_limited(&limit, env->now_ns, DNS,
 			 "message from name server %s ignored: not the answer to our query",
-			 addr_print(&try->server, text));
+			 upstream_print(&try->server, text));
 }
 
 void dns_try_answered(struct dns_try *try, const uint8_t *msg, size_t len)

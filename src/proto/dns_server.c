@@ -14,7 +14,7 @@ static bool is_same_list(const struct dns_servers *s, const struct net *net)
 	if (s->n != net->n_upstreams)
 		return false;
 	for (unsigned i = 0; i < s->n; i++)
-		if (!addr_eq(&s->all[i].addr, &net->upstreams[i]))
+		if (!upstream_eq(&s->all[i].at, &net->upstreams[i]))
 			return false;
 	return true;
 }
@@ -29,50 +29,50 @@ bool dns_servers_follow(struct dns_servers *s, const struct net *net)
 	for (unsigned i = 0; i < s->n; i++) {
 		struct dns_server *known = dns_servers_find(&old, &net->upstreams[i]);
 
-		s->all[i] = known ? *known : (struct dns_server){ .addr = net->upstreams[i] };
+		s->all[i] = known ? *known : (struct dns_server){ .at = net->upstreams[i] };
 	}
 	return true;
 }
 
-struct dns_server *dns_servers_find(struct dns_servers *s, const struct addr *addr)
+struct dns_server *dns_servers_find(struct dns_servers *s, const struct upstream *at)
 {
 	for (unsigned i = 0; i < s->n; i++)
-		if (addr_eq(&s->all[i].addr, addr))
+		if (upstream_eq(&s->all[i].at, at))
 			return &s->all[i];
 	return NULL;
 }
 
 unsigned dns_servers_order(const struct dns_servers *s, uint64_t now_ns,
-			   struct addr order[static NET_UPSTREAMS_MAX])
+			   struct upstream order[static NET_UPSTREAMS_MAX])
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->all[i].avoid_until_ns <= now_ns)
-			order[n++] = s->all[i].addr;
+			order[n++] = s->all[i].at;
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->all[i].avoid_until_ns > now_ns)
-			order[n++] = s->all[i].addr;
+			order[n++] = s->all[i].at;
 	return n;
 }
 
-void dns_server_sent(struct dns_servers *s, const struct addr *addr)
+void dns_server_sent(struct dns_servers *s, const struct upstream *at)
 {
-	struct dns_server *server = dns_servers_find(s, addr);
+	struct dns_server *server = dns_servers_find(s, at);
 
 	if (server)
 		server->sent++;
 }
 
-void dns_server_answered(struct dns_servers *s, const struct addr *addr, uint64_t now_ns)
+void dns_server_answered(struct dns_servers *s, const struct upstream *at, uint64_t now_ns)
 {
-	struct dns_server *server = dns_servers_find(s, addr);
-	char text[ADDR_STR_MAX];
+	struct dns_server *server = dns_servers_find(s, at);
+	char text[UPSTREAM_STR_MAX];
 
 	if (!server)
 		return;
 	if (server->silent >= SILENT_MAX)
-		log_info(DNS, "name server %s answers again", addr_print(addr, text));
+		log_info(DNS, "name server %s answers again", upstream_print(at, text));
 	server->answers++;
 	server->silent = 0;
 	server->answered_ns = now_ns;
@@ -85,24 +85,24 @@ static void note_error(struct dns_server *server, uint64_t now_ns, const char *e
 	server->last_error_ns = now_ns;
 }
 
-void dns_server_failed(struct dns_servers *s, const struct addr *addr, uint64_t now_ns,
+void dns_server_failed(struct dns_servers *s, const struct upstream *at, uint64_t now_ns,
 		       const char *error)
 {
-	struct dns_server *server = dns_servers_find(s, addr);
-	char text[ADDR_STR_MAX];
+	struct dns_server *server = dns_servers_find(s, at);
+	char text[UPSTREAM_STR_MAX];
 
 	if (!server)
 		return;
 	server->failures++;
 	note_error(server, now_ns, error);
-	log_debug(DNS, "name server %s: %s", addr_print(addr, text), error);
+	log_debug(DNS, "name server %s: %s", upstream_print(at, text), error);
 }
 
-void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64_t sent_ns,
+void dns_server_timed_out(struct dns_servers *s, const struct upstream *at, uint64_t sent_ns,
 			  uint64_t now_ns, bool tcp)
 {
-	struct dns_server *server = dns_servers_find(s, addr);
-	char text[ADDR_STR_MAX];
+	struct dns_server *server = dns_servers_find(s, at);
+	char text[UPSTREAM_STR_MAX];
 
 	if (!server)
 		return;
@@ -112,6 +112,6 @@ void dns_server_timed_out(struct dns_servers *s, const struct addr *addr, uint64
 	    ++server->silent < SILENT_MAX)
 		return;
 	if (server->silent == SILENT_MAX)
-		log_warn(DNS, "name server %s does not answer", addr_print(addr, text));
+		log_warn(DNS, "name server %s does not answer", upstream_print(at, text));
 	server->avoid_until_ns = now_ns + AVOID_NS;
 }

@@ -1,6 +1,8 @@
 /* proto/net.c: address mapping between the guest's view and the host's network; pure. */
 #include "proto/net.h"
 
+#include <stdio.h>
+
 #define IP4_BROADCAST 0xffffffffu
 #define IP4_LOOPBACK  0x7f000001u
 #define IP4_ALL_HOSTS	0xe0000001u
@@ -16,12 +18,18 @@ bool net_is_dns(const struct net *net, const struct addr *a)
 	return false;
 }
 
-const char *net_upstream_link(const struct net *net, const struct addr *a)
+bool upstream_eq(const struct upstream *a, const struct upstream *b)
 {
-	for (unsigned i = 0; i < net->n_upstreams; i++)
-		if (addr_eq(&net->upstreams[i], a))
-			return net->upstream_links[i];
-	return "";
+	return addr_eq(&a->addr, &b->addr) && !strcmp(a->link, b->link);
+}
+
+const char *upstream_print(const struct upstream *u, char buf[static UPSTREAM_STR_MAX])
+{
+	char addr[ADDR_STR_MAX];
+
+	snprintf(buf, UPSTREAM_STR_MAX, "%s%s%s", addr_print(&u->addr, addr), u->link[0] ? "%" : "",
+		 u->link);
+	return buf;
 }
 
 struct addr net_to_host(const struct net *net, const struct addr *dst)

@@ -49,7 +49,7 @@ static void commit(void *link, int n, size_t last_len)
 {
 }
 
-static int open_sock(void *host, struct dns_try *try, const struct endpoint *server, bool tcp,
+static int open_sock(void *host, struct dns_try *try, const struct upstream *server, bool tcp,
 		     const uint8_t *msg, size_t len, void **sockp)
 {
 	struct dns_query q;
@@ -196,8 +196,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			   .n_dns_relay = 1,
 			   .dns_relay = { addr_ip4(0x0a000203) },
 			   .n_upstreams = 2,
-			   .upstreams = { addr_ip4(0xc0000201), addr_ip4(0xc0000202),
-					  addr_ip4(0xc0000203) } };
+			   .upstreams = { { .addr = addr_ip4(0xc0000201) },
+					  { .addr = addr_ip4(0xc0000202) },
+					  { .addr = addr_ip4(0xc0000203) } } };
 	struct rd r = rd_init(data, size);
 
 	log_set_sink(discard);

@@ -200,6 +200,21 @@ def test_silent_first_resolver(lab):
         equal(answers(lab, "www.lab.example", server=SILENT_ADDR), [SERVER_ADDR], "the answer")
 
 
+def test_resolvers_of_two_links(lab):
+    """One link-local address on two links is that of two name servers."""
+    lab.add_ip6()
+    lab.host.ip("link add dark type veth peer name end", "link set dark up", "link set end up")
+    lab.router.ip("addr add fe80::77/64 dev near nodad")
+    upstream = lab.name_server("fe80::77%near", node=lab.router)
+    lab.host.resolv_conf("nameserver fe80::77%dark\nnameserver fe80::77%uplink\n")
+    daemon = lab.start()
+    with within(10, "the answer"):
+        equal(answers(lab, "www.lab.example", server=ROUTER_ADDR), [SERVER_ADDR], "the answer")
+    check(upstream.count("www.lab.example."), "the second one was not asked")
+    equal([(s["addr"], s["answers"]) for s in daemon.ctl_json("dns")["servers"]],
+          [("fe80::77%dark", 0), ("fe80::77%uplink", 1)], "name servers and their answers")
+
+
 def test_nobody_answers(lab):
     """SERVFAIL with the question comes when no name server answers."""
     lab.name_server()

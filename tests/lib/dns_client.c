@@ -16,7 +16,7 @@ void client_setup(unsigned n_servers)
 	g.net.dns_relay[0] = addr_ip4(RELAY);
 	g.net.n_dns_relay = 1;
 	for (unsigned i = 0; i < n_servers; i++)
-		g.net.upstreams[i] = addr_ip4(0xc0000201 + i); /* 192.0.2.1, .2, ... */
+		g.net.upstreams[i].addr = addr_ip4(0xc0000201 + i); /* 192.0.2.1, .2, ... */
 	g.net.n_upstreams = n_servers;
 	memset(&up, 0, sizeof(up));
 	up.env = &g.env;

@@ -191,12 +191,13 @@ class Dnsd:
         self.servers = []
         for base, handler in ((socketserver.ThreadingUDPServer, UdpResponder),
                               (socketserver.ThreadingTCPServer, TcpResponder)):
+            family, _, _, _, where = socket.getaddrinfo(address, port)[0]
             kind = type("Server", (base,), {
-                "address_family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "address_family": family,
                 "allow_reuse_address": True, "daemon_threads": True,
                 "max_packet_size": 65535, "zone": zone,
                 "log_query": staticmethod(self.log_query)})
-            self.servers.append(kind((address, port), handler))
+            self.servers.append(kind(where, handler))
             port = self.servers[0].server_address[1]
         self.log = log
 

@@ -5,7 +5,7 @@
 
 #include "lib/suite.h"
 
-static int fake_open(void *host, struct dns_try *try, const struct endpoint *server, bool tcp,
+static int fake_open(void *host, struct dns_try *try, const struct upstream *server, bool tcp,
 		     const uint8_t *msg, size_t len, void **sockp)
 {
 	struct fake_dns *f = host;

@@ -14,7 +14,7 @@
 
 struct fake_dns_try {
 	struct dns_try *try; /* NULL: closed */
-	struct endpoint server;
+	struct upstream server;
 	bool tcp;
 	unsigned n_resent;
 	uint8_t msg[DNS_QUERY_MAX];

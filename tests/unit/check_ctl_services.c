@@ -271,8 +271,9 @@ START_TEST(dns)
 			     "{\"return\": {\"relay\":false,\"relay_addrs\":[],");
 	talk_guest.net.dns_relay[0] = addr_ip4(0x0a000203);
 	talk_guest.net.n_dns_relay = 1;
-	talk_guest.net.upstreams[0] = addr_ip4(0xc0000235);
-	talk_guest.net.n_upstreams = 1;
+	talk_guest.net.upstreams[0].addr = addr_ip4(0xc0000235);
+	talk_guest.net.upstreams[1] = (struct upstream){ addr_of("fe80::1"), "eth0" };
+	talk_guest.net.n_upstreams = 2;
 	strcpy(talk_guest.net.search[0], "lab.example");
 	talk_guest.net.n_search = 1;
 	talk_guest.conf.n_records = 1;
@@ -284,7 +285,8 @@ START_TEST(dns)
 			 "{\"return\": {\"relay\":true,\"relay_addrs\":[\"10.0.2.3\"],"
 			 "\"search\":[\"lab.example\"],\"source\":\"flag\","
 			 "\"servers\":[{\"addr\":\"192.0.2.53\",\"queries\":0,\"answers\":0,"
-			 "\"timeouts\":0,\"failures\":0}],"
+			 "\"timeouts\":0,\"failures\":0},{\"addr\":\"fe80::1%eth0\",\"queries\":0,"
+			 "\"answers\":0,\"timeouts\":0,\"failures\":0}],"
 			 "\"cache\":{\"entries\":0,\"max_entries\":4096,\"bytes\":0,"
 			 "\"max_bytes\":4194304},\"pending\":{\"queries\":0,\"max\":1024},"
 			 "\"records\":[{\"name\":\"registry.test\",\"addr\":\"198.51.100.9\"},"
@@ -308,7 +310,7 @@ START_TEST(dns_server_in_trouble)
 	size_t len = dns_make_query(msg, 1, "www.example.org", 1);
 
 	talk_start_negotiated();
-	talk_guest.net.upstreams[0] = addr_ip4(0xc0000235);
+	talk_guest.net.upstreams[0].addr = addr_ip4(0xc0000235);
 	talk_guest.net.n_upstreams = 1;
 	up.env = &talk_guest.env;
 	talk_guest.env.dns = dns_new(&talk_guest.env, &fake_dns_ops, &up);

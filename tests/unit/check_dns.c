@@ -43,8 +43,7 @@ START_TEST(relayed_unchanged)
 		ck_assert_uint_eq(up.tries[i].len, len);
 		ck_assert_int_eq(memcmp(up.tries[i].msg + 2, query + 2, len - 2), 0);
 		ck_assert(!up.tries[i].tcp);
-		ck_assert_uint_eq(up.tries[i].server.port, 53);
-		ck_assert(addr_eq(&up.tries[i].server.addr, &g.net.upstreams[0]));
+		ck_assert(addr_eq(&up.tries[i].server.addr, &g.net.upstreams[0].addr));
 		fake_dns_answer(&up, i, &good);
 		client_assert_answer(len, &good);
 		ck_assert_ptr_null(up.tries[i].try);

@@ -62,7 +62,7 @@ START_TEST(next_server_after_silence)
 	ck_assert_uint_eq(up.n, 1);
 	fake_guest_advance(&g, 1);
 	ck_assert_uint_eq(up.n, 2);
-	ck_assert(addr_eq(&up.tries[1].server.addr, &g.net.upstreams[1]));
+	ck_assert(addr_eq(&up.tries[1].server.addr, &g.net.upstreams[1].addr));
 	ck_assert_uint_ne(get_be16(up.tries[0].msg), get_be16(up.tries[1].msg));
 	fake_guest_advance(&g, 2 * NS_PER_SEC);
 	ck_assert_uint_eq(up.n, 3);
@@ -138,12 +138,12 @@ START_TEST(next_server_after_socket_error)
 	size_t len;
 
 	client_start(3);
-	up.unreachable = &g.net.upstreams[1];
+	up.unreachable = &g.net.upstreams[1].addr;
 	len = client_ask(1, "www.example.org");
 	dns_from_host(&g.env, up.tries[0].try, ECONNREFUSED, NULL, 0);
 	/* the second cannot even be sent to */
 	ck_assert_uint_eq(up.n, 2);
-	ck_assert(addr_eq(&up.tries[1].server.addr, &g.net.upstreams[2]));
+	ck_assert(addr_eq(&up.tries[1].server.addr, &g.net.upstreams[2].addr));
 	fake_dns_answer(&up, 1, &good);
 	client_assert_answer(len, &good);
 	client_finish();
@@ -173,25 +173,25 @@ START_TEST(silent_server_is_asked_last_for_a_while)
 	client_start(2);
 	for (unsigned i = 0; i < 3; i++) {
 		client_ask(1, names[i]);
-		ck_assert(addr_eq(&up.tries[2 * i].server.addr, &g.net.upstreams[0]));
+		ck_assert(addr_eq(&up.tries[2 * i].server.addr, &g.net.upstreams[0].addr));
 		fake_guest_advance(&g, 2 * NS_PER_SEC);
 		fake_dns_answer(&up, 2 * i + 1, &good);
 		ck_assert(client_answered());
 	}
 	client_ask(1, "d.example");
-	ck_assert(addr_eq(&up.tries[6].server.addr, &g.net.upstreams[1]));
+	ck_assert(addr_eq(&up.tries[6].server.addr, &g.net.upstreams[1].addr));
 	fake_dns_answer(&up, 6, &good);
 	ck_assert(client_answered());
 	fake_guest_advance(&g, 30 * NS_PER_SEC);
 	client_ask(1, "e.example");
-	ck_assert(addr_eq(&up.tries[7].server.addr, &g.net.upstreams[0]));
+	ck_assert(addr_eq(&up.tries[7].server.addr, &g.net.upstreams[0].addr));
 	fake_dns_answer(&up, 7, &good);
 	ck_assert(client_answered());
 	/* it is well again: silence counts from the start */
 	client_ask(1, "f.example");
 	fake_guest_advance(&g, 2 * NS_PER_SEC);
 	client_ask(1, "g.example");
-	ck_assert(addr_eq(&up.tries[10].server.addr, &g.net.upstreams[0]));
+	ck_assert(addr_eq(&up.tries[10].server.addr, &g.net.upstreams[0].addr));
 	client_finish();
 }
 END_TEST
@@ -211,7 +211,7 @@ START_TEST(lost_datagrams_are_no_silence)
 	ck_assert(client_answered());
 	fake_guest_advance(&g, NS_PER_SEC);
 	client_ask(1, "another.example");
-	ck_assert(addr_eq(&up.tries[up.n - 1].server.addr, &g.net.upstreams[0]));
+	ck_assert(addr_eq(&up.tries[up.n - 1].server.addr, &g.net.upstreams[0].addr));
 	client_finish();
 }
 END_TEST
@@ -315,10 +315,10 @@ START_TEST(servers_change)
 	fake_dns_answer(&up, 0, &good);
 	ck_assert(client_answered());
 	/* the second one stays, with its counters; what the others said is forgotten */
-	g.net.upstreams[0] = addr_ip4(0xc0000209);
+	g.net.upstreams[0].addr = addr_ip4(0xc0000209);
 	client_ask(3, "www.example.org");
 	ck_assert_uint_eq(up.n, 3);
-	ck_assert(addr_eq(&up.tries[2].server.addr, &g.net.upstreams[0]));
+	ck_assert(addr_eq(&up.tries[2].server.addr, &g.net.upstreams[0].addr));
 	/* what was under way goes on with those it began with */
 	fake_dns_answer(&up, 1, &good);
 	ck_assert(client_answered());
@@ -326,6 +326,35 @@ START_TEST(servers_change)
 	ck_assert_uint_eq(status.servers.n, 2);
 	ck_assert_uint_eq(status.servers.all[0].sent, 1);
 	ck_assert_uint_eq(status.servers.all[0].answers, 0);
+	client_finish();
+}
+END_TEST
+
+/* One address, on two links: two servers. */
+START_TEST(servers_of_two_links)
+{
+	struct dns_status status;
+
+	client_setup(2);
+	g.net.upstreams[0] = (struct upstream){ addr_of("fe80::1"), "eth0" };
+	g.net.upstreams[1] = (struct upstream){ addr_of("fe80::1"), "eth1" };
+	g.env.dns = dns_new(&g.env, &fake_dns_ops, &up);
+	client_ask(1, "www.example.org");
+	ck_assert_str_eq(up.tries[0].server.link, "eth0");
+	dns_from_host(&g.env, up.tries[0].try, ECONNREFUSED, NULL, 0);
+	ck_assert_uint_eq(up.n, 2);
+	ck_assert_str_eq(up.tries[1].server.link, "eth1");
+	fake_dns_answer(&up, 1, &good);
+	ck_assert(client_answered());
+	dns_get_status(&g.env, &status);
+	ck_assert_uint_eq(status.servers.all[0].failures, 1);
+	ck_assert_uint_eq(status.servers.all[0].answers, 0);
+	ck_assert_uint_eq(status.servers.all[1].failures, 0);
+	ck_assert_uint_eq(status.servers.all[1].answers, 1);
+	/* the first goes to another link */
+	strcpy(g.net.upstreams[0].link, "eth2");
+	client_ask(2, "other.example.org");
+	ck_assert_str_eq(up.tries[2].server.link, "eth2");
 	client_finish();
 }
 END_TEST
@@ -351,4 +380,4 @@ SUITE_MAIN("dns_lookup", ids_are_drawn, forgeries_are_ignored, next_server_after
 	   next_server_after_socket_error, no_server, silent_server_is_asked_last_for_a_while,
 	   lost_datagrams_are_no_silence, equal_questions_are_joined,
 	   other_options_are_not_joined, waiters_are_bounded, queries_under_way_are_bounded,
-	   servers_change, guest_leaves)
+	   servers_change, servers_of_two_links, guest_leaves)

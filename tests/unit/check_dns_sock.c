@@ -17,7 +17,7 @@
 
 static struct fake_guest g;
 static struct dns_sock_host host;
-static struct endpoint server;	     /* of the test, on a port that the kernel chose */
+static struct upstream server;	     /* of the test, on a port that the kernel chose */
 static int fd_server, fd_peer;	     /* its socket; the TCP connection that it accepted */
 static uint8_t got[DNS_MESSAGE_MAX]; /* what the relay was told last */
 static size_t got_len;
@@ -43,6 +43,7 @@ static void listen_at(int type)
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
+	struct endpoint at;
 
 	fd_server = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(fd_server, 0);
@@ -50,14 +51,16 @@ static void listen_at(int type)
 	if (type == SOCK_STREAM)
 		ck_assert_int_eq(listen(fd_server, 1), 0);
 	ck_assert_int_eq(getsockname(fd_server, (struct sockaddr *)&sin, &len), 0);
-	ck_assert_int_eq(endpoint_from_sockaddr(&server, (struct sockaddr *)&sin), 0);
+	ck_assert_int_eq(endpoint_from_sockaddr(&at, (struct sockaddr *)&sin), 0);
+	server = (struct upstream){ .addr = at.addr };
+	host.port = at.port;
 }
 
 static void setup(int type)
 {
 	fake_guest_init(&g);
 	g.env.now_ns = loop_clock_ns();
-	host = (struct dns_sock_host){ &g.env, loop_new(&g.env.timers, &g.env) };
+	host = (struct dns_sock_host){ &g.env, loop_new(&g.env.timers, &g.env), 0 };
 	ck_assert_ptr_nonnull(host.loop);
 	listen_at(type);
 	fd_peer = -1;

@@ -35,8 +35,8 @@ static void setup(void)
 	fake_guest_init(&g);
 	g.net.dns_relay[0] = addr_ip4(RELAY);
 	g.net.n_dns_relay = 1;
-	g.net.upstreams[0] = addr_ip4(0xc0000201); /* 192.0.2.1 */
-	g.net.upstreams[1] = addr_ip4(0xc0000202);
+	g.net.upstreams[0].addr = addr_ip4(0xc0000201); /* 192.0.2.1 */
+	g.net.upstreams[1].addr = addr_ip4(0xc0000202);
 	g.net.n_upstreams = 2;
 	memset(&up, 0, sizeof(up));
 	memset(conns, 0, sizeof(conns));

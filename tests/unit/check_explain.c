@@ -197,7 +197,7 @@ END_TEST
 START_TEST(forwards_and_servers)
 {
 	struct ctl_forward f = { .id = 3, .guest_port = 22, .open_ports = 1 };
-	struct ctl_dns_server s = { .queries = 5, .addr = addr_ip4(0xc0000235) };
+	struct ctl_dns_server s = { .queries = 5, .addr = "192.0.2.53" };
 
 	ck_assert_uint_eq(explain_forward(&f, true, found), 1);
 	ck_assert_str_eq(found[0].code, "forward-unused");

@@ -59,8 +59,8 @@ END_TEST
 START_TEST(servers)
 {
 	static const struct ctl_dns_server all[] = {
-		{ .queries = 9, .answers = 5, .timeouts = 3, .failures = 1 },
-		{ .queries = 2 },
+		{ .addr = "fe80::1%eth0", .queries = 9, .answers = 5, .timeouts = 3, .failures = 1 },
+		{ .addr = "fe80::1%eth1", .queries = 2 },
 	};
 	const struct ctl_status status = { .version = "1" };
 	const struct ctl_dns dns = { .servers = { all, 2 } };
@@ -68,12 +68,12 @@ START_TEST(servers)
 	print(&(struct metrics){ &status, NULL, 0, &dns });
 	assert_part("# TYPE postern_dns_server_queries counter\n"
 		    "# HELP postern_dns_server_queries queries to a name server of the host\n"
-		    "postern_dns_server_queries_total{server=\"::\"} 9\n"
-		    "postern_dns_server_queries_total{server=\"::\"} 2\n"
+		    "postern_dns_server_queries_total{server=\"fe80::1%eth0\"} 9\n"
+		    "postern_dns_server_queries_total{server=\"fe80::1%eth1\"} 2\n"
 		    "# TYPE postern_dns_server_answers counter\n");
-	assert_part("\npostern_dns_server_answers_total{server=\"::\"} 5\n");
-	assert_part("\npostern_dns_server_timeouts_total{server=\"::\"} 3\n");
-	assert_part("\npostern_dns_server_failures_total{server=\"::\"} 1\n");
+	assert_part("\npostern_dns_server_answers_total{server=\"fe80::1%eth0\"} 5\n");
+	assert_part("\npostern_dns_server_timeouts_total{server=\"fe80::1%eth0\"} 3\n");
+	assert_part("\npostern_dns_server_failures_total{server=\"fe80::1%eth0\"} 1\n");
 }
 END_TEST
 

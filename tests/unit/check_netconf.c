@@ -104,13 +104,18 @@ static const char *addresses(void)
 static const char *dns(void)
 {
 	static char text[TEXT_MAX];
+	char one[UPSTREAM_STR_MAX];
 
 	text[0] = '\0';
 	print_list(text, net.dns, net.n_dns);
 	strcat(text, " ");
 	print_list(text, net.dns_relay, net.n_dns_relay);
 	strcat(text, " ");
-	print_list(text, net.upstreams, net.n_upstreams);
+	for (unsigned i = 0; i < net.n_upstreams; i++) {
+		strcat(text, i ? "," : "");
+		strcat(text, upstream_print(&net.upstreams[i], one));
+	}
+	strcat(text, net.n_upstreams ? "" : "-");
 	return text;
 }
 
@@ -330,7 +335,9 @@ static const struct {
 	{ "", BOTH, "nameserver ::1\n", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 ::1" },
 	{ "", BOTH, "nameserver 2001:db8::7\n",
 	  "192.0.2.1,fe80::1 192.0.2.1,fe80::1 2001:db8::7" },
-	{ "", BOTH, "nameserver fe80::53%eth0\n", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 fe80::53" },
+	{ "", BOTH, "nameserver fe80::53%eth0\n", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 fe80::53%eth0" },
+	{ "", BOTH, "nameserver fe80::53%eth9\nnameserver fe80::53%eth8\n",
+	  "192.0.2.1,fe80::1 192.0.2.1,fe80::1 fe80::53%eth9,fe80::53%eth8" },
 	{ "", BOTH, "", "192.0.2.1,fe80::1 192.0.2.1,fe80::1 -" },
 	{ "--dns-forward 192.0.2.53 --dns-forward 2001:db8::99", BOTH, "nameserver ::1\n",
 	  "192.0.2.53,2001:db8::99 192.0.2.53,2001:db8::99 ::1" },
@@ -413,17 +420,6 @@ START_TEST(mapping)
 	a = net_to_host(&net, &net.ip6.map_guest);
 	ck_assert(addr_eq(&a, &net.ip6.guest));
 	ck_assert(!net.ip4.map_guest_set);
-}
-END_TEST
-
-/* A link-local resolver is asked through its own interface. */
-START_TEST(link_of_a_resolver)
-{
-	make("", BOTH, "nameserver 192.0.2.53\nnameserver fe80::53%eth9\n");
-	ck_assert_uint_eq(net.n_upstreams, 2);
-	ck_assert_str_eq(net_upstream_link(&net, &net.upstreams[1]), "eth9");
-	ck_assert_str_eq(net_upstream_link(&net, &net.upstreams[0]), "");
-	ck_assert_str_eq(net_upstream_link(&net, &net.ip6.gateway), "");
 }
 END_TEST
 
@@ -585,5 +581,5 @@ START_TEST(relay_is_bounded)
 }
 END_TEST
 
-SUITE_MAIN("netconf", addresses_chosen, addresses6_chosen, dns_chosen, mapping, link_of_a_resolver, the_rest, resolvers_change, host_changes, host_loses, host_changes_under_flags,
+SUITE_MAIN("netconf", addresses_chosen, addresses6_chosen, dns_chosen, mapping, the_rest, resolvers_change, host_changes, host_loses, host_changes_under_flags,
 	   relay_is_bounded)

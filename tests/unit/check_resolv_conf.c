@@ -17,10 +17,10 @@ static void parse(const char *text)
 
 static const char *server(unsigned i)
 {
-	static char text[ADDR_STR_MAX];
+	static char text[UPSTREAM_STR_MAX];
 
 	ck_assert_uint_lt(i, seen.n_servers);
-	return addr_print(&seen.servers[i], text);
+	return upstream_print(&seen.servers[i], text);
 }
 
 START_TEST(usual)
@@ -76,14 +76,16 @@ START_TEST(links)
 {
 	parse("nameserver fe80::1%eth0\nnameserver fe80::2\nnameserver 192.0.2.1\n");
 	ck_assert_uint_eq(seen.n_servers, 3);
-	ck_assert_str_eq(server(0), "fe80::1");
-	ck_assert_str_eq(seen.links[0], "eth0");
+	ck_assert_str_eq(server(0), "fe80::1%eth0");
 	ck_assert_str_eq(server(1), "fe80::2");
-	ck_assert_str_eq(seen.links[1], "");
-	ck_assert_str_eq(seen.links[2], "");
+	ck_assert_str_eq(server(2), "192.0.2.1");
 	parse("nameserver fe80::1%2\n");
-	ck_assert_str_eq(server(0), "fe80::1");
-	ck_assert_str_eq(seen.links[0], "2");
+	ck_assert_str_eq(server(0), "fe80::1%2");
+	/* one on each link */
+	parse("nameserver fe80::1%eth0\nnameserver fe80::1%eth1\nnameserver fe80::1%eth0\n");
+	ck_assert_uint_eq(seen.n_servers, 2);
+	ck_assert_str_eq(server(0), "fe80::1%eth0");
+	ck_assert_str_eq(server(1), "fe80::1%eth1");
 }
 END_TEST
 
