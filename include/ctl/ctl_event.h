@@ -2,7 +2,7 @@
  *
  * Nobody is waited for: each session has a bounded buffer, and loses, with a count, what does
  * not fit.  What can come in storms is told at once the first time, then once a second with a
- * count.
+ * count.  Clients and leases come and go: what is told of them last is what happened last.
  */
 #ifndef CTL_CTL_EVENT_H
 #define CTL_CTL_EVENT_H
@@ -24,6 +24,24 @@ struct ctl_storm {
 	uint64_t due_ns, held;
 };
 
+#define CTL_LIFE_KINDS 3
+
+/* The last event of a kind that a guest can cause as often as it likes. */
+struct ctl_held {
+	struct ctl_storm storm;
+	uint64_t order; /* among the events of its life */
+	pid_t pid;
+	const char *reason;
+	struct lease lease;
+};
+
+/* Kinds of events that follow from each other. */
+struct ctl_life {
+	enum event_kind first;
+	struct ctl_held kinds[CTL_LIFE_KINDS]; /* from `first` on */
+	uint64_t n;			       /* events, ever */
+};
+
 /* An error or a warning that was logged. */
 struct ctl_problem_record {
 	uint64_t at_ns;
@@ -39,11 +57,15 @@ struct ctl_events {
 	uint64_t announced; /* the id of the flow that was told of last */
 	struct ctl_storm limits[N_LIMITS], drops[N_DROPS], forward, guest;
 	struct event_forward last_forward; /* that failed */
+	struct ctl_life client, lease4, lease6;
 	struct timer timer;		   /* armed while a storm is held back */
 	struct ctl_problem_record problems[CTL_PROBLEMS_KEPT];
 	uint64_t n_problems; /* ever; the newest is problems[(n_problems - 1) %
 				CTL_PROBLEMS_KEPT] */
 	uint64_t n_errors; /* of them */
+	uint64_t n_told;   /* events that somebody wanted */
+	uint64_t n_summed; /* that the count of a later one has */
+	uint64_t n_lost;   /* that found no room, of each session */
 	struct ctl_buf text;
 };
 

@@ -29,10 +29,12 @@ struct ctl_event_client {
 	uint32_t has;
 	uint64_t pid;
 	const char *reason;
+	uint64_t count; /* since the last event of this kind, likewise in what follows */
 };
 
 struct ctl_event_guest {
 	struct mac mac;
+	uint64_t count;
 };
 
 struct ctl_event_lease {
@@ -40,6 +42,7 @@ struct ctl_event_lease {
 	uint32_t has;
 	struct ctl_lease lease;
 	const char *reason;
+	uint64_t count;
 };
 
 struct ctl_event_forward {
@@ -53,7 +56,7 @@ struct ctl_event_forward {
 
 struct ctl_event_count {
 	const char *name; /* of a limit, or of a reason */
-	uint64_t count;	  /* so often since the event that told of it last */
+	uint64_t count;
 };
 
 struct ctl_event_lost {

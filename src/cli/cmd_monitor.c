@@ -28,6 +28,12 @@ static void __attribute__((format(printf, 2, 3))) say(struct line *l, const char
 		l->len = sizeof(l->text) - 1;
 }
 
+static void say_times(struct line *l, uint64_t count)
+{
+	if (count > 1)
+		say(l, " (%" PRIu64 " times)", count);
+}
+
 static void say_client(struct line *l, const void *data)
 {
 	const struct ctl_event_client *e = data;
@@ -36,6 +42,7 @@ static void say_client(struct line *l, const void *data)
 		say(l, " pid %" PRIu64, e->pid);
 	if (e->has & CTL_EVENT_CLIENT_HAS_REASON)
 		say(l, " %s", e->reason);
+	say_times(l, e->count);
 }
 
 static void say_guest(struct line *l, const void *data)
@@ -44,6 +51,7 @@ static void say_guest(struct line *l, const void *data)
 	char mac[MAC_STR_MAX];
 
 	say(l, " %s", mac_print(&e->mac, mac));
+	say_times(l, e->count);
 }
 
 static void say_lease(struct line *l, const void *data)
@@ -58,6 +66,7 @@ static void say_lease(struct line *l, const void *data)
 		say(l, " %s", e->reason);
 	else if (e->lease.has & CTL_LEASE_HAS_END)
 		say(l, " for %s", text_duration(e->lease.expires_ms, text));
+	say_times(l, e->count);
 }
 
 static void say_network(struct line *l, const void *data)
@@ -95,8 +104,7 @@ static void say_forward(struct line *l, const void *data)
 	say(l, " %" PRIu64 " %s port %u client %s: %s", e->id,
 	    ctl_forward_proto_names[e->proto], e->host_port, endpoint_print(&e->client, client),
 	    e->reason);
-	if (e->count > 1)
-		say(l, " (%" PRIu64 " times)", e->count);
+	say_times(l, e->count);
 }
 
 static void say_count(struct line *l, const void *data)

@@ -37,10 +37,12 @@ static void give(struct ctl_subscriber *s, const struct ctl_buf *text)
 {
 	size_t len = ctl_buf_len(text);
 
-	if (!text->failed && !s->lost && len <= s->text.max - ctl_buf_len(&s->text))
+	if (!text->failed && !s->lost && len <= s->text.max - ctl_buf_len(&s->text)) {
 		ctl_buf_append(&s->text, ctl_buf_text(text), len);
-	else
+	} else {
 		s->lost++;
+		s->events->n_lost++;
+	}
 	if (s->wake)
 		s->wake(s);
 }
@@ -67,6 +69,7 @@ static void post(struct ctl_events *ev, enum event_kind kind, const struct flow 
 				    data);
 		give(s, &ev->text);
 	}
+	ev->n_told += ctl_buf_len(&ev->text) > 0;
 }
 
 /* Storms */
@@ -99,10 +102,22 @@ static void post_forward(struct ctl_events *ev, unsigned unused, uint64_t count)
 /* A guest may have many hardware addresses: the last one counts. */
 static void post_guest(struct ctl_events *ev, unsigned unused, uint64_t count)
 {
-	post(ev, EVENT_GUEST_SEEN, NULL, &(struct ctl_event_guest){ ev->env->guest.mac });
+	post(ev, EVENT_GUEST_SEEN, NULL,
+	     &(struct ctl_event_guest){ ev->env->guest.mac, count });
 }
 
 typedef void post_storm_fn(struct ctl_events *ev, unsigned which, uint64_t count);
+
+/* Takes what is told of now. */
+static uint64_t take_held(struct ctl_events *ev, struct ctl_storm *s)
+{
+	uint64_t count = s->held;
+
+	ev->n_summed += count - 1;
+	s->held = 0;
+	s->due_ns = ev->env->now_ns + NS_PER_SEC;
+	return count;
+}
 
 /* It happened once more. */
 static void storm(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn *tell,
@@ -113,9 +128,7 @@ static void storm(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn *tel
 		timerq_set_earlier(&ev->env->timers, &ev->timer, s->due_ns);
 		return;
 	}
-	tell(ev, which, s->held);
-	s->held = 0;
-	s->due_ns = ev->env->now_ns + NS_PER_SEC;
+	tell(ev, which, take_held(ev, s));
 }
 
 /* What was held back is told now, or waits for its time. */
@@ -128,6 +141,94 @@ static void storm_over(struct ctl_events *ev, struct ctl_storm *s, post_storm_fn
 	storm(ev, s, tell, which);
 }
 
+/* Lives */
+
+static void post_client(struct ctl_events *ev, enum event_kind kind, const struct ctl_held *h,
+			uint64_t count)
+{
+	post(ev, kind, NULL,
+	     &(struct ctl_event_client){ .has = (h->pid ? CTL_EVENT_CLIENT_HAS_PID : 0) |
+						(h->reason ? CTL_EVENT_CLIENT_HAS_REASON : 0),
+					 .pid = (uint64_t)h->pid,
+					 .reason = h->reason,
+					 .count = count });
+}
+
+static void post_lease(struct ctl_events *ev, enum event_kind kind, const struct ctl_held *h,
+		       uint64_t count)
+{
+	struct ctl_event_lease data = { .has = h->reason ? CTL_EVENT_LEASE_HAS_REASON : 0,
+					.reason = h->reason,
+					.count = count };
+	char id[CTL_LEASE_ID_TEXT];
+
+	ctl_show_lease(&h->lease, ev->env->now_ns, id, &data.lease);
+	post(ev, kind, NULL, &data);
+}
+
+static void post_held(struct ctl_events *ev, struct ctl_life *life, struct ctl_held *h)
+{
+	enum event_kind kind = (enum event_kind)(life->first + (h - life->kinds));
+
+	(life == &ev->client ? post_client : post_lease)(ev, kind, h, take_held(ev, &h->storm));
+}
+
+/* What is held back of a life and happened first; NULL: nothing is. */
+static struct ctl_held *first_held(struct ctl_life *life)
+{
+	struct ctl_held *first = NULL;
+
+	for (unsigned i = 0; i < CTL_LIFE_KINDS; i++) {
+		struct ctl_held *h = &life->kinds[i];
+
+		if (h->storm.held && (!first || h->order < first->order))
+			first = h;
+	}
+	return first;
+}
+
+/* When all that is held back may be told, in its order. */
+static uint64_t life_due_ns(const struct ctl_life *life)
+{
+	uint64_t due_ns = 0;
+
+	for (unsigned i = 0; i < CTL_LIFE_KINDS; i++)
+		if (life->kinds[i].storm.held && life->kinds[i].storm.due_ns > due_ns)
+			due_ns = life->kinds[i].storm.due_ns;
+	return due_ns;
+}
+
+/* Told at once, unless one like it, or one before it, waits for its time. */
+static void lived(struct ctl_events *ev, struct ctl_life *life, const struct event *e)
+{
+	struct ctl_held *h = &life->kinds[e->kind - life->first];
+	bool waits = first_held(life) || ev->env->now_ns < h->storm.due_ns;
+
+	h->storm.held++;
+	h->order = ++life->n;
+	h->pid = e->kind == EVENT_CLIENT_CONNECTED ? ev->env->guest.client_pid : 0;
+	h->reason = e->reason;
+	if (e->lease)
+		h->lease = *e->lease;
+	if (waits)
+		timerq_set_earlier(&ev->env->timers, &ev->timer, life_due_ns(life));
+	else
+		post_held(ev, life, h);
+}
+
+/* What was held back is told now, or waits for its time. */
+static void life_over(struct ctl_events *ev, struct ctl_life *life)
+{
+	struct ctl_held *h;
+	uint64_t due_ns = life_due_ns(life);
+
+	if (ev->env->now_ns < due_ns)
+		timerq_set_earlier(&ev->env->timers, &ev->timer, due_ns);
+	else
+		while ((h = first_held(life)))
+			post_held(ev, life, h);
+}
+
 static void storms_due(struct timer *t, void *ctx)
 {
 	struct ctl_events *ev = container_of(t, struct ctl_events, timer);
@@ -138,30 +239,12 @@ static void storms_due(struct timer *t, void *ctx)
 		storm_over(ev, &ev->drops[i], post_drop, i);
 	storm_over(ev, &ev->forward, post_forward, 0);
 	storm_over(ev, &ev->guest, post_guest, 0);
+	life_over(ev, &ev->client);
+	life_over(ev, &ev->lease4);
+	life_over(ev, &ev->lease6);
 }
 
 /* Kinds of events */
-
-static void tell_client(struct ctl_events *ev, const struct event *e)
-{
-	pid_t pid = e->kind == EVENT_CLIENT_CONNECTED ? ev->env->guest.client_pid : 0;
-
-	post(ev, e->kind, NULL,
-	     &(struct ctl_event_client){ .has = (pid ? CTL_EVENT_CLIENT_HAS_PID : 0) |
-						(e->reason ? CTL_EVENT_CLIENT_HAS_REASON : 0),
-					 .pid = (uint64_t)pid,
-					 .reason = e->reason });
-}
-
-static void tell_lease(struct ctl_events *ev, const struct event *e)
-{
-	struct ctl_event_lease data = { .has = e->reason ? CTL_EVENT_LEASE_HAS_REASON : 0,
-					.reason = e->reason };
-	char id[CTL_LEASE_ID_TEXT];
-
-	ctl_show_lease(e->lease, ev->env->now_ns, id, &data.lease);
-	post(ev, e->kind, NULL, &data);
-}
 
 static void tell_network(struct ctl_events *ev, const struct event *e)
 {
@@ -189,7 +272,7 @@ static void hear(void *listener, const struct event *e)
 	switch (e->kind) {
 	case EVENT_CLIENT_CONNECTED:
 	case EVENT_CLIENT_DISCONNECTED:
-		tell_client(ev, e);
+		lived(ev, &ev->client, e);
 		break;
 	case EVENT_GUEST_SEEN:
 		storm(ev, &ev->guest, post_guest, 0);
@@ -197,7 +280,7 @@ static void hear(void *listener, const struct event *e)
 	case EVENT_LEASE_GRANTED:
 	case EVENT_LEASE_RENEWED:
 	case EVENT_LEASE_ENDED:
-		tell_lease(ev, e);
+		lived(ev, addr_is_ip4(&e->lease->addr) ? &ev->lease4 : &ev->lease6, e);
 		break;
 	case EVENT_NETWORK_CHANGED:
 	case EVENT_RESOLVERS_CHANGED:
@@ -291,6 +374,9 @@ void ctl_events_init(struct ctl_events *ev, struct env *env)
 {
 	*ev = (struct ctl_events){ .env = env,
 				   .timer = { .fire = storms_due },
+				   .client.first = EVENT_CLIENT_CONNECTED,
+				   .lease4.first = EVENT_LEASE_GRANTED,
+				   .lease6.first = EVENT_LEASE_GRANTED,
 				   .text = ctl_buf_init(EVENT_MAX) };
 	list_init(&ev->subscribers);
 	env->event_ops = &event_ops;

@@ -31,17 +31,20 @@ static const struct ctl_field ctl_event_client_fields[] = {
 	MEMBER(ctl_event_client, pid, "pid", CTL_UINT, .has = CTL_EVENT_CLIENT_HAS_PID),
 	MEMBER(ctl_event_client, reason, "reason", CTL_TEXT,
 	       .has = CTL_EVENT_CLIENT_HAS_REASON),
+	MEMBER(ctl_event_client, count, "count", CTL_UINT),
 };
 MESSAGE(ctl_event_client);
 
 static const struct ctl_field ctl_event_guest_fields[] = {
 	MEMBER(ctl_event_guest, mac, "mac", CTL_MAC),
+	MEMBER(ctl_event_guest, count, "count", CTL_UINT),
 };
 MESSAGE(ctl_event_guest);
 
 static const struct ctl_field ctl_event_lease_fields[] = {
 	MEMBER(ctl_event_lease, lease, "lease", CTL_OBJECT, .object = &ctl_lease_message),
 	MEMBER(ctl_event_lease, reason, "reason", CTL_TEXT, .has = CTL_EVENT_LEASE_HAS_REASON),
+	MEMBER(ctl_event_lease, count, "count", CTL_UINT),
 };
 MESSAGE(ctl_event_lease);
 

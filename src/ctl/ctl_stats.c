@@ -1,6 +1,7 @@
 /* ctl/ctl_stats.c: query-stats: every counter, and what the daemon takes of memory. */
 #include <assert.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -132,6 +133,34 @@ static uint64_t n_problem_levels(void)
 	return 2;
 }
 
+static const struct {
+	const char *name, *text;
+	size_t offset;
+} event_counts[] = {
+	{ "events.told", "events that control clients wanted to hear of",
+	  offsetof(struct ctl_events, n_told) },
+	{ "events.summed", "events that were told of in the count of a later one",
+	  offsetof(struct ctl_events, n_summed) },
+	{ "events.lost", "events lost by control clients that did not read",
+	  offsetof(struct ctl_events, n_lost) },
+};
+
+static bool show_events(struct ctl_call *call, const struct env *env, uint64_t i,
+			struct ctl_counter *c)
+{
+	const char *events = (const char *)call->info->events;
+
+	*c = (struct ctl_counter){ event_counts[i].name, CTL_COUNTER,
+				   *(const uint64_t *)(events + event_counts[i].offset),
+				   event_counts[i].text };
+	return true;
+}
+
+static uint64_t n_event_counts(void)
+{
+	return sizeof(event_counts) / sizeof(event_counts[0]);
+}
+
 /* The rows are told of over several turns, but go together: they are those of the first. */
 static const struct loop_turns *turns_then(struct ctl_call *call)
 {
@@ -245,6 +274,7 @@ static const struct {
 	{ n_reasons, show_closed },
 	{ n_reasons_of_protos, show_closed_of_proto },
 	{ n_problem_levels, show_problems },
+	{ n_event_counts, show_events },
 	{ n_turns, show_turns },
 	{ n_memories, show_memory },
 };

@@ -4,11 +4,12 @@ import json
 
 from lab.checks import check, contains, equal, eventually, raises
 from lab.daemon import program
-from lab.frames import Link, eth
-from lab.lab import HOST_ADDR, SERVER_ADDR
+from lab.frames import Link, dhcp, eth, ip
+from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all
 
 FLOWS = ["FLOW_OPENED", "FLOW_CLOSED"]
+DHCPREQUEST, DHCPRELEASE = 3, 7
 
 
 def one_exchange(lab, port):
@@ -82,6 +83,40 @@ def test_storm(lab):
                 events += 1
         equal(count, 3000, "the frames that were counted")
         check(events <= 30, f"{events} events for a storm")
+
+
+def count_until(session, name, wanted, data):
+    """Takes events until those called `name` count `wanted`, the last of them with `data`; how many."""
+    count, events = 0, 0
+    while count < wanted:
+        event = session.receive_event(name)
+        count += event["count"]
+        events += 1
+    equal(count, wanted, f"what {name} counts")
+    for key, value in data.items():
+        equal(event[key], value, f"{key} of the last {name}")
+    return events
+
+
+def test_hostile_life(lab):
+    """A client that comes and goes, and leases taken and given back, without end, are few events that
+    count them all."""
+    daemon = lab.daemon().start()
+    with daemon.qmp() as session:
+        for _ in range(300):
+            with Link(daemon) as link:
+                link.alive()
+        events = count_until(session, "CLIENT_CONNECTED", 300, {})
+        check(events <= 60, f"{events} events for a client that comes again and again")
+    with daemon.qmp() as session, Link(daemon) as link:
+        for _ in range(300):
+            link.send(dhcp(DHCPREQUEST, bytes([50, 4]) + ip(HOST_ADDR)))
+            link.send(dhcp(DHCPRELEASE, ciaddr=HOST_ADDR, src=HOST_ADDR, dst=ROUTER_ADDR))
+        events = count_until(session, "LEASE_ENDED", 300, {"reason": "released"})
+        check(events <= 60, f"{events} events for a lease that is given back again and again")
+        equal(daemon.ctl_json("status")["leases"], [], "the leases that are left")
+        summed = {row["name"]: row["value"] for row in daemon.ctl_json("stats")}["events.summed"]
+        check(summed > 500, f"{summed} events were summed up")
 
 
 def test_limit(lab):

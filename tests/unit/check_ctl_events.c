@@ -73,9 +73,9 @@ START_TEST(form)
 			 2);
 	ck_assert_uint_gt(seconds, 1700000000);
 	ck_assert_uint_lt(us, 1000000);
-	ck_assert_str_eq(
-		strchr(talk_taken, '}'),
-		"}, \"event\": \"GUEST_SEEN\", \"data\": {\"mac\":\"ff:ff:ff:ff:ff:ff\"}}\r\n");
+	ck_assert_str_eq(strchr(talk_taken, '}'),
+			 "}, \"event\": \"GUEST_SEEN\", \"data\": "
+			 "{\"mac\":\"ff:ff:ff:ff:ff:ff\",\"count\":1}}\r\n");
 	talk_stop();
 }
 END_TEST
@@ -99,7 +99,7 @@ START_TEST(leases)
 	talk_assert_contains(talk_taken, "\"grants\":2");
 	lease_end(env(), &l, "released");
 	talk_assert_contains(heard(), "\"LEASE_ENDED\"");
-	talk_assert_contains(talk_taken, "\"reason\":\"released\"}}\r\n");
+	talk_assert_contains(talk_taken, "\"reason\":\"released\",\"count\":1}}\r\n");
 	talk_stop();
 }
 END_TEST
@@ -198,7 +198,112 @@ START_TEST(many_addresses)
 	ck_assert_uint_eq(talk_count(heard(), "GUEST_SEEN"), 1);
 	fake_guest_advance(&talk_guest, NS_PER_SEC);
 	ck_assert_uint_eq(talk_count(heard(), "GUEST_SEEN"), 1);
-	talk_assert_contains(talk_taken, ":e7\"}}"); /* the last one */
+	talk_assert_contains(talk_taken, ":e7\",\"count\":999}}"); /* the last one */
+	talk_stop();
+}
+END_TEST
+
+static void client_comes(pid_t pid)
+{
+	env()->guest.client_pid = pid;
+	event_tell(env(), &(struct event){ .kind = EVENT_CLIENT_CONNECTED });
+}
+
+static void client_goes(const char *why)
+{
+	event_tell(env(), &(struct event){ .kind = EVENT_CLIENT_DISCONNECTED, .reason = why });
+}
+
+/* A client that comes and goes without end is told of once a second, and how it is now last. */
+START_TEST(many_clients)
+{
+	talk_start_negotiated();
+	for (unsigned i = 1; i <= 1000; i++) {
+		client_comes((pid_t)i);
+		client_goes("closed its end");
+	}
+	client_comes(1001);
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 2);
+	talk_assert_contains(talk_taken, "_CONNECTED\", \"data\": {\"pid\":1,\"count\":1}}");
+	talk_assert_contains(talk_taken, "{\"reason\":\"closed its end\",\"count\":1}}");
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 2);
+	talk_assert_contains(talk_taken, "{\"reason\":\"closed its end\",\"count\":999}}");
+	talk_assert_contains(talk_taken, "{\"pid\":1001,\"count\":1000}}");
+	ck_assert(strstr(talk_taken, "_DISCONNECTED") < strstr(talk_taken, "_CONNECTED"));
+	ck_assert_uint_eq(talk_events.n_told, 4);
+	ck_assert_uint_eq(talk_events.n_summed, 1997);
+	fake_guest_advance(&talk_guest, 5 * NS_PER_SEC);
+	ck_assert_str_eq(heard(), "");
+	ck_assert(!timer_armed(&talk_events.timer));
+	client_goes("closed its end"); /* it is over: at once again */
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 1);
+	talk_stop();
+}
+END_TEST
+
+/* An event does not overtake one of its kind's kin that waits, though its own time has come. */
+START_TEST(order_is_kept)
+{
+	talk_start_negotiated();
+	client_goes("a");
+	fake_guest_advance(&talk_guest, 900 * NS_PER_MS);
+	client_comes(7);
+	client_comes(8); /* held until 1.9 s */
+	fake_guest_advance(&talk_guest, 500 * NS_PER_MS);
+	client_goes("b"); /* its last was at 0 s */
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 2);
+	fake_guest_advance(&talk_guest, 500 * NS_PER_MS);
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 2);
+	ck_assert(strstr(talk_taken, "\"pid\":8,") < strstr(talk_taken, "\"reason\":\"b\""));
+	talk_stop();
+}
+END_TEST
+
+/* A guest that takes and gives back its leases: each family has events of its own. */
+START_TEST(many_leases)
+{
+	const struct lease_times times = { 10, 20, 30 };
+	const struct addr a4 = addr_of("10.0.2.15"), a6 = addr_of("2001:db8::f");
+	struct lease_client client = { .hostname = "web" };
+	struct lease l4, l6;
+
+	lease_init(&l4);
+	lease_init(&l6);
+	talk_start_negotiated();
+	for (unsigned i = 0; i < 500; i++) {
+		lease_grant(env(), &l4, &client, &a4, &times);
+		lease_end(env(), &l4, "released");
+		lease_grant(env(), &l6, &client, &a6, &times);
+	}
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 4);
+	ck_assert_uint_eq(talk_count(talk_taken, "\"LEASE_GRANTED\""), 2);
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	ck_assert_uint_eq(talk_count(heard(), "\"event\""), 3);
+	talk_assert_contains(talk_taken,
+			     "\"grants\":500},\"count\":498}}"); /* of IPv6, renewed */
+	talk_assert_contains(talk_taken, "\"reason\":\"released\",\"count\":499}}");
+	ck_assert(strstr(talk_taken, "LEASE_GRANTED") < strstr(talk_taken, "LEASE_ENDED"));
+	lease_free(&l6, &env()->timers);
+	talk_stop();
+}
+END_TEST
+
+START_TEST(counters)
+{
+	talk_start_negotiated();
+	client_comes(1);
+	client_comes(2);
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	client_comes(3);
+	client_comes(4);
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	talk_session.subscriber.lost = 1; /* from now on it loses all */
+	log_warn(DNS, "x");
+	talk_say("{\"execute\": \"query-stats\"}");
+	talk_assert_contains(talk_taken, "\"events.told\",\"kind\":\"counter\",\"value\":4,");
+	talk_assert_contains(talk_taken, "\"events.summed\",\"kind\":\"counter\",\"value\":1,");
+	talk_assert_contains(talk_taken, "\"events.lost\",\"kind\":\"counter\",\"value\":1,");
 	talk_stop();
 }
 END_TEST
@@ -306,5 +411,6 @@ END_TEST
 
 SUITE_MAIN("ctl_events", names_match_kinds, nothing_before_the_negotiation, form, leases,
 	   flows_only_for_those_who_want_them, opened_and_closed_in_one_turn, filters,
-	   storms_are_summarised, limits_and_forwards, many_addresses, warnings, slow_reader,
-	   not_within_a_reply, nobody_listens)
+	   storms_are_summarised, limits_and_forwards, many_addresses, many_clients,
+	   order_is_kept, many_leases, counters, warnings, slow_reader, not_within_a_reply,
+	   nobody_listens)

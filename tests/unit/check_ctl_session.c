@@ -350,7 +350,7 @@ START_TEST(stats)
 	talk_assert_contains(text, "{\"name\":\"memory.dns-cache-bytes\",\"kind\":\"gauge\",\"value\":0,");
 	ck_assert_uint_eq(talk_count(text, "\"value\""),
 			  n_stats_rows + N_DROPS - 1 + 4 * (N_FLOW_CLOSE_REASONS - 1) +
-				  2 * N_FLOW_PROTOS + 2 + LOOP_TURN_BOUNDS + 2 + 3);
+				  2 * N_FLOW_PROTOS + 2 + 3 + LOOP_TURN_BOUNDS + 2 + 3);
 	talk_stop();
 }
 END_TEST
