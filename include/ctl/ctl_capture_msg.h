@@ -37,11 +37,13 @@ struct ctl_capture_start {
 struct ctl_capture {
 #define CTL_CAPTURE_HAS_REASON 0x1u
 #define CTL_CAPTURE_HAS_ERROR  0x2u
+#define CTL_CAPTURE_HAS_PATH   0x4u
 	uint32_t has;
 	uint64_t id;
 	const char *state;
 	const char *reason; /* why it ends or ended */
 	const char *error;
+	const char *sink, *path; /* what it goes to, and where that is */
 	uint64_t pid, uid;
 	uint64_t age_ms; /* of one that runs no more, how long it did */
 	uint64_t seen, matched, written, waiting, overwritten, lost;

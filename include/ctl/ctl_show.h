@@ -47,6 +47,15 @@ void ctl_show_flow_info(const struct flow *f, char congestion[static FLOW_CONGES
 void ctl_show_lease(const struct lease *l, uint64_t now_ns, char id[static CTL_LEASE_ID_TEXT],
 		    struct ctl_lease *c);
 
+/* `addr` takes the text of a prefix. */
+#define CTL_PREFIX_TEXT (ADDR_STR_MAX + 4)
+struct capture_spec;
+struct capture_status;
+struct ctl_capture;
+void ctl_show_capture(const struct capture_status *s, const struct capture_spec *spec,
+		      uint64_t now_ns, char addr[static CTL_PREFIX_TEXT],
+		      struct ctl_capture *c);
+
 /* The lease of a server, 0 and up, while somebody holds it; else NULL. */
 #define CTL_LEASE_SERVERS 2
 const struct lease *ctl_lease_of(const struct env *env, uint64_t server);

@@ -55,6 +55,8 @@ struct capture_spec {
 	pid_t pid;
 	uid_t uid;
 	char why[CAPTURE_WHY_MAX + 1];
+	const char
+		*path; /* of the file, which lives as long as the captures; NULL: not known */
 };
 
 enum capture_state { CAPTURE_RUNNING, CAPTURE_ENDING, CAPTURE_ENDED };
@@ -74,6 +76,7 @@ enum capture_end {
 struct capture_status {
 	uint64_t id; /* never used twice in a daemon's life, from 1 */
 	enum capture_state state;
+	const char *sink;     /* what it goes to, as capture_ops.kind() says */
 	enum capture_end end; /* unless it runs */
 	int error;	      /* errno, with CAPTURE_FAILED */
 	uint64_t start_ns, end_ns;
@@ -90,6 +93,8 @@ struct capture_status {
 struct capture_ops {
 	/* Takes over `fd`, also on failure.  0, -EINVAL when it cannot be used, or another -errno. */
 	int (*open)(void *host, int fd, void **sinkp);
+	/* "file", "pipe", "socket" or "device". */
+	const char *(*kind)(const void *sink);
 	/* Bytes taken; -EAGAIN when it takes none now: captures_flush() is called when it does; -EPIPE
 	 * when nobody reads it; another -errno. */
 	ssize_t (*write)(void *sink, const struct iovec *pieces, int n);
@@ -105,6 +110,9 @@ struct captures;
 struct captures *captures_new(struct env *env, const struct capture_ops *ops, void *host);
 
 /* Ends all, with what their sinks take at once. */
+void captures_end(struct captures *cs);
+
+/* Likewise, if that was not done. */
 void captures_free(struct captures *cs);
 
 /* Starts a capture to `fd`, which is taken over also on failure.  0; -EMFILE when CAPTURES_MAX are

@@ -25,6 +25,8 @@ enum event_kind {
 	EVENT_FRAMES_DROPPED,
 	EVENT_WARNING,
 	EVENT_CONFIG_CHANGED,
+	EVENT_CAPTURE_STARTED,
+	EVENT_CAPTURE_ENDED,
 	EVENT_SHUTDOWN,
 	N_EVENTS
 };
@@ -66,6 +68,7 @@ struct event {
 	enum event_limit limit;		     /* LIMIT_REACHED */
 	enum drop drop;			     /* FRAMES_DROPPED */
 	const struct event_config *config;   /* CONFIG_CHANGED */
+	uint64_t capture;		     /* CAPTURE_*: its id */
 };
 
 struct event_ops {

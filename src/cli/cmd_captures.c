@@ -7,9 +7,9 @@
 #include "ctl/ctl_capture_msg.h"
 
 static const struct column columns[] = {
-	{ "ID", true },	     { "STATE", false }, { "FRAMES", true }, { "LOST", true },
-	{ "SIZE", true },    { "AGE", true },	 { "PID", true },    { "USER", true },
-	{ "FRAMES OF", false }, { "WHY", false }, { NULL, false },
+	{ "ID", true },		{ "STATE", false }, { "FRAMES", true }, { "LOST", true },
+	{ "SIZE", true },	{ "AGE", true },    { "PID", true },	{ "USER", true },
+	{ "FRAMES OF", false }, { "TO", false },    { "WHY", false },	{ NULL, false },
 };
 
 static void add_word(char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -65,6 +65,7 @@ static void row(struct table *t, const void *result)
 	table_cell(t, "%" PRIu64, c->pid);
 	table_cell(t, "%" PRIu64, c->uid);
 	table_cell(t, "%s", print_filter(&c->spec, text));
+	table_cell(t, "%s", c->has & CTL_CAPTURE_HAS_PATH ? c->path : c->sink);
 	table_cell(t, "%s", c->spec.has & CTL_CAPTURE_HAS_WHY ? c->spec.why : "");
 }
 

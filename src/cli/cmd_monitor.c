@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/command.h"
+#include "ctl/ctl_capture_msg.h"
 #include "ctl/ctl_event_msg.h"
 
 #define LINE_MAX_BYTES 1024
@@ -140,6 +141,20 @@ static void say_config(struct line *l, const void *data)
 		say(l, " default");
 }
 
+static void say_capture(struct line *l, const void *data)
+{
+	const struct ctl_capture *e = data;
+	char size[TEXT_MAX];
+
+	say(l, " %" PRIu64 " to %s for process %" PRIu64 " of user %" PRIu64, e->id,
+	    e->has & CTL_CAPTURE_HAS_PATH ? e->path : e->sink, e->pid, e->uid);
+	if (e->spec.has & CTL_CAPTURE_HAS_WHY)
+		say(l, " (%s)", e->spec.why);
+	if (e->has & CTL_CAPTURE_HAS_REASON)
+		say(l, ": %s, %" PRIu64 " frames, %" PRIu64 " lost, %s", e->reason, e->written,
+		    e->lost, text_bytes(e->size, size));
+}
+
 static const struct {
 	const char *event;
 	const struct ctl_message *data;
@@ -161,6 +176,8 @@ static const struct {
 	{ "EVENTS_LOST", &ctl_event_lost_message, say_lost },
 	{ "WARNING", &ctl_event_warning_message, say_warning },
 	{ "CONFIG_CHANGED", &ctl_config_set_message, say_config },
+	{ "CAPTURE_STARTED", &ctl_capture_message, say_capture },
+	{ "CAPTURE_ENDED", &ctl_capture_message, say_capture },
 };
 
 static void say_time(struct line *l, const struct ctl_timestamp *t)

@@ -47,6 +47,8 @@ static const struct ctl_field ctl_capture_fields[] = {
 	MEMBER(ctl_capture, state, "state", CTL_TEXT),
 	MEMBER(ctl_capture, reason, "reason", CTL_TEXT, .has = CTL_CAPTURE_HAS_REASON),
 	MEMBER(ctl_capture, error, "error", CTL_TEXT, .has = CTL_CAPTURE_HAS_ERROR),
+	MEMBER(ctl_capture, sink, "sink", CTL_TEXT),
+	MEMBER(ctl_capture, path, "path", CTL_TEXT, .has = CTL_CAPTURE_HAS_PATH),
 	MEMBER(ctl_capture, pid, "pid", CTL_UINT),
 	MEMBER(ctl_capture, uid, "uid", CTL_UINT),
 	MEMBER(ctl_capture, age_ms, "age_ms", CTL_UINT),

@@ -9,11 +9,8 @@
 #include "ctl/ctl_show.h"
 #include "proto/capture.h"
 
-/* What a prefix takes as text. */
-#define PREFIX_STR_MAX (ADDR_STR_MAX + 4)
-
 /* The client's words again, as far as they still mean something; `addr` takes a text. */
-static void show_spec(const struct capture_spec *s, char addr[static PREFIX_STR_MAX],
+static void show_spec(const struct capture_spec *s, char addr[static CTL_PREFIX_TEXT],
 		      struct ctl_capture_start *c)
 {
 	char text[ADDR_STR_MAX];
@@ -46,27 +43,28 @@ static void show_spec(const struct capture_spec *s, char addr[static PREFIX_STR_
 		.why = s->why,
 	};
 	if (s->addr_set)
-		snprintf(addr, PREFIX_STR_MAX, "%s/%u", addr_print(&s->addr, text), s->prefix_len);
+		snprintf(addr, CTL_PREFIX_TEXT, "%s/%u", addr_print(&s->addr, text),
+			 s->prefix_len);
 }
 
-static int show_capture(struct ctl_call *call, const struct env *env,
-			const struct capture_status *s, const struct capture_spec *spec,
-			struct ctl_capture *c)
+void ctl_show_capture(const struct capture_status *s, const struct capture_spec *spec,
+		      uint64_t now_ns, char addr[static CTL_PREFIX_TEXT], struct ctl_capture *c)
 {
 	bool runs = s->state == CAPTURE_RUNNING;
-	char *addr = ctl_doc_alloc(call->doc, PREFIX_STR_MAX);
 
-	if (!addr)
-		return ctl_fail(call, -ENOMEM, "no memory");
 	*c = (struct ctl_capture){
-		.has = (runs ? 0 : CTL_CAPTURE_HAS_REASON) | (s->error ? CTL_CAPTURE_HAS_ERROR : 0),
+		.has = (runs ? 0 : CTL_CAPTURE_HAS_REASON) |
+		       (s->error ? CTL_CAPTURE_HAS_ERROR : 0) |
+		       (spec->path ? CTL_CAPTURE_HAS_PATH : 0),
 		.id = s->id,
 		.state = capture_state_name(s->state),
 		.reason = capture_end_name(s->end),
 		.error = strerror(s->error),
+		.sink = s->sink,
+		.path = spec->path,
 		.pid = (uint64_t)spec->pid,
 		.uid = spec->uid,
-		.age_ms = ((runs ? env->now_ns : s->end_ns) - s->start_ns) / NS_PER_MS,
+		.age_ms = ((runs ? now_ns : s->end_ns) - s->start_ns) / NS_PER_MS,
 		.seen = s->seen,
 		.matched = s->matched,
 		.written = s->written,
@@ -76,6 +74,16 @@ static int show_capture(struct ctl_call *call, const struct env *env,
 		.size = s->bytes,
 	};
 	show_spec(spec, addr, &c->spec);
+}
+
+static int show(struct ctl_call *call, const struct env *env, const struct capture_status *s,
+		const struct capture_spec *spec, struct ctl_capture *c)
+{
+	char *addr = ctl_doc_alloc(call->doc, CTL_PREFIX_TEXT);
+
+	if (!addr)
+		return ctl_fail(call, -ENOMEM, "no memory");
+	ctl_show_capture(s, spec, env->now_ns, addr, c);
 	return CTL_DONE;
 }
 
@@ -90,7 +98,7 @@ int ctl_captures_query(struct ctl_call *call, const struct env *env, void *resul
 	if (!s)
 		return CTL_DONE;
 	call->cursor = s->id;
-	rc = show_capture(call, env, s, spec, result);
+	rc = show(call, env, s, spec, result);
 	return rc ? rc : CTL_ITEM;
 }
 
@@ -176,7 +184,7 @@ int ctl_captures_start(struct ctl_call *call, const struct ctl_target *target, v
 	if (rc)
 		return explain(call, rc);
 	started = captures_next(env->captures, id - 1, &shown);
-	return show_capture(call, env, started, shown, result);
+	return show(call, env, started, shown, result);
 }
 
 int ctl_captures_stop(struct ctl_call *call, const struct ctl_target *target, void *result)

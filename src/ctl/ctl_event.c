@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/ctl_capture_msg.h"
 #include "ctl/ctl_json.h"
+#include "proto/capture.h"
 
 #define EVENT_MAX  8192 /* bytes of one: names and lists in it are bounded */
 #define FLOW_KINDS (1u << EVENT_FLOW_OPENED | 1u << EVENT_FLOW_CLOSED)
@@ -265,6 +267,18 @@ static void tell_config(struct ctl_events *ev, const struct event_config *e)
 	post(ev, EVENT_CONFIG_CHANGED, NULL, &data);
 }
 
+static void tell_capture(struct ctl_events *ev, const struct event *e)
+{
+	const struct capture_spec *spec;
+	const struct capture_status *s =
+		captures_next(ev->env->captures, e->capture - 1, &spec);
+	char addr[CTL_PREFIX_TEXT];
+	struct ctl_capture data;
+
+	ctl_show_capture(s, spec, ev->env->now_ns, addr, &data);
+	post(ev, e->kind, NULL, &data);
+}
+
 static void hear(void *listener, const struct event *e)
 {
 	struct ctl_events *ev = listener;
@@ -298,6 +312,10 @@ static void hear(void *listener, const struct event *e)
 		break;
 	case EVENT_CONFIG_CHANGED:
 		tell_config(ev, e->config);
+		break;
+	case EVENT_CAPTURE_STARTED:
+	case EVENT_CAPTURE_ENDED:
+		tell_capture(ev, e);
 		break;
 	case EVENT_SHUTDOWN:
 		post(ev, e->kind, NULL, &(struct ctl_nothing){ 0 });

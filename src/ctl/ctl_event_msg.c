@@ -1,16 +1,27 @@
 /* ctl/ctl_event_msg.c: the tables of ctl/ctl_event_msg.h. */
 #include "ctl/ctl_event_msg.h"
 
+#include "ctl/ctl_capture_msg.h"
 #include "ctl/ctl_member.h"
 
-const char *const ctl_event_names[] = { "CLIENT_CONNECTED", "CLIENT_DISCONNECTED",
-					"GUEST_SEEN",	    "LEASE_GRANTED",
-					"LEASE_RENEWED",    "LEASE_ENDED",
-					"NETWORK_CHANGED",  "RESOLVERS_CHANGED",
-					"FLOW_OPENED",	    "FLOW_CLOSED",
-					"FORWARD_FAILED",   "LIMIT_REACHED",
-					"FRAMES_DROPPED",   "WARNING",
-					"CONFIG_CHANGED",   "SHUTDOWN",
+const char *const ctl_event_names[] = { "CLIENT_CONNECTED",
+					"CLIENT_DISCONNECTED",
+					"GUEST_SEEN",
+					"LEASE_GRANTED",
+					"LEASE_RENEWED",
+					"LEASE_ENDED",
+					"NETWORK_CHANGED",
+					"RESOLVERS_CHANGED",
+					"FLOW_OPENED",
+					"FLOW_CLOSED",
+					"FORWARD_FAILED",
+					"LIMIT_REACHED",
+					"FRAMES_DROPPED",
+					"WARNING",
+					"CONFIG_CHANGED",
+					"CAPTURE_STARTED",
+					"CAPTURE_ENDED",
+					"SHUTDOWN",
 					NULL };
 
 static const struct ctl_field ctl_timestamp_fields[] = {
@@ -107,5 +118,5 @@ const struct ctl_message *const ctl_event_data[] = {
 	&ctl_network_message,	   &ctl_network_message,       &ctl_flow_message,
 	&ctl_flow_message,	   &ctl_event_forward_message, &ctl_event_limit_message,
 	&ctl_event_drop_message,   &ctl_event_warning_message, &ctl_config_set_message,
-	&ctl_nothing_message,
+	&ctl_capture_message,	   &ctl_capture_message,       &ctl_nothing_message,
 };

@@ -173,6 +173,7 @@ static void ready_stop(struct daemon *d)
 		f->class->close(&d->env, f, FLOW_CLOSED_SHUTDOWN);
 	}
 	stream_link_flush(d->link);
+	part_capture_end(d);
 }
 
 static const struct daemon_part parts[] = {

@@ -63,6 +63,7 @@ struct daemon_part {
 /* daemon/part_capture.c: captures of the guest's link. */
 int part_capture_start(struct daemon *d);
 void part_capture_stop(struct daemon *d);
+void part_capture_end(struct daemon *d);   /* while there is somebody to tell */
 bool part_capture_flush(struct daemon *d); /* as captures_flush() */
 
 /* daemon/part_net.c: the guest's network, and what it follows. */

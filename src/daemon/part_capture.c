@@ -11,7 +11,9 @@
 /* From the start on, all that there is; a file that is there loses what was in it. */
 static int start_file(struct daemon *d, const char *path)
 {
-	struct capture_spec spec = { .pid = getpid(), .uid = geteuid(), .why = "option --pcap" };
+	struct capture_spec spec = {
+		.pid = getpid(), .uid = geteuid(), .why = "option --pcap", .path = path
+	};
 	/* not through a link that another user left in a shared folder, nor to a pipe without a reader */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 		      0600);
@@ -47,6 +49,11 @@ void part_capture_stop(struct daemon *d)
 {
 	captures_free(d->env.captures);
 	edge_set_free(d->edges);
+}
+
+void part_capture_end(struct daemon *d)
+{
+	captures_end(d->env.captures);
 }
 
 bool part_capture_flush(struct daemon *d)

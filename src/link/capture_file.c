@@ -18,6 +18,7 @@
 
 struct capture_file {
 	int fd;
+	const char *kind;
 	bool regular;
 	struct edge edge; /* unless it is regular */
 };
@@ -47,6 +48,14 @@ static bool is_null(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
 }
 
+static const char *kind_of(mode_t mode)
+{
+	return S_ISREG(mode)	? "file"
+	       : S_ISFIFO(mode) ? "pipe"
+	       : S_ISSOCK(mode) ? "socket"
+				: "device";
+}
+
 /* Whether it can be written to, and what with. */
 static int examine(struct capture_file *f)
 {
@@ -57,6 +66,7 @@ static int examine(struct capture_file *f)
 		return -errno;
 	if ((flags & O_ACCMODE) == O_RDONLY || flags & O_PATH)
 		return -EINVAL;
+	f->kind = kind_of(st.st_mode);
 	f->regular = S_ISREG(st.st_mode) || is_null(&st);
 	if (f->regular)
 		return 0;
@@ -84,6 +94,13 @@ static int open_file(void *host, int fd, void **sinkp)
 	}
 	*sinkp = f;
 	return 0;
+}
+
+static const char *kind(const void *sink)
+{
+	const struct capture_file *f = sink;
+
+	return f->kind;
 }
 
 static ssize_t write_file(void *sink, const struct iovec *pieces, int n)
@@ -133,4 +150,5 @@ static uint64_t clock_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-const struct capture_ops capture_file_ops = { open_file, write_file, close_file, clock_ns };
+const struct capture_ops capture_file_ops = { open_file, kind, write_file, close_file,
+					      clock_ns };

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "capture_priv.h"
+#include "proto/event.h"
 
 #define BUFFER_SIZE   (1u << 20)
 #define WRITE_MAX     (1u << 20) /* bytes a turn of what has waited in a ring */
@@ -56,6 +57,8 @@ static void finish(struct capture *c)
 		 (unsigned long long)c->status.id, end_names[c->status.end],
 		 (unsigned long long)c->status.written, (unsigned long long)c->status.lost);
 	cs->n_open--;
+	event_tell(cs->env,
+		   &(struct event){ .kind = EVENT_CAPTURE_ENDED, .capture = c->status.id });
 }
 
 /* It runs no more, whatever becomes of what waits. */
@@ -268,6 +271,7 @@ static int init(struct captures *cs, struct capture *c, const struct capture_spe
 	}
 	c->status.id = cs->next_id++;
 	c->status.start_ns = env->now_ns;
+	c->status.sink = cs->ops->kind(sink);
 	encode_head(c);
 	return 0;
 }
@@ -291,6 +295,7 @@ int captures_start(struct captures *cs, const struct capture_spec *spec, int fd,
 	log_info(LINK, "capture %llu: started for process %lld of user %lld%s%s",
 		 (unsigned long long)*idp, (long long)spec->pid, (long long)spec->uid,
 		 spec->why[0] ? ": " : "", spec->why);
+	event_tell(cs->env, &(struct event){ .kind = EVENT_CAPTURE_STARTED, .capture = *idp });
 	return 0;
 }
 
@@ -349,10 +354,8 @@ struct captures *captures_new(struct env *env, const struct capture_ops *ops, vo
 	return cs;
 }
 
-void captures_free(struct captures *cs)
+void captures_end(struct captures *cs)
 {
-	if (!cs)
-		return;
 	for (unsigned i = 0; i < CAPTURES_KEPT; i++) {
 		struct capture *c = &cs->slots[i];
 
@@ -365,6 +368,13 @@ void captures_free(struct captures *cs)
 		if (c->status.state != CAPTURE_ENDED)
 			finish(c);
 	}
+}
+
+void captures_free(struct captures *cs)
+{
+	if (!cs)
+		return;
+	captures_end(cs);
 	cs->env->captures = NULL;
 	free(cs->held);
 	free(cs);

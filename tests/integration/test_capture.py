@@ -112,6 +112,29 @@ def exchange(lab, size=1 << 20):
         check(receive_all(sock, size) == data, "the echo differs")
 
 
+def test_events(lab):
+    """Start and end of a capture are told of: who, why and where to, then what is in the file."""
+    path = lab.folder / "start.pcapng"
+    daemon = lab.start("-p", path)
+    equal([captures(daemon)[0][key] for key in ("sink", "path")], ["file", str(path)], "where it goes")
+    with daemon.qmp() as session:
+        daemon.ctl("capture", lab.folder / "few", "--packets", "3", "--why", "ticket")
+        started = session.receive_event("CAPTURE_STARTED")
+        equal((started["state"], started["sink"], started["uid"]), ("running", "file", os.getuid()), "it")
+        equal(started["spec"], {"packets": 3, "why": "ticket"}, "what was asked for")
+        check("path" not in started, "the path of a descriptor is not known")
+        lab.guest.run("ping", "-n", "-c2", "-i0.2", SERVER_ADDR)
+        ended = session.receive_event("CAPTURE_ENDED")
+        equal((ended["id"], ended["pid"], ended["reason"], ended["written"], ended["size"]),
+              (started["id"], started["pid"], "packet-limit", 3, (lab.folder / "few").stat().st_size), "the end")
+        daemon.process.terminate()
+        session.receive_event("SHUTDOWN")
+        ended = session.receive_event("CAPTURE_ENDED")
+        equal((ended["path"], ended["reason"]), (str(path), "shutdown"), "the end of the other")
+        check(ended["written"] > 3, f"it had more frames: {ended}")
+    daemon.wait_exit(0)
+
+
 def test_on_demand(lab):
     """A file that posternctl opens gets what was asked for, from start to stop."""
     daemon = lab.start("--debug")

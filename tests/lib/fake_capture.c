@@ -25,6 +25,11 @@ static int open_sink(void *host, int fd, void **sinkp)
 	return 0;
 }
 
+static const char *kind(const void *sink)
+{
+	return "pipe";
+}
+
 static ssize_t write_sink(void *sink, const struct iovec *pieces, int n)
 {
 	struct fake_sink *s = sink;
@@ -61,7 +66,8 @@ static uint64_t clock_ns(void)
 	return fake_capture_time_ns++;
 }
 
-const struct capture_ops fake_capture_ops = { open_sink, write_sink, close_sink, clock_ns };
+const struct capture_ops fake_capture_ops = { open_sink, kind, write_sink, close_sink,
+					      clock_ns };
 
 void fake_capture_init(struct fake_capture *f)
 {

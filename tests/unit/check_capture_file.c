@@ -71,6 +71,32 @@ START_TEST(wrong_kinds)
 }
 END_TEST
 
+static void assert_kind(int fd, const char *kind)
+{
+	void *sink;
+
+	ck_assert_int_eq(open_sink(fd, &sink), 0);
+	ck_assert_str_eq(capture_file_ops.kind(sink), kind);
+	capture_file_ops.close(sink, 0);
+}
+
+START_TEST(kinds)
+{
+	int ends[2], pair[2];
+
+	begin();
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_kind(memfd_create("capture", 0), "file");
+	assert_kind(ends[1], "pipe");
+	assert_kind(pair[1], "socket");
+	assert_kind(open("/dev/null", O_WRONLY), "device");
+	close(ends[0]);
+	close(pair[0]);
+	end();
+}
+END_TEST
+
 START_TEST(file_is_cut)
 {
 	const struct rlimit before = { 10000, RLIM_INFINITY }, after = { RLIM_INFINITY, RLIM_INFINITY };
@@ -183,4 +209,5 @@ START_TEST(stream_socket)
 }
 END_TEST
 
-SUITE_MAIN("capture_file", wrong_kinds, file_is_cut, full_pipe, reader_leaves, stream_socket)
+SUITE_MAIN("capture_file", wrong_kinds, kinds, file_is_cut, full_pipe, reader_leaves,
+	   stream_socket)

@@ -10,10 +10,21 @@
 
 static struct fake_capture fake;
 
+static void choose_events(const char *names)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "{\"execute\": \"events-subscribe\", \"arguments\": {\"events\": [%s]}}",
+		 names);
+	ck_assert_str_eq(talk_say(text), "{\"return\": {}}\r\n");
+}
+
 static void begin(enum ctl_authority authority)
 {
 	talk_start(authority);
 	talk_say(TALK_NEGOTIATE);
+	choose_events("");
 	fake_capture_init(&fake);
 	ck_assert_ptr_nonnull(captures_new(&talk_guest.env, &fake_capture_ops, &fake));
 	talk_session.caller.pid = 4711;
@@ -62,10 +73,12 @@ START_TEST(life)
 	begin(CTL_MAY_CHANGE);
 	ck_assert_str_eq(talk_say("{\"execute\": \"query-captures\"}"), "{\"return\": []}\r\n");
 	pass();
-	ck_assert_str_eq(start("\"why\": \"ticket\""),
-			 "{\"return\": {\"id\":1,\"state\":\"running\",\"pid\":4711,\"uid\":1000,"
-			 "\"age_ms\":0,\"seen\":0,\"matched\":0,\"written\":0,\"waiting\":0,"
-			 "\"overwritten\":0,\"lost\":0,\"size\":0,\"spec\":{\"why\":\"ticket\"}}}\r\n");
+	ck_assert_str_eq(
+		start("\"why\": \"ticket\""),
+		"{\"return\": "
+		"{\"id\":1,\"state\":\"running\",\"sink\":\"pipe\",\"pid\":4711,\"uid\":1000,"
+		"\"age_ms\":0,\"seen\":0,\"matched\":0,\"written\":0,\"waiting\":0,"
+		"\"overwritten\":0,\"lost\":0,\"size\":0,\"spec\":{\"why\":\"ticket\"}}}\r\n");
 	ck_assert_uint_eq(talk_guest.env.capturing, 1);
 	fake_guest_advance(&talk_guest, 1500 * NS_PER_MS);
 	ck_assert_str_eq(talk_say("{\"execute\": \"capture-stop\", \"arguments\": {\"id\": 1}}"),
@@ -73,10 +86,51 @@ START_TEST(life)
 	captures_flush(talk_guest.env.captures);
 	fake_guest_advance(&talk_guest, 1500 * NS_PER_MS);
 	talk_say("{\"execute\": \"query-captures\"}");
-	talk_assert_contains(talk_taken, "\"state\":\"ended\",\"reason\":\"stopped\",\"pid\":4711,");
+	talk_assert_contains(
+		talk_taken,
+		"\"state\":\"ended\",\"reason\":\"stopped\",\"sink\":\"pipe\",\"pid\":4711,");
 	talk_assert_contains(talk_taken, "\"age_ms\":1500,");
 	talk_assert_error("{\"execute\": \"capture-stop\", \"arguments\": {\"id\": 1}}", "GenericError",
 			  "there is no capture 1 under way");
+	end();
+}
+END_TEST
+
+/* Who asked for it, why and where to; then what came of it, and why it ended. */
+START_TEST(events)
+{
+	begin(CTL_MAY_CHANGE);
+	choose_events("\"CAPTURE_STARTED\", \"CAPTURE_ENDED\"");
+	pass();
+	start("\"addr\": \"192.0.2.0/24\", \"packets\": 1, \"why\": \"ticket\"");
+	talk_assert_contains(talk_taken,
+			     "\"CAPTURE_STARTED\", \"data\": {\"id\":1,\"state\":\"running\","
+			     "\"sink\":\"pipe\",\"pid\":4711,\"uid\":1000,\"age_ms\":0,");
+	talk_assert_contains(talk_taken, "\"spec\":{\"addr\":\"192.0.2.0/24\",\"packets\":1,"
+					 "\"why\":\"ticket\"}}}\r\n");
+	fake.sinks[0].room = 10; /* it cannot be written whole yet */
+	talk_say("{\"execute\": \"capture-stop\", \"arguments\": {\"id\": 1}}");
+	captures_flush(talk_guest.env.captures);
+	ck_assert_str_eq(talk_say(""), "");
+	fake.sinks[0].room = SIZE_MAX;
+	fake_guest_advance(&talk_guest, 1500 * NS_PER_MS);
+	captures_flush(talk_guest.env.captures);
+	talk_assert_contains(talk_say(""),
+			     "\"CAPTURE_ENDED\", \"data\": {\"id\":1,\"state\":\"ended\","
+			     "\"reason\":\"stopped\",\"sink\":\"pipe\",\"pid\":4711,");
+	talk_assert_contains(talk_taken, "\"why\":\"ticket\"}}}\r\n");
+	pass();
+	start("");
+	fake.sinks[1].room = 0;
+	fake.sinks[1].error = ENOSPC;
+	captures_flush(talk_guest.env.captures);
+	talk_say("");
+	talk_assert_contains(talk_taken,
+			     "\"reason\":\"failed\",\"error\":\"No space left on device\",");
+	pass();
+	start("");
+	captures_end(talk_guest.env.captures);
+	talk_assert_contains(talk_say(""), "\"reason\":\"shutdown\"");
 	end();
 }
 END_TEST
@@ -191,4 +245,5 @@ START_TEST(none_here)
 }
 END_TEST
 
-SUITE_MAIN("ctl_captures", life, arguments, refusals, descriptors, who_may_only_look, none_here)
+SUITE_MAIN("ctl_captures", life, events, arguments, refusals, descriptors, who_may_only_look,
+	   none_here)
