@@ -55,8 +55,9 @@ struct ctl_events {
 	struct env *env;
 	struct list subscribers;
 	uint64_t announced; /* the id of the flow that was told of last */
-	struct ctl_storm limits[N_LIMITS], drops[N_DROPS], forward, guest;
-	struct event_forward last_forward; /* that failed */
+	struct ctl_storm limits[N_LIMITS], drops[N_DROPS], guest;
+	struct ctl_storm forwards[2]; /* that failed: ports, and clients of them */
+	struct event_forward last_forwards[2];
 	struct ctl_life client, lease4, lease6;
 	struct timer timer;		   /* armed while a storm is held back */
 	struct ctl_problem_record problems[CTL_PROBLEMS_KEPT];

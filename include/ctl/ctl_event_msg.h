@@ -46,9 +46,11 @@ struct ctl_event_lease {
 };
 
 struct ctl_event_forward {
-	uint64_t id; /* of the forward */
-	unsigned proto;
-	uint16_t host_port;
+	/* further bits of where.has */
+#define CTL_EVENT_FORWARD_HAS_ID     0x10u
+#define CTL_EVENT_FORWARD_HAS_CLIENT 0x20u
+	struct ctl_forward_port where;
+	uint64_t id; /* of the forward, where it is open */
 	struct endpoint client;
 	const char *reason;
 	uint64_t count;

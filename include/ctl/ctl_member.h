@@ -14,4 +14,15 @@
 						    sizeof(type##_fields) /                    \
 							    sizeof(type##_fields[0]) }
 
+/* The members of struct ctl_forward_port in a struct that begins with one, which is `at`. */
+#define FORWARD_PORT(type, at)                                                                 \
+	MEMBER(type, at proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names),         \
+		MEMBER(type, at host_addr, "host_addr", CTL_ADDR,                              \
+		       .has = CTL_FORWARD_PORT_HAS_HOST_ADDR),                                 \
+		MEMBER(type, at interface, "interface", CTL_TEXT,                              \
+		       .has = CTL_FORWARD_PORT_HAS_INTERFACE),                                 \
+		MEMBER(type, at host_port, "host_port", CTL_PORT),                             \
+		MEMBER(type, at error, "errno", CTL_UINT),                                     \
+		MEMBER(type, at error_name, "errname", CTL_TEXT)
+
 #endif

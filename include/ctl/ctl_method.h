@@ -67,6 +67,8 @@ struct ctl_call {
 	uint64_t cursor;     /* the handler's own, from 0: where a list goes on */
 	uint64_t n_items;    /* a list: elements given so far */
 	char error[CTL_ERROR_MAX];
+	const struct ctl_forward_port *failed_port; /* of the document's memory, which the error
+						     * is about; NULL: none */
 };
 
 /* Besides 0 or -errno, with the reason in call->error. */

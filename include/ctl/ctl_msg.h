@@ -101,8 +101,24 @@ struct ctl_request {
 	const struct ctl_value *arguments, *id;
 };
 
+/* A port of the host that is not forwarded, and why. */
+struct ctl_forward_port {
+#define CTL_FORWARD_PORT_HAS_HOST_ADDR 0x01u
+#define CTL_FORWARD_PORT_HAS_INTERFACE 0x02u
+	uint32_t has;
+	unsigned proto;
+	struct addr host_addr; /* as in struct ctl_forward */
+	const char *interface;
+	uint16_t host_port;
+	uint64_t error; /* an errno of this machine, and its name */
+	const char *error_name;
+};
+
 struct ctl_error {
+#define CTL_ERROR_HAS_DATA 0x1u
+	uint32_t has;
 	const char *class, *desc;
+	struct ctl_forward_port data; /* what the error is about; so far, only these have any */
 };
 
 struct ctl_reply {
@@ -216,6 +232,20 @@ struct ctl_limit {
 	uint64_t used, max;
 };
 
+/* The port that could not be had last. */
+struct ctl_forward_failed {
+	struct ctl_forward_port where;
+	const char *reason;
+	uint64_t age_ms;
+};
+
+struct ctl_forward_count {
+#define CTL_FORWARD_COUNT_HAS_ERROR 0x1u
+	uint32_t has;
+	uint64_t rules, open_ports, failed_ports;
+	struct ctl_forward_failed last_error;
+};
+
 /* An error or a warning of the log. */
 struct ctl_problem {
 	const char *level, *unit, *text;
@@ -229,6 +259,7 @@ struct ctl_status {
 	struct ctl_network network;
 	struct ctl_flow_count flows;
 	struct ctl_rates rates;
+	struct ctl_forward_count forwards;
 	struct ctl_client_count control;
 	struct ctl_list sandbox; /* struct ctl_layer; empty: there is none */
 	struct ctl_list leases;	 /* struct ctl_lease */
@@ -369,8 +400,10 @@ struct ctl_forward {
 	uint16_t guest_port, guest_port_last;
 	bool best_effort;
 	uint64_t open_ports, failed_ports;
-	uint16_t failed_port; /* the first of them, and why */
+	uint16_t failed_port; /* the first of them, and why: in words, and the errno */
 	const char *failed_reason;
+	uint64_t failed_error;
+	const char *failed_error_name;
 	uint64_t clients, refused; /* TCP clients, or UDP datagrams */
 };
 

@@ -56,6 +56,11 @@ void ctl_show_capture(const struct capture_status *s, const struct capture_spec 
 		      uint64_t now_ns, char addr[static CTL_PREFIX_TEXT],
 		      struct ctl_capture *c);
 
+/* `port` is of that port alone. */
+struct forward_rule;
+void ctl_show_forward_port(const struct forward_rule *port, int error,
+			   struct ctl_forward_port *c);
+
 /* The lease of a server, 0 and up, while somebody holds it; else NULL. */
 #define CTL_LEASE_SERVERS 2
 const struct lease *ctl_lease_of(const struct env *env, uint64_t server);

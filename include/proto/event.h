@@ -6,6 +6,7 @@
 #define PROTO_EVENT_H
 
 #include "proto/env.h"
+#include "proto/forward_spec.h"
 
 struct lease;
 
@@ -43,13 +44,15 @@ enum event_limit {
 	N_LIMITS
 };
 
-/* A client of a forward that did not come through. */
+/* A port of the host that could not be had, or a client of a forward that did not come through.
+ */
 struct event_forward {
-	uint64_t id; /* of the rule */
-	enum flow_proto proto;
-	uint16_t port; /* of the host */
+	uint64_t id;		  /* of the rule; 0: it is not open */
+	struct forward_rule port; /* the rule of that port, and of no other */
+	bool has_client;
 	struct endpoint client;
-	const char *reason;
+	int error;	    /* errno */
+	const char *reason; /* the same in words, which last */
 };
 
 /* An option that has another value now; none: its default, NULL: it takes none, and is on. */

@@ -10,7 +10,7 @@
 #define PROTO_FORWARD_H
 
 #include "proto/env.h"
-#include "proto/forward_spec.h"
+#include "proto/forward_error.h"
 
 #define FORWARD_PATIENCE_NS (10 * NS_PER_SEC)
 
@@ -56,19 +56,19 @@ void forwards_free(struct forwards *fs);
 
 /* Opens the forwards of the command line.  0, or -errno with the reason, which names protocol,
  * address and port, in `error`. */
-int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX]);
+int forwards_open(struct forwards *fs, struct forward_error *error);
 
 /* Opens what a SPEC says, all or nothing.  How many rules; *first_id is that of the first, the
  * others follow.  -EINVAL for the text, -ENOSPC beyond FORWARD_RULES_MAX rules, or the system's
  * -errno, with the reason in `error`. */
 int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
-		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX]);
+		 uint64_t *first_id, struct forward_error *error);
 
 /* Makes the rules of a protocol those that the SPECs say; those that are there already stay as they
  * are.  All or nothing: where a new rule takes the place of an old one, that is closed first, and
  * opened again if the new one cannot be had.  0, or -errno as forwards_add(). */
 int forwards_set(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
-		 char error[static FORWARD_ERROR_MAX]);
+		 struct forward_error *error);
 
 /* Closes the sockets of a rule: no new clients, and the end of its UDP flows.  -ENOENT. */
 int forwards_remove(struct forwards *fs, uint64_t id);
@@ -76,10 +76,14 @@ int forwards_remove(struct forwards *fs, uint64_t id);
 /* As forwards_remove(), for the rules that a SPEC makes: all of them or none.  How many; -ENOENT
  * when one of them is not there, -EINVAL for the text, with the reason in `error`. */
 int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
-			 char error[static FORWARD_ERROR_MAX]);
+			 struct forward_error *error);
 
 /* Opens the sockets of rules with an interface anew where that has taken another's place. */
 void forwards_network_changed(struct forwards *fs);
+
+/* The port that could not be had last, whether or not the others of its rule were, and when
+ * that was; NULL if there was none. */
+const struct forward_error *forwards_last_error(const struct forwards *fs, uint64_t *at_nsp);
 
 /* The rule with the smallest id larger than `id`; NULL if there is none. */
 const struct forward *forwards_next(const struct forwards *fs, uint64_t id);

@@ -100,11 +100,19 @@ static void say_flow(struct line *l, const void *data)
 static void say_forward(struct line *l, const void *data)
 {
 	const struct ctl_event_forward *e = data;
-	char client[ENDPOINT_STR_MAX];
+	char client[ENDPOINT_STR_MAX], addr[ADDR_STR_MAX];
 
-	say(l, " %" PRIu64 " %s port %u client %s: %s", e->id,
-	    ctl_forward_proto_names[e->proto], e->host_port, endpoint_print(&e->client, client),
-	    e->reason);
+	if (e->where.has & CTL_EVENT_FORWARD_HAS_ID)
+		say(l, " %" PRIu64, e->id);
+	say(l, " %s", ctl_forward_proto_names[e->where.proto]);
+	if (e->where.has & CTL_FORWARD_PORT_HAS_HOST_ADDR)
+		say(l, " %s", addr_print(&e->where.host_addr, addr));
+	if (e->where.has & CTL_FORWARD_PORT_HAS_INTERFACE)
+		say(l, "%%%s", e->where.interface);
+	say(l, " port %u", e->where.host_port);
+	if (e->where.has & CTL_EVENT_FORWARD_HAS_CLIENT)
+		say(l, " client %s", endpoint_print(&e->client, client));
+	say(l, ": %s", e->reason);
 	say_times(l, e->count);
 }
 

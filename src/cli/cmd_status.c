@@ -119,6 +119,25 @@ static void show_rates(FILE *out, const struct ctl_rates *r)
 			   r->new_flows.max, r->new_flows.used);
 }
 
+static void show_forwards(FILE *out, const struct ctl_forward_count *f)
+{
+	const struct ctl_forward_failed *e = &f->last_error;
+	char addr[ADDR_STR_MAX] = "*", age[TEXT_MAX];
+
+	fact_print(out, "Forwards",
+		   "%" PRIu64 " rules, %" PRIu64 " ports open, %" PRIu64 " not", f->rules,
+		   f->open_ports, f->failed_ports);
+	if (!(f->has & CTL_FORWARD_COUNT_HAS_ERROR))
+		return;
+	if (e->where.has & CTL_FORWARD_PORT_HAS_HOST_ADDR)
+		addr_print(&e->where.host_addr, addr);
+	fact_print(out, "", "%s ago: %s %s%s%s port %u: %s", text_duration(e->age_ms, age),
+		   ctl_forward_proto_names[e->where.proto], addr,
+		   e->where.has & CTL_FORWARD_PORT_HAS_INTERFACE ? "%" : "",
+		   e->where.has & CTL_FORWARD_PORT_HAS_INTERFACE ? e->where.interface : "",
+		   e->where.host_port, e->reason);
+}
+
 static void show_leases(FILE *out, const struct ctl_list *list)
 {
 	const struct ctl_lease *leases = list->items;
@@ -172,6 +191,7 @@ static void show(FILE *out, const void *result)
 		   " icmp",
 		   s->flows.open, s->flows.max, s->flows.tcp, s->flows.udp, s->flows.icmp);
 	show_rates(out, &s->rates);
+	show_forwards(out, &s->forwards);
 	fact_print(out, "Clients", "%" PRIu64 " of %" PRIu64, s->control.clients,
 		   s->control.max);
 	show_leases(out, &s->leases);

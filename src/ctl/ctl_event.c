@@ -88,17 +88,17 @@ static void post_drop(struct ctl_events *ev, unsigned reason, uint64_t count)
 	     &(struct ctl_event_count){ drop_name((enum drop)reason), count });
 }
 
-static void post_forward(struct ctl_events *ev, unsigned unused, uint64_t count)
+static void post_forward(struct ctl_events *ev, unsigned which, uint64_t count)
 {
-	const struct event_forward *f = &ev->last_forward;
+	const struct event_forward *f = &ev->last_forwards[which];
+	struct ctl_event_forward data = {
+		.id = f->id, .client = f->client, .reason = f->reason, .count = count
+	};
 
-	post(ev, EVENT_FORWARD_FAILED, NULL,
-	     &(struct ctl_event_forward){ .id = f->id,
-					  .proto = f->proto,
-					  .host_port = f->port,
-					  .client = f->client,
-					  .reason = f->reason,
-					  .count = count });
+	ctl_show_forward_port(&f->port, f->error, &data.where);
+	data.where.has |= (f->id ? CTL_EVENT_FORWARD_HAS_ID : 0) |
+			  (f->has_client ? CTL_EVENT_FORWARD_HAS_CLIENT : 0);
+	post(ev, EVENT_FORWARD_FAILED, NULL, &data);
 }
 
 /* A guest may have many hardware addresses: the last one counts. */
@@ -239,7 +239,8 @@ static void storms_due(struct timer *t, void *ctx)
 		storm_over(ev, &ev->limits[i], post_limit, i);
 	for (unsigned i = 0; i < N_DROPS; i++)
 		storm_over(ev, &ev->drops[i], post_drop, i);
-	storm_over(ev, &ev->forward, post_forward, 0);
+	for (unsigned i = 0; i < 2; i++)
+		storm_over(ev, &ev->forwards[i], post_forward, i);
 	storm_over(ev, &ev->guest, post_guest, 0);
 	life_over(ev, &ev->client);
 	life_over(ev, &ev->lease4);
@@ -301,8 +302,9 @@ static void hear(void *listener, const struct event *e)
 		tell_network(ev, e);
 		break;
 	case EVENT_FORWARD_FAILED:
-		ev->last_forward = *e->forward;
-		storm(ev, &ev->forward, post_forward, 0);
+		ev->last_forwards[e->forward->has_client] = *e->forward;
+		storm(ev, &ev->forwards[e->forward->has_client], post_forward,
+		      e->forward->has_client);
 		break;
 	case EVENT_LIMIT_REACHED:
 		storm(ev, &ev->limits[e->limit], post_limit, e->limit);

@@ -60,11 +60,10 @@ static const struct ctl_field ctl_event_lease_fields[] = {
 MESSAGE(ctl_event_lease);
 
 static const struct ctl_field ctl_event_forward_fields[] = {
-	MEMBER(ctl_event_forward, id, "id", CTL_UINT),
-	MEMBER(ctl_event_forward, proto, "proto", CTL_CHOICE, .names = ctl_forward_proto_names),
-	MEMBER(ctl_event_forward, host_port, "host_port", CTL_PORT),
-	MEMBER(ctl_event_forward, client, "client", CTL_OBJECT,
-	       .object = &ctl_endpoint_message),
+	MEMBER(ctl_event_forward, id, "id", CTL_UINT, .has = CTL_EVENT_FORWARD_HAS_ID),
+	FORWARD_PORT(ctl_event_forward, where.),
+	MEMBER(ctl_event_forward, client, "client", CTL_OBJECT, .object = &ctl_endpoint_message,
+	       .has = CTL_EVENT_FORWARD_HAS_CLIENT),
 	MEMBER(ctl_event_forward, reason, "reason", CTL_TEXT),
 	MEMBER(ctl_event_forward, count, "count", CTL_UINT),
 };

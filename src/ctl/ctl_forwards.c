@@ -3,7 +3,45 @@
 #include <string.h>
 
 #include "ctl/ctl_method.h"
+#include "ctl/ctl_show.h"
 #include "proto/forward.h"
+
+static const char *error_name(int error)
+{
+	const char *name = strerrorname_np(error);
+
+	return name ? name : "unknown";
+}
+
+void ctl_show_forward_port(const struct forward_rule *port, int error,
+			   struct ctl_forward_port *c)
+{
+	*c = (struct ctl_forward_port){
+		.has = (port->both_families ? 0 : CTL_FORWARD_PORT_HAS_HOST_ADDR) |
+		       (port->interface[0] ? CTL_FORWARD_PORT_HAS_INTERFACE : 0),
+		.proto = port->proto,
+		.host_addr = port->addr,
+		.interface = port->interface,
+		.host_port = port->first,
+		.error = (uint64_t)error,
+		.error_name = error_name(error),
+	};
+}
+
+/* The error of a call: where it is about a port, for programs, too. */
+static int fail(struct ctl_call *call, int rc, const struct forward_error *error)
+{
+	struct ctl_forward_port *port =
+		error->error ? ctl_doc_alloc(call->doc, sizeof(*port)) : NULL;
+	struct forward_error *copy = port ? ctl_doc_alloc(call->doc, sizeof(*copy)) : NULL;
+
+	if (copy) {
+		*copy = *error;
+		ctl_show_forward_port(&copy->port, copy->error, port);
+		call->failed_port = port;
+	}
+	return ctl_fail(call, rc, "%s", error->text);
+}
 
 static void show_forward(const struct forward *f, struct ctl_forward *c)
 {
@@ -29,6 +67,8 @@ static void show_forward(const struct forward *f, struct ctl_forward *c)
 		.failed_ports = f->n_failed,
 		.failed_port = f->failed_port,
 		.failed_reason = strerror(f->failed_error),
+		.failed_error = (uint64_t)f->failed_error,
+		.failed_error_name = error_name(f->failed_error),
 		.clients = f->n_clients,
 		.refused = f->n_refused,
 	};
@@ -57,7 +97,7 @@ int ctl_forwards_add(struct ctl_call *call, const struct ctl_target *target, voi
 {
 	const struct ctl_forward_add *args = call->args;
 	struct env *env = target->env;
-	char reason[FORWARD_ERROR_MAX];
+	struct forward_error error;
 	uint64_t first_id;
 	int n;
 
@@ -66,9 +106,9 @@ int ctl_forwards_add(struct ctl_call *call, const struct ctl_target *target, voi
 	if (!env->forwards)
 		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
 	n = forwards_add(env->forwards, (enum flow_proto)args->proto, args->spec, &first_id,
-			 reason);
+			 &error);
 	if (n < 0)
-		return ctl_fail(call, n, "%s", reason);
+		return fail(call, n, &error);
 	call->cursor = first_id - 1;
 	return n ? next_forward(call, env, result) : CTL_DONE;
 }
@@ -78,16 +118,16 @@ int ctl_forwards_set(struct ctl_call *call, const struct ctl_target *target, voi
 {
 	const struct ctl_forward_set *args = call->args;
 	struct env *env = target->env;
-	char reason[FORWARD_ERROR_MAX];
+	struct forward_error error;
 	int rc = 0;
 
 	if (!env->forwards)
 		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
 	if (!call->started)
-		rc = forwards_set(env->forwards, (enum flow_proto)args->proto, args->specs.items,
-				  args->specs.n, reason);
+		rc = forwards_set(env->forwards, (enum flow_proto)args->proto,
+				  args->specs.items, args->specs.n, &error);
 	if (rc)
-		return ctl_fail(call, rc, "%s", reason);
+		return fail(call, rc, &error);
 	do
 		rc = next_forward(call, env, result);
 	while (rc == CTL_ITEM && ((struct ctl_forward *)result)->proto != args->proto);
@@ -99,7 +139,7 @@ int ctl_forwards_remove(struct ctl_call *call, const struct ctl_target *target, 
 	const unsigned by_spec = CTL_FORWARD_REMOVE_HAS_PROTO | CTL_FORWARD_REMOVE_HAS_SPEC;
 	const struct ctl_forward_remove *args = call->args;
 	struct forwards *forwards = target->env->forwards;
-	char reason[FORWARD_ERROR_MAX];
+	struct forward_error error;
 	int rc;
 
 	if (args->has != CTL_FORWARD_REMOVE_HAS_ID && args->has != by_spec)
@@ -109,8 +149,8 @@ int ctl_forwards_remove(struct ctl_call *call, const struct ctl_target *target, 
 		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
 	if (args->has == by_spec) {
 		rc = forwards_remove_spec(forwards, (enum flow_proto)args->proto, args->spec,
-					  reason);
-		return rc < 0 ? ctl_fail(call, rc, "%s", reason) : CTL_DONE;
+					  &error);
+		return rc < 0 ? fail(call, rc, &error) : CTL_DONE;
 	}
 	if (forwards_remove(forwards, args->id))
 		return ctl_fail(call, -ENOENT, "there is no forward %llu",

@@ -49,7 +49,7 @@ int ctl_hostfwd_add(struct ctl_call *call, const struct ctl_target *target, void
 	struct ctl_hostfwd_id *added = result;
 	struct env *env = target->env;
 	char spec[SPEC_MAX], host_text[ADDR_STR_MAX], guest_text[ADDR_STR_MAX];
-	char reason[FORWARD_ERROR_MAX];
+	struct forward_error error;
 	struct addr host, guest;
 	int n;
 
@@ -65,9 +65,9 @@ int ctl_hostfwd_add(struct ctl_call *call, const struct ctl_target *target, void
 		n += snprintf(spec + n, sizeof(spec) - (size_t)n, "[%s]/",
 			      addr_print(&guest, guest_text));
 	snprintf(spec + n, sizeof(spec) - (size_t)n, "%u", (unsigned)args->guest_port);
-	n = forwards_add(env->forwards, (enum flow_proto)(args->proto % CTL_HOSTFWD_PROTOS), spec,
-			 &added->id, reason);
-	return n < 0 ? ctl_fail(call, n, "%s", reason) : CTL_DONE;
+	n = forwards_add(env->forwards, (enum flow_proto)(args->proto % CTL_HOSTFWD_PROTOS),
+			 spec, &added->id, &error);
+	return n < 0 ? ctl_fail(call, n, "%s", error.text) : CTL_DONE;
 }
 
 /* Where clients of a rule go, by the families that it takes; a guest that was not seen yet has the

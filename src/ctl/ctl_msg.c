@@ -57,9 +57,14 @@ static const struct ctl_field ctl_request_id_fields[] = {
 const struct ctl_message ctl_request_id_message = { sizeof(struct ctl_request),
 						    ctl_request_id_fields, 1 };
 
+static const struct ctl_field ctl_forward_port_fields[] = { FORWARD_PORT(ctl_forward_port, ) };
+static MESSAGE(ctl_forward_port);
+
 static const struct ctl_field ctl_error_fields[] = {
 	MEMBER(ctl_error, class, "class", CTL_TEXT),
 	MEMBER(ctl_error, desc, "desc", CTL_TEXT),
+	MEMBER(ctl_error, data, "data", CTL_OBJECT, .object = &ctl_forward_port_message,
+	       .has = CTL_ERROR_HAS_DATA),
 };
 MESSAGE(ctl_error);
 
@@ -185,6 +190,22 @@ static const struct ctl_field ctl_rates_fields[] = {
 };
 static MESSAGE(ctl_rates);
 
+static const struct ctl_field ctl_forward_failed_fields[] = {
+	FORWARD_PORT(ctl_forward_failed, where.),
+	MEMBER(ctl_forward_failed, reason, "reason", CTL_TEXT),
+	MEMBER(ctl_forward_failed, age_ms, "age_ms", CTL_UINT),
+};
+static MESSAGE(ctl_forward_failed);
+
+static const struct ctl_field ctl_forward_count_fields[] = {
+	MEMBER(ctl_forward_count, rules, "rules", CTL_UINT),
+	MEMBER(ctl_forward_count, open_ports, "open_ports", CTL_UINT),
+	MEMBER(ctl_forward_count, failed_ports, "failed_ports", CTL_UINT),
+	MEMBER(ctl_forward_count, last_error, "last_error", CTL_OBJECT,
+	       .object = &ctl_forward_failed_message, .has = CTL_FORWARD_COUNT_HAS_ERROR),
+};
+static MESSAGE(ctl_forward_count);
+
 static const struct ctl_field ctl_client_count_fields[] = {
 	MEMBER(ctl_client_count, clients, "clients", CTL_UINT),
 	MEMBER(ctl_client_count, max, "max", CTL_UINT),
@@ -222,6 +243,8 @@ static const struct ctl_field ctl_status_fields[] = {
 	MEMBER(ctl_status, network, "network", CTL_OBJECT, .object = &ctl_network_message),
 	MEMBER(ctl_status, flows, "flows", CTL_OBJECT, .object = &ctl_flow_count_message),
 	MEMBER(ctl_status, rates, "rates", CTL_OBJECT, .object = &ctl_rates_message),
+	MEMBER(ctl_status, forwards, "forwards", CTL_OBJECT,
+	       .object = &ctl_forward_count_message),
 	MEMBER(ctl_status, control, "control", CTL_OBJECT, .object = &ctl_client_count_message),
 	MEMBER(ctl_status, sandbox, "sandbox", CTL_OBJECT, .list = true,
 	       .object = &ctl_layer_message),
@@ -378,6 +401,10 @@ static const struct ctl_field ctl_forward_fields[] = {
 	MEMBER(ctl_forward, failed_port, "failed_port", CTL_PORT,
 	       .has = CTL_FORWARD_HAS_FAILED),
 	MEMBER(ctl_forward, failed_reason, "failed_reason", CTL_TEXT,
+	       .has = CTL_FORWARD_HAS_FAILED),
+	MEMBER(ctl_forward, failed_error, "failed_errno", CTL_UINT,
+	       .has = CTL_FORWARD_HAS_FAILED),
+	MEMBER(ctl_forward, failed_error_name, "failed_errname", CTL_TEXT,
 	       .has = CTL_FORWARD_HAS_FAILED),
 	MEMBER(ctl_forward, clients, "clients", CTL_UINT),
 	MEMBER(ctl_forward, refused, "refused", CTL_UINT),

@@ -185,8 +185,13 @@ static void print_id(struct ctl_session *s)
 
 static void reply_error(struct ctl_session *s, const char *class, const char *desc)
 {
-	struct ctl_error error = { class, desc };
+	const struct ctl_forward_port *port = s->call.failed_port;
+	struct ctl_error error = { .has = port ? CTL_ERROR_HAS_DATA : 0,
+				   .class = class,
+				   .desc = desc };
 
+	if (port)
+		error.data = *port;
 	ctl_buf_puts(&s->out, "{\"error\": ");
 	ctl_json_print(&s->out, &ctl_error_message, &error);
 	print_id(s);

@@ -7,6 +7,7 @@
 #include "ctl/ctl_event.h"
 #include "ctl/ctl_method.h"
 #include "proto/dns.h"
+#include "proto/forward.h"
 #include "proto/reassembly.h"
 #include "proto/tcp/tcp.h"
 
@@ -122,6 +123,30 @@ static struct ctl_rates rates_status(const struct env *env)
 						  .used = b->rate ? bucket_used(b, env->now_ns) : 0 } };
 }
 
+static struct ctl_forward_count forward_status(const struct env *env)
+{
+	struct ctl_forward_count c = { .has = 0 };
+	const struct forward_error *error;
+	const struct forward *f;
+	uint64_t at_ns;
+
+	if (!env->forwards)
+		return c;
+	for (f = forwards_next(env->forwards, 0); f; f = forwards_next(env->forwards, f->id)) {
+		c.rules++;
+		c.open_ports += f->n_open;
+		c.failed_ports += f->n_failed;
+	}
+	error = forwards_last_error(env->forwards, &at_ns);
+	if (!error)
+		return c;
+	c.has = CTL_FORWARD_COUNT_HAS_ERROR;
+	ctl_show_forward_port(&error->port, error->error, &c.last_error.where);
+	c.last_error.reason = strerror(error->error);
+	c.last_error.age_ms = (env->now_ns - at_ns) / NS_PER_MS;
+	return c;
+}
+
 static int no_memory(struct ctl_call *call)
 {
 	return ctl_fail(call, -ENOMEM, "no memory");
@@ -215,6 +240,7 @@ int ctl_status_query(struct ctl_call *call, const struct env *env, void *result)
 					    .udp = env->flows.by_proto[FLOW_UDP],
 					    .icmp = env->flows.by_proto[FLOW_ICMP] };
 	s->rates = rates_status(env);
+	s->forwards = forward_status(env);
 	s->control = (struct ctl_client_count){ call->info->n_clients,
 						env->conf->limits.control_clients };
 	ctl_show_network(env->net, search, &s->network);

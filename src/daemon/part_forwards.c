@@ -8,7 +8,7 @@
 int part_forwards_start(struct daemon *d)
 {
 	struct forward_ports ports;
-	char reason[FORWARD_ERROR_MAX] = "out of memory";
+	struct forward_error error = { "out of memory" };
 	int rc = -ENOMEM;
 
 	listen_read_ports(&ports);
@@ -16,10 +16,10 @@ int part_forwards_start(struct daemon *d)
 	if (d->listen)
 		d->env.forwards = forwards_new(&d->env, &listen_ops, d->listen, &ports);
 	if (d->env.forwards)
-		rc = forwards_open(d->env.forwards, reason);
+		rc = forwards_open(d->env.forwards, &error);
 	if (!rc)
 		return 0;
-	log_error(FORWARD, "%s", reason);
+	log_error(FORWARD, "%s", error.text);
 	part_forwards_stop(d);
 	return rc;
 }

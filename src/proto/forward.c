@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proto/event.h"
 #include "proto/forward_conf.h"
 
 /* What the kernel needs for an idle socket, in bytes; measured on Linux 6.18. */
@@ -23,6 +24,8 @@ struct forwards {
 	unsigned n_rules;
 	uint64_t next_id;
 	uint64_t start_ns;
+	struct forward_error last_error; /* of a port */
+	uint64_t last_error_ns;
 };
 
 struct forwards *forwards_new(struct env *env, const struct forward_host_ops *ops, void *host,
@@ -67,15 +70,25 @@ void forwards_free(struct forwards *fs)
 	free(fs);
 }
 
-__attribute__((format(printf, 3, 4))) static int fail(int err, char *error, const char *fmt,
-						      ...)
+__attribute__((format(printf, 3, 4))) static int fail(int err, struct forward_error *error,
+						      const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(error, FORWARD_ERROR_MAX, fmt, ap);
+	vsnprintf(error->text, sizeof(error->text), fmt, ap);
 	va_end(ap);
 	return err;
+}
+
+/* It is about a port of a rule. */
+static int blame(struct forward_error *error, const struct forward_rule *rule, uint16_t port,
+		 int err)
+{
+	error->error = err;
+	error->port = *rule;
+	error->port.first = error->port.last = port;
+	return -err;
 }
 
 static bool share_family(const struct forward_rule *a, const struct forward_rule *b)
@@ -108,7 +121,7 @@ static const struct forward *owner(const struct forwards *fs, const struct forwa
 }
 
 static int explain(const struct forwards *fs, const struct forward *f, uint16_t port, int err,
-		   char *error)
+		   struct forward_error *error)
 {
 	struct forward_rule one = f->rule;
 	char text[FORWARD_STR_MAX];
@@ -116,15 +129,39 @@ static int explain(const struct forwards *fs, const struct forward *f, uint16_t 
 	one.first = one.last = port;
 	forward_rule_print_host(&one, text);
 	if (err == EACCES && port < fs->ports.unprivileged_first)
-		return fail(-err, error,
-			    "%s: %s; ports below %u are reserved, see the sysctl "
-			    "net.ipv4.ip_unprivileged_port_start",
-			    text, strerror(err), fs->ports.unprivileged_first);
-	if (err == EMFILE)
-		return fail(-err, error,
-			    "%s: %s; the limit of open files does not allow for %u ports", text,
-			    strerror(err), forward_rule_n_ports(&f->rule));
-	return fail(-err, error, "%s: %s", text, strerror(err));
+		fail(-err, error,
+		     "%s: %s; ports below %u are reserved, see the sysctl "
+		     "net.ipv4.ip_unprivileged_port_start",
+		     text, strerror(err), fs->ports.unprivileged_first);
+	else if (err == EMFILE)
+		fail(-err, error, "%s: %s; the limit of open files does not allow for %u ports",
+		     text, strerror(err), forward_rule_n_ports(&f->rule));
+	else
+		fail(-err, error, "%s: %s", text, strerror(err));
+	return blame(error, &one, port, err);
+}
+
+/* Tells of a port that could not be had; `f`: its rule, NULL if that is not opened either. */
+static void note_failed(struct forwards *fs, const struct forward *f,
+			const struct forward_error *error)
+{
+	const struct event_forward failed = { .id = f ? f->id : 0,
+					      .port = error->port,
+					      .reason = strerror(error->error),
+					      .error = error->error };
+
+	fs->last_error = *error;
+	fs->last_error_ns = fs->env->now_ns;
+	event_tell(fs->env,
+		   &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &failed });
+	if (error->error == EMFILE || error->error == ENFILE)
+		event_limit_reached(fs->env, LIMIT_OPEN_FILES);
+}
+
+const struct forward_error *forwards_last_error(const struct forwards *fs, uint64_t *at_nsp)
+{
+	*at_nsp = fs->last_error_ns;
+	return fs->last_error.error ? &fs->last_error : NULL;
 }
 
 /* Best effort is about ports that others have, not about what the daemon itself lacks. */
@@ -134,7 +171,8 @@ static bool may_leave_out(const struct forward *f, int err)
 	       err != ENOBUFS && err != ENODEV;
 }
 
-static int open_port(struct forwards *fs, struct forward *f, unsigned i, char *error)
+static int open_port(struct forwards *fs, struct forward *f, unsigned i,
+		     struct forward_error *error)
 {
 	uint16_t port = (uint16_t)(f->rule.first + i), wanted = port;
 	const struct forward *other = port ? owner(fs, &f->rule, port) : NULL;
@@ -143,9 +181,11 @@ static int open_port(struct forwards *fs, struct forward *f, unsigned i, char *e
 
 	if (other && f->rule.best_effort)
 		return 0;
-	if (other)
-		return fail(-EADDRINUSE, error, "port %u is forwarded already: %s", port,
-			    forward_rule_print(&other->rule, text));
+	if (other) {
+		fail(-EADDRINUSE, error, "port %u is forwarded already: %s", port,
+		     forward_rule_print(&other->rule, text));
+		return blame(error, &f->rule, port, EADDRINUSE);
+	}
 	f->sockets[i] = fs->ops->open(fs->host, f, &port, &err);
 	if (f->sockets[i]) {
 		f->n_open++;
@@ -162,7 +202,8 @@ static int open_port(struct forwards *fs, struct forward *f, unsigned i, char *e
 	return 0;
 }
 
-static int open_rule(struct forwards *fs, const struct forward_rule *rule, char *error)
+static int open_rule(struct forwards *fs, const struct forward_rule *rule,
+		     struct forward_error *error)
 {
 	unsigned n = forward_rule_n_ports(rule);
 	struct forward *f = calloc(1, sizeof(*f));
@@ -185,7 +226,8 @@ static int open_rule(struct forwards *fs, const struct forward_rule *rule, char 
 }
 
 /* Best-effort rules without a single port between them are a failure. */
-static int check_opened(const struct forwards *fs, uint64_t first_id, char *error)
+static int check_opened(const struct forwards *fs, uint64_t first_id,
+			struct forward_error *error)
 {
 	const struct forward *failed = NULL;
 
@@ -200,20 +242,24 @@ static int check_opened(const struct forwards *fs, uint64_t first_id, char *erro
 		      : 0;
 }
 
-static void report(const struct forwards *fs, uint64_t first_id)
+static void report(struct forwards *fs, uint64_t first_id)
 {
 	unsigned long cost = 0, n = 0;
+	struct forward_error error;
 	char text[FORWARD_STR_MAX];
 
 	for (const struct forward *f = forwards_next(fs, first_id - 1); f;
 	     f = forwards_next(fs, f->id)) {
 		forward_rule_print(&f->rule, text);
-		if (f->n_failed)
+		if (f->n_failed) {
 			log_info(FORWARD, "%s: %u ports open, %u not; port %u: %s", text,
 				 f->n_open, f->n_failed, f->failed_port,
 				 strerror(f->failed_error));
-		else
+			explain(fs, f, f->failed_port, f->failed_error, &error);
+			note_failed(fs, f, &error);
+		} else {
 			log_info(FORWARD, "%s", text);
+		}
 		n += f->n_open;
 		cost += f->n_open *
 			(f->rule.proto == FLOW_TCP ? TCP_SOCKET_COST : UDP_SOCKET_COST);
@@ -226,7 +272,8 @@ static void report(const struct forwards *fs, uint64_t first_id)
 
 /* Opens all or nothing; those that must be had first, so that best effort makes way for them.
  */
-static int open_batch(struct forwards *fs, const struct forward_batch *b, char *error)
+static int open_batch(struct forwards *fs, const struct forward_batch *b,
+		      struct forward_error *error)
 {
 	uint64_t first_id = fs->next_id;
 	const struct forward *f;
@@ -240,32 +287,35 @@ static int open_batch(struct forwards *fs, const struct forward_batch *b, char *
 		rc = check_opened(fs, first_id, error);
 	if (!rc)
 		report(fs, first_id);
-	else
-		while ((f = forwards_next(fs, first_id - 1)))
-			forwards_remove(fs, f->id);
+	else if (error->error)
+		note_failed(fs, NULL, error);
+	while (rc && (f = forwards_next(fs, first_id - 1)))
+		forwards_remove(fs, f->id);
 	return rc;
 }
 
-static int add_batch(struct forwards *fs, const struct forward_batch *b, char *error)
+static int add_batch(struct forwards *fs, const struct forward_batch *b,
+		     struct forward_error *error)
 {
 	if (fs->n_rules + (unsigned)b->n > FORWARD_RULES_MAX)
 		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
 	return open_batch(fs, b, error);
 }
 
-int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX])
+int forwards_open(struct forwards *fs, struct forward_error *error)
 {
 	const struct conf *c = fs->env->conf;
 	struct forward_batch *b = calloc(1, sizeof(*b));
 	int rc;
 
+	error->error = 0;
 	if (!b)
 		return fail(-ENOMEM, error, "out of memory");
 	if (c->no_tcp && c->n_tcp_forwards)
 		log_warn(FORWARD, "-t has no effect: TCP is off");
 	if (c->no_udp && c->n_udp_forwards)
 		log_warn(FORWARD, "-u has no effect: UDP is off");
-	rc = forward_conf_read(c, &fs->ports, b, error);
+	rc = forward_conf_read(c, &fs->ports, b, error->text);
 	if (!rc)
 		rc = add_batch(fs, b, error);
 	free(b);
@@ -274,15 +324,17 @@ int forwards_open(struct forwards *fs, char error[static FORWARD_ERROR_MAX])
 
 /* Reads a SPEC and hands its rules on; how many there were, or -errno. */
 static int with_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
-		     int (*apply)(struct forwards *fs, const struct forward_batch *b, char *error),
-		     char *error)
+		     int (*apply)(struct forwards *fs, const struct forward_batch *b,
+				  struct forward_error *error),
+		     struct forward_error *error)
 {
 	struct forward_batch *b = calloc(1, sizeof(*b));
 	int rc;
 
+	error->error = 0;
 	if (!b)
 		return fail(-ENOMEM, error, "out of memory");
-	rc = forward_spec_parse(spec, proto, &fs->ports, b->rules, error);
+	rc = forward_spec_parse(spec, proto, &fs->ports, b->rules, error->text);
 	if (rc > 0) {
 		b->n = rc;
 		rc = apply(fs, b, error);
@@ -294,7 +346,7 @@ static int with_spec(struct forwards *fs, enum flow_proto proto, const char *spe
 }
 
 int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
-		 uint64_t *first_id, char error[static FORWARD_ERROR_MAX])
+		 uint64_t *first_id, struct forward_error *error)
 {
 	*first_id = fs->next_id;
 	return with_spec(fs, proto, spec, add_batch, error);
@@ -335,7 +387,8 @@ static uint64_t find_rule(const struct forwards *fs, const struct forward_rule *
 	return 0;
 }
 
-static int remove_batch(struct forwards *fs, const struct forward_batch *b, char *error)
+static int remove_batch(struct forwards *fs, const struct forward_batch *b,
+			struct forward_error *error)
 {
 	char text[FORWARD_STR_MAX];
 
@@ -349,7 +402,7 @@ static int remove_batch(struct forwards *fs, const struct forward_batch *b, char
 }
 
 int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
-			 char error[static FORWARD_ERROR_MAX])
+			 struct forward_error *error)
 {
 	return with_spec(fs, proto, spec, remove_batch, error);
 }
@@ -400,14 +453,14 @@ static void close_unwanted(struct forwards *fs, enum flow_proto proto, uint64_t 
 	}
 }
 
-static int read_specs(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
-		      struct changes *c, char *error)
+static int read_specs(struct forwards *fs, enum flow_proto proto, const char *const *specs,
+		      size_t n, struct changes *c, struct forward_error *error)
 {
 	struct forward_rule rules[FORWARD_RULES_MAX];
 	int got;
 
 	for (size_t i = 0; i < n; i++) {
-		got = forward_spec_parse(specs[i], proto, &fs->ports, rules, error);
+		got = forward_spec_parse(specs[i], proto, &fs->ports, rules, error->text);
 		if (got < 0)
 			return got;
 		if (c->wanted.n + got > FORWARD_RULES_MAX)
@@ -430,9 +483,10 @@ static unsigned n_of_others(const struct forwards *fs, enum flow_proto proto)
 	return n;
 }
 
-static int apply_changes(struct forwards *fs, enum flow_proto proto, struct changes *c, char *error)
+static int apply_changes(struct forwards *fs, enum flow_proto proto, struct changes *c,
+			 struct forward_error *error)
 {
-	char reason[FORWARD_ERROR_MAX];
+	struct forward_error again = { .error = 0 };
 	uint64_t id = fs->next_id;
 	int rc;
 
@@ -442,17 +496,18 @@ static int apply_changes(struct forwards *fs, enum flow_proto proto, struct chan
 	rc = open_batch(fs, &c->added, error);
 	if (!rc)
 		close_unwanted(fs, proto, id, c, true);
-	else if (c->closed.n && open_batch(fs, &c->closed, reason))
-		log_error(FORWARD, "what was closed cannot be opened again: %s", reason);
+	else if (c->closed.n && open_batch(fs, &c->closed, &again))
+		log_error(FORWARD, "what was closed cannot be opened again: %s", again.text);
 	return rc;
 }
 
 int forwards_set(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
-		 char error[static FORWARD_ERROR_MAX])
+		 struct forward_error *error)
 {
 	struct changes *c = calloc(1, sizeof(*c));
 	int rc;
 
+	error->error = 0;
 	if (!c)
 		return fail(-ENOMEM, error, "out of memory");
 	rc = read_specs(fs, proto, specs, n, c, error);

@@ -118,14 +118,16 @@ static const char *refusal(int rc)
 }
 
 static void tell_failed(struct env *env, const struct forward *f, uint16_t port,
-			const struct endpoint *client, const char *reason)
+			const struct endpoint *client, int rc)
 {
-	const struct event_forward failed = { .id = f->id,
-					      .proto = f->rule.proto,
-					      .port = port,
-					      .client = *client,
-					      .reason = reason };
+	struct event_forward failed = { .id = f->id,
+					.port = f->rule,
+					.has_client = true,
+					.client = *client,
+					.error = -rc,
+					.reason = refusal(rc) };
 
+	failed.port.first = failed.port.last = port;
 	event_tell(env, &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &failed });
 }
 
@@ -149,7 +151,7 @@ void forward_tcp_client(struct env *env, struct forward *f, uint16_t port,
 	env->stats.forward_refused++;
 	log_warn_limited(&refused_limit, env->now_ns, FORWARD,
 			 "TCP client %s at port %u reset: %s", text, port, refusal(rc));
-	tell_failed(env, f, port, client, refusal(rc));
+	tell_failed(env, f, port, client, rc);
 }
 
 static void count_lost(struct env *env, struct forward *f, uint16_t port,
@@ -163,7 +165,7 @@ static void count_lost(struct env *env, struct forward *f, uint16_t port,
 	log_warn_limited(&limit, env->now_ns, FORWARD,
 			 "datagram of UDP client %s at port %u lost: %s",
 			 endpoint_print(client, text), port, refusal(rc));
-	tell_failed(env, f, port, client, refusal(rc));
+	tell_failed(env, f, port, client, rc);
 }
 
 int forward_udp_datagram(struct env *env, struct forward *f, uint16_t port,

@@ -1,5 +1,6 @@
 """The control socket and posternctl: what they show and change, and clients that mean ill."""
 
+import errno
 import json
 import pathlib
 import select
@@ -531,6 +532,35 @@ def test_forward_port_taken(lab):
     before = daemon.ctl_json("forwards")
     contains(daemon.ctl("forward", "add", "tcp", "2222:22", status=1), "2222", "the error")
     equal(daemon.ctl_json("forwards"), before, "the forwards")
+    # programs are told which port of a range that was, and why; those who only listen, too
+    port = {"proto": "tcp", "host_addr": HOST_ADDR, "host_port": 2222, "errno": errno.EADDRINUSE,
+            "errname": "EADDRINUSE"}
+    with daemon.qmp() as session, daemon.qmp() as listener:
+        error = session.request("forward-add", {"proto": "tcp", "spec": f"{HOST_ADDR}/2220-2223"})["error"]
+        contains(error["desc"], f"TCP {HOST_ADDR}:2222: Address already in use")
+        equal(error["data"], port, "the error's data")
+        error = session.request("forward-set", {"proto": "tcp", "specs": ["22", f"{HOST_ADDR}/2222"]})["error"]
+        equal(error["data"], port, "the error's data")
+        event = listener.receive_event("FORWARD_FAILED")
+        equal(event, port | {"reason": "Address already in use", "count": event["count"]}, "the event")
+        failed = session.execute("query-status")["forwards"]["last_error"]
+        equal(failed, port | {"reason": "Address already in use", "age_ms": failed["age_ms"]}, "the status")
+    equal(daemon.ctl_json("forwards"), before, "the forwards")
+    contains(daemon.ctl("status"), f" ago: tcp {HOST_ADDR} port 2222: Address already in use")
+    taken.close()
+
+
+def test_forward_failed_at_the_start(lab):
+    """A port that a start did without is told later on, in the status and with its rule."""
+    taken = lab.host.tcp_listen("0.0.0.0", 2222)
+    daemon = lab.daemon().start("-t", "~1-2219,~2230-65535")
+    status = daemon.ctl_json("status")["forwards"]
+    equal((status["rules"], status["open_ports"], status["failed_ports"]), (1, 9, 1), "the forwards")
+    equal({key: status["last_error"][key] for key in ("proto", "host_port", "errno", "errname")},
+          {"proto": "tcp", "host_port": 2222, "errno": errno.EADDRINUSE, "errname": "EADDRINUSE"}, "the error")
+    rule = daemon.ctl_json("forwards")[0]
+    equal((rule["failed_port"], rule["failed_errno"], rule["failed_errname"]),
+          (2222, errno.EADDRINUSE, "EADDRINUSE"), "the rule")
     taken.close()
 
 

@@ -1,5 +1,6 @@
 /* Events of the control socket: who hears of what, in which order, and what becomes of storms
  * and of clients that do not read. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -311,10 +312,15 @@ END_TEST
 START_TEST(limits_and_forwards)
 {
 	struct event_forward f = { .id = 7,
-				   .proto = FLOW_TCP,
-				   .port = 2222,
+				   .port = { .proto = FLOW_TCP,
+					     .both_families = true,
+					     .first = 2222,
+					     .last = 2222 },
+				   .has_client = true,
 				   .client = { addr_of("192.0.2.9"), 40000 },
-				   .reason = "no guest is connected" };
+				   .error = ENETDOWN,
+				   .reason = "no guest is connected" },
+			     taken = { .port = f.port, .reason = "x", .error = EADDRINUSE };
 
 	talk_start_negotiated();
 	event_limit_reached(env(), LIMIT_CONTROL_CLIENTS);
@@ -324,6 +330,7 @@ START_TEST(limits_and_forwards)
 	ck_assert_ptr_nonnull(strstr(
 		heard(),
 		"\"FORWARD_FAILED\", \"data\": {\"id\":7,\"proto\":\"tcp\",\"host_port\":2222,"
+		"\"errno\":100,\"errname\":\"ENETDOWN\","
 		"\"client\":{\"addr\":\"192.0.2.9\",\"port\":40000},"
 		"\"reason\":\"no guest is connected\",\"count\":1}}"));
 	f.client.port = 40001;
@@ -331,6 +338,12 @@ START_TEST(limits_and_forwards)
 	f.client.port = 40002; /* the last one is kept */
 	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &f });
 	ck_assert_str_eq(heard(), "");
+	/* ports are another matter than clients */
+	event_tell(env(), &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &taken });
+	talk_assert_contains(heard(),
+			     "\"FORWARD_FAILED\", \"data\": {\"proto\":\"tcp\","
+			     "\"host_port\":2222,\"errno\":98,\"errname\":\"EADDRINUSE\","
+			     "\"reason\":\"x\",\"count\":1}}");
 	fake_guest_advance(&talk_guest, NS_PER_SEC);
 	talk_assert_contains(heard(), "\"port\":40002}");
 	talk_assert_contains(talk_taken, "\"count\":2}}");

@@ -89,6 +89,41 @@ START_TEST(forward_families)
 }
 END_TEST
 
+#define TAKEN "\"host_port\":80,\"errno\":98,\"errname\":\"EADDRINUSE\""
+
+/* The port of a range that cannot be had is told to programs, too; and to those who listen. */
+START_TEST(forward_errors)
+{
+	start_forwards();
+	ck_assert_str_eq(forward("add", "\"proto\": \"tcp\", \"spec\": \"79-81\""),
+			 "{\"error\": {\"class\":\"GenericError\","
+			 "\"desc\":\"TCP *:80: Address already in use\","
+			 "\"data\":{\"proto\":\"tcp\"," TAKEN "}}}\r\n");
+	talk_say("");
+	talk_assert_contains(talk_taken,
+			     "\"FORWARD_FAILED\", \"data\": {\"proto\":\"tcp\"," TAKEN ","
+			     "\"reason\":\"Address already in use\",\"count\":1}}\r\n");
+	talk_assert_contains(forward("set", "\"proto\": \"udp\", \"specs\": "
+					    "[\"53\", \"192.0.2.1%eth0/80\"]"),
+			     "\"data\":{\"proto\":\"udp\",\"host_addr\":\"192.0.2.1\","
+			     "\"interface\":\"eth0\"," TAKEN "}}");
+	/* nothing but ports has such */
+	ck_assert_ptr_null(
+		strstr(forward("add", "\"proto\": \"tcp\", \"spec\": \"x\""), "data"));
+	forward("add", "\"proto\": \"tcp\", \"spec\": \"22\"");
+	talk_assert_contains(
+		forward("add", "\"proto\": \"tcp\", \"spec\": \"20-25:1020-1025\""),
+		"\"host_port\":22,\"errno\":98,\"errname\":\"EADDRINUSE\"}}}");
+	fake_guest_advance(&talk_guest, 3 * NS_PER_SEC);
+	talk_assert_contains(talk_say("{\"execute\": \"query-status\"}"),
+			     "\"forwards\":{\"rules\":1,\"open_ports\":1,\"failed_ports\":0,"
+			     "\"last_error\":{\"proto\":\"tcp\",\"host_port\":22,\"errno\":98,"
+			     "\"errname\":\"EADDRINUSE\",\"reason\":\"Address already in use\","
+			     "\"age_ms\":3000}}");
+	stop_forwards();
+}
+END_TEST
+
 START_TEST(forward_add_refusals)
 {
 	start_forwards();
@@ -112,7 +147,13 @@ START_TEST(forward_best_effort)
 	start_forwards();
 	talk_assert_contains(forward("add", "\"proto\": \"tcp\", \"spec\": \"~81-65535\""),
 			     "\"best_effort\":true,\"open_ports\":79,\"failed_ports\":1,"
-			     "\"failed_port\":80,\"failed_reason\":\"Address already in use\"");
+			     "\"failed_port\":80,\"failed_reason\":\"Address already in use\","
+			     "\"failed_errno\":98,\"failed_errname\":\"EADDRINUSE\"");
+	talk_assert_contains(talk_say(""), "\"FORWARD_FAILED\", \"data\": {\"id\":1,"
+					   "\"proto\":\"tcp\"," TAKEN ",\"reason\":");
+	talk_assert_contains(talk_say("{\"execute\": \"query-status\"}"),
+			     "\"forwards\":{\"rules\":1,\"open_ports\":79,\"failed_ports\":1,"
+			     "\"last_error\":{\"proto\":\"tcp\"," TAKEN);
 	stop_forwards();
 }
 END_TEST
@@ -325,6 +366,6 @@ START_TEST(dns_server_in_trouble)
 }
 END_TEST
 
-SUITE_MAIN("ctl_services", forward_add, forward_families, forward_add_refusals, forward_best_effort,
-	   forward_remove, leases, leases_of_both_families, lease_without_end, dns,
-	   dns_server_in_trouble)
+SUITE_MAIN("ctl_services", forward_add, forward_families, forward_errors, forward_add_refusals,
+	   forward_best_effort, forward_remove, leases, leases_of_both_families,
+	   lease_without_end, dns, dns_server_in_trouble)

@@ -144,12 +144,12 @@ END_TEST
 /* Forwards made elsewhere are listed too, with what that API has no word for beside the rest. */
 START_TEST(others)
 {
-	char reason[FORWARD_ERROR_MAX];
+	struct forward_error error;
 	uint64_t id;
 
 	setup();
-	ck_assert_int_eq(forwards_add(talk_guest.env.forwards, FLOW_UDP, "192.0.2.1%eth0/1000-1009:53-62",
-				      &id, reason),
+	ck_assert_int_eq(forwards_add(talk_guest.env.forwards, FLOW_UDP,
+				      "192.0.2.1%eth0/1000-1009:53-62", &id, &error),
 			 1);
 	assert_listed("{\"id\":1,\"proto\":\"udp\",\"host_addr\":\"192.0.2.1\",\"host_port\":1000,"
 		      "\"guest_addr\":\"10.0.2.15\",\"guest_port\":53,\"interface\":\"eth0\","

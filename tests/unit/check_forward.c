@@ -36,7 +36,7 @@ static struct {
 static struct fake_guest g;
 static struct fake_udp fake_udp;
 static struct forwards *fs;
-static char error[FORWARD_ERROR_MAX];
+static struct forward_error error;
 static unsigned n_resets, n_flows_ended;
 static const char *texts[8];
 
@@ -109,7 +109,7 @@ static void setup(void)
 	n_resets = n_flows_ended = 0;
 	host.max_open = UINT32_MAX;
 	host.next_picked = 40000;
-	error[0] = '\0';
+	error = (struct forward_error){ .error = 0 };
 	fs = forwards_new(&g.env, &host_ops, &host, &ports);
 	g.env.forwards = fs;
 	log_set_level(LOG_LEVEL_ERROR);
@@ -129,12 +129,12 @@ static int open_tcp(const char *a, const char *b, const char *c)
 	texts[2] = c;
 	g.conf.tcp_forwards = texts;
 	g.conf.n_tcp_forwards = c ? 3 : b ? 2 : 1;
-	return forwards_open(fs, error);
+	return forwards_open(fs, &error);
 }
 
 static void assert_refused(int err, const char *reason)
 {
-	ck_assert_str_eq(error, reason);
+	ck_assert_str_eq(error.text, reason);
 	ck_assert_int_ne(err, 0);
 	ck_assert_uint_eq(host.n_open, 0);
 	ck_assert_ptr_null(forwards_next(fs, 0));
@@ -175,14 +175,14 @@ START_TEST(mistakes_name_the_option)
 	g.conf.n_tcp_forwards = 0;
 	g.conf.udp_forwards = udp;
 	g.conf.n_udp_forwards = 1;
-	assert_refused(forwards_open(fs, error),
+	assert_refused(forwards_open(fs, &error),
 		       "-u '22-x': 'x' does not begin with a port, a number from 1 to 65535");
 	/* also when they have no effect */
 	g.conf.no_udp = true;
-	assert_refused(forwards_open(fs, error),
+	assert_refused(forwards_open(fs, &error),
 		       "-u '22-x': 'x' does not begin with a port, a number from 1 to 65535");
 	udp[0] = "22";
-	ck_assert_int_eq(forwards_open(fs, error), 0);
+	ck_assert_int_eq(forwards_open(fs, &error), 0);
 	ck_assert_uint_eq(host.n_open, 0);
 	g.conf.no_tcp = true;
 	ck_assert_int_eq(open_tcp("22", NULL, NULL), 0);
@@ -200,15 +200,39 @@ START_TEST(none_then_some)
 }
 END_TEST
 
+/* What is told of a port besides the text, and kept as what failed last. */
+static void assert_blamed(uint16_t port, int err)
+{
+	const struct forward_error *last;
+	uint64_t at_ns;
+
+	ck_assert_int_eq(error.error, err);
+	ck_assert_uint_eq(error.port.first, port);
+	ck_assert_uint_eq(error.port.last, port);
+	last = forwards_last_error(fs, &at_ns);
+	ck_assert_ptr_nonnull(last);
+	ck_assert_str_eq(last->text, error.text);
+	ck_assert_int_eq(last->error, err);
+	ck_assert_uint_eq(at_ns, g.env.now_ns);
+}
+
 START_TEST(taken_port)
 {
+	uint64_t at_ns;
+
 	setup();
+	ck_assert_ptr_null(forwards_last_error(fs, &at_ns));
 	host.error[81] = EADDRINUSE;
 	ck_assert_int_eq(open_tcp("22", "80-82", NULL), -EADDRINUSE);
 	assert_refused(1, "TCP *:81: Address already in use");
+	assert_blamed(81, EADDRINUSE);
+	ck_assert(error.port.both_families);
 	host.error[81] = EADDRNOTAVAIL;
 	ck_assert_int_eq(open_tcp("192.0.2.7%eth0/81", NULL, NULL), -EADDRNOTAVAIL);
 	assert_refused(1, "TCP 192.0.2.7%eth0:81: Cannot assign requested address");
+	assert_blamed(81, EADDRNOTAVAIL);
+	ck_assert_str_eq(error.port.interface, "eth0");
+	ck_assert(addr_is_ip4(&error.port.addr));
 	host.error[81] = EACCES;
 	ck_assert_int_eq(open_tcp("81", NULL, NULL), -EACCES);
 	assert_refused(1,
@@ -220,7 +244,9 @@ END_TEST
 
 START_TEST(best_effort)
 {
+	const struct forward_error *last;
 	const struct forward *f;
+	uint64_t at_ns;
 
 	setup();
 	host.error[1] = EACCES;
@@ -232,11 +258,16 @@ START_TEST(best_effort)
 	ck_assert_uint_eq(f->failed_port, 1);
 	ck_assert_int_eq(f->failed_error, EACCES);
 	ck_assert_uint_eq(forwards_next(fs, 1)->n_open, 65535 - 61000 + 1);
+	ck_assert_int_eq(error.error, 0);
+	last = forwards_last_error(fs, &at_ns); /* from the start */
+	ck_assert_int_eq(last->error, EACCES);
+	ck_assert_uint_eq(last->port.first, 1);
 	teardown();
 	/* but what the daemon lacks is told */
 	setup();
 	host.max_open = 5000;
 	ck_assert_int_eq(open_tcp("all", NULL, NULL), -EMFILE);
+	assert_blamed(5001, EMFILE);
 	assert_refused(
 		1, "TCP *:5001: Too many open files; the limit of open files does not "
 		   "allow for 32767 ports");
@@ -313,11 +344,11 @@ START_TEST(removal_tells_families_apart)
 	uint64_t id;
 
 	setup();
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, error), 1);
-	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "::/22", error), -ENOENT);
-	ck_assert_str_eq(error, "there is no forward TCP [::]:22 => 22");
-	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "0.0.0.0/22", error), -ENOENT);
-	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "*/22", error), 1);
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, &error), 1);
+	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "::/22", &error), -ENOENT);
+	ck_assert_str_eq(error.text, "there is no forward TCP [::]:22 => 22");
+	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "0.0.0.0/22", &error), -ENOENT);
+	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "*/22", &error), 1);
 	teardown();
 }
 END_TEST
@@ -329,7 +360,7 @@ START_TEST(at_run_time)
 
 	setup();
 	ck_assert_int_eq(open_tcp("22", NULL, NULL), 0);
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "0:80,8080:80", &id, error), 2);
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "0:80,8080:80", &id, &error), 2);
 	ck_assert_uint_eq(id, 2);
 	f = forwards_next(fs, 1);
 	ck_assert(f->picked);
@@ -338,18 +369,20 @@ START_TEST(at_run_time)
 	ck_assert_uint_eq(f->rule.target_first, 80);
 	/* all or nothing */
 	host.error[8082] = EADDRINUSE;
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "8081-8083", &id, error), -EADDRINUSE);
-	ck_assert_str_eq(error, "TCP *:8082: Address already in use");
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "8081-8083", &id, &error), -EADDRINUSE);
+	ck_assert_str_eq(error.text, "TCP *:8082: Address already in use");
 	ck_assert_uint_eq(host.n_open, 3);
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "8080", &id, error), -EADDRINUSE);
-	ck_assert_str_eq(error, "port 8080 is forwarded already: TCP *:8080 => 80");
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "x", &id, error), -EINVAL);
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "none", &id, error), 0);
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "8080", &id, &error), -EADDRINUSE);
+	ck_assert_str_eq(error.text, "port 8080 is forwarded already: TCP *:8080 => 80");
+	assert_blamed(8080, EADDRINUSE);
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "x", &id, &error), -EINVAL);
+	ck_assert_int_eq(error.error, 0); /* not about a port of the system */
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "none", &id, &error), 0);
 	/* the same port of the other protocol is another */
 	ck_assert_int_eq(forwards_remove(fs, 3), 0);
 	ck_assert_int_eq(forwards_remove(fs, 3), -ENOENT);
 	ck_assert_ptr_null(host.owner[8080]);
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "8080", &id, error), 1);
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "8080", &id, &error), 1);
 	ck_assert_uint_gt(id, 3);
 	teardown();
 }
@@ -363,12 +396,12 @@ START_TEST(rule_limit)
 	setup();
 	for (int i = 0; i < FORWARD_RULES_MAX; i++) {
 		sprintf(spec, "%d", 1000 + i);
-		ck_assert_int_eq(forwards_add(fs, FLOW_TCP, spec, &id, error), 1);
+		ck_assert_int_eq(forwards_add(fs, FLOW_TCP, spec, &id, &error), 1);
 	}
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, error), -ENOSPC);
-	ck_assert_str_eq(error, "more than 256 rules");
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, &error), -ENOSPC);
+	ck_assert_str_eq(error.text, "more than 256 rules");
 	ck_assert_int_eq(forwards_remove(fs, 1), 0);
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, error), 1);
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, &error), 1);
 	teardown();
 }
 END_TEST
@@ -677,7 +710,7 @@ static struct forward *setup_udp(const char *spec)
 	setup();
 	fake_udp_init(&fake_udp);
 	g.env.udp = udp_new(&g.env, &fake_udp_ops, &fake_udp);
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, spec, &id, error), 1);
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, spec, &id, &error), 1);
 	udp_client_sock_init(&via, &listener_ops, 501);
 	return host.owner[501];
 }
@@ -794,7 +827,7 @@ static int set_tcp(const char *a, const char *b)
 {
 	const char *specs[] = { a, b };
 
-	return forwards_set(fs, FLOW_TCP, specs, b ? 2 : a ? 1 : 0, error);
+	return forwards_set(fs, FLOW_TCP, specs, b ? 2 : a ? 1 : 0, &error);
 }
 
 START_TEST(replaced_as_a_set)
@@ -805,7 +838,7 @@ START_TEST(replaced_as_a_set)
 	setup();
 	ck_assert_int_eq(set_tcp("22,80:8080", NULL), 0);
 	first = forwards_next(fs, 0);
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "53", &id, error), 1);
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "53", &id, &error), 1);
 	ck_assert_int_eq(set_tcp("22", "443"), 0);
 	ck_assert_ptr_eq(host.owner[22], first); /* it was never closed */
 	ck_assert_ptr_null(host.owner[80]);
@@ -814,6 +847,7 @@ START_TEST(replaced_as_a_set)
 	/* another target, with a port that cannot be had: all is as before */
 	host.error[444] = EACCES;
 	ck_assert_int_eq(set_tcp("443:1443", "444"), -EACCES);
+	assert_blamed(444, EACCES);
 	ck_assert_ptr_eq(host.owner[22], first);
 	ck_assert_uint_eq(host.owner[443]->rule.target_first, 443);
 	ck_assert_int_eq(set_tcp("443:x", NULL), -EINVAL);

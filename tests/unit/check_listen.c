@@ -45,7 +45,7 @@ static struct listen *listeners;
 static struct forwards *fs;
 static struct timer deadline;
 static struct packet packet;
-static char error[FORWARD_ERROR_MAX];
+static struct forward_error error;
 static bool (*awaited)(void);
 
 int tcp_open_to_guest(struct env *env, const struct tcp_host_ops *ops, void *host,
@@ -131,7 +131,7 @@ static uint16_t forward(enum flow_proto proto, const char *spec)
 {
 	uint64_t id;
 
-	ck_assert_msg(forwards_add(fs, proto, spec, &id, error) == 1, "%s", error);
+	ck_assert_msg(forwards_add(fs, proto, spec, &id, &error) == 1, "%s", error.text);
 	return forwards_next(fs, id - 1)->rule.first;
 }
 
@@ -306,7 +306,7 @@ START_TEST(one_port_for_each_family)
 		setup(0);
 		port = forward(proto, "0.0.0.0/0:22");
 		snprintf(spec, sizeof(spec), "::/%u:23", port);
-		ck_assert_int_eq(forwards_add(fs, proto, spec, &id, error), 1);
+		ck_assert_int_eq(forwards_add(fs, proto, spec, &id, &error), 1);
 		teardown();
 	}
 }
@@ -459,8 +459,8 @@ static void assert_taken(enum flow_proto proto, uint16_t port)
 	snprintf(spec, sizeof(spec), "%u", port);
 	snprintf(want, sizeof(want), "%s *:%u: Address already in use",
 		 proto == FLOW_TCP ? "TCP" : "UDP", port);
-	ck_assert_int_eq(forwards_add(fs, proto, spec, &id, error), -EADDRINUSE);
-	ck_assert_str_eq(error, want);
+	ck_assert_int_eq(forwards_add(fs, proto, spec, &id, &error), -EADDRINUSE);
+	ck_assert_str_eq(error.text, want);
 }
 
 START_TEST(taken_ports)
@@ -480,17 +480,18 @@ START_TEST(taken_ports)
 	fd = other_program(SOCK_DGRAM, true, &port);
 	assert_taken(FLOW_UDP, port);
 	close(fd);
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "192.0.2.99/0:22", &id, error),
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "192.0.2.99/0:22", &id, &error),
 			 -EADDRNOTAVAIL);
-	ck_assert_str_eq(error, "TCP 192.0.2.99:0: Cannot assign requested address");
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "%no-such/0:22", &id, error), -ENODEV);
-	ck_assert_str_eq(error, "UDP *%no-such:0: No such device");
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "fe80::1%no-such/0:22", &id, error),
+	ck_assert_str_eq(error.text, "TCP 192.0.2.99:0: Cannot assign requested address");
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "%no-such/0:22", &id, &error), -ENODEV);
+	ck_assert_str_eq(error.text, "UDP *%no-such:0: No such device");
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "fe80::1%no-such/0:22", &id, &error),
 			 -ENODEV);
 	if (have_loopback6("taken_ports, of IPv6")) {
-		ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "[2001:db8:99::1]/0:22", &id, error),
-				 -EADDRNOTAVAIL);
-		ck_assert_str_eq(error,
+		ck_assert_int_eq(
+			forwards_add(fs, FLOW_TCP, "[2001:db8:99::1]/0:22", &id, &error),
+			-EADDRNOTAVAIL);
+		ck_assert_str_eq(error.text,
 				 "TCP [2001:db8:99::1]:0: Cannot assign requested address");
 	}
 	teardown();
@@ -794,8 +795,8 @@ START_TEST(host_without_ip6)
 	fd = connection_to("127.0.0.1", forward(FLOW_TCP, "0:22"));
 	await(one_client);
 	close(fd);
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "::/0:22", &id, error), -EAFNOSUPPORT);
-	ck_assert_str_eq(error, "TCP [::]:0: Address family not supported by protocol");
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "::/0:22", &id, &error), -EAFNOSUPPORT);
+	ck_assert_str_eq(error.text, "TCP [::]:0: Address family not supported by protocol");
 	teardown();
 	exchange_through("0:53", "127.0.0.9");
 }

@@ -115,10 +115,11 @@ static void teardown(void)
 /* Opens a forward to the guest's port 53; returns the host's. */
 static uint16_t forward(const char *spec)
 {
-	char error[FORWARD_ERROR_MAX];
+	struct forward_error error;
 	uint64_t id;
 
-	ck_assert_msg(forwards_add(g.env.forwards, FLOW_UDP, spec, &id, error) == 1, "%s", error);
+	ck_assert_msg(forwards_add(g.env.forwards, FLOW_UDP, spec, &id, &error) == 1, "%s",
+		      error.text);
 	return forwards_next(g.env.forwards, id - 1)->rule.first;
 }
 
