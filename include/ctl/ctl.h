@@ -11,15 +11,18 @@
 
 struct ctl;
 
-/* `ops` is what the daemon around does when a client asks for it.  Uses env->timers.  NULL without
- * memory. */
+/* Listens to `env` and to the log from here on, and to nobody else yet.  `ops` is what the
+ * daemon around does when a client asks for it.  Uses env->timers.  NULL without memory. */
 struct ctl *ctl_new(struct env *env, struct loop *loop, const struct ctl_daemon_ops *ops,
 		    void *daemon);
 
 /* To be called at the end of each turn of the loop, for clients that want to hear of new flows. */
 void ctl_turn(struct ctl *c);
 
-/* Ends all clients and closes the listening sockets. */
+/* Ends all clients and closes the listening sockets, before what clients may ask for goes. */
+void ctl_close(struct ctl *c);
+
+/* Likewise, if that was not done, and listens no more. */
 void ctl_free(struct ctl *c);
 
 /* Accepts clients of root and of our own user on `fd`, a listening socket, which is taken over

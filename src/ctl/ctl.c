@@ -141,18 +141,24 @@ struct ctl *ctl_new(struct env *env, struct loop *loop, const struct ctl_daemon_
 	return c;
 }
 
-void ctl_free(struct ctl *c)
+void ctl_close(struct ctl *c)
 {
-	if (!c)
-		return;
 	while (!list_empty(&c->conns))
 		ctl_conn_farewell(c->conns.next);
-	ctl_events_free(&c->events);
 	timerq_cancel(&c->target.env->timers, &c->resume);
 	for (unsigned i = 0; i < c->n_listeners; i++) {
 		watch_stop(&c->listeners[i].watch);
 		close(c->listeners[i].fd);
 	}
+	c->n_listeners = 0;
+}
+
+void ctl_free(struct ctl *c)
+{
+	if (!c)
+		return;
+	ctl_close(c);
+	ctl_events_free(&c->events);
 	if (c->info.fd_statm >= 0)
 		close(c->info.fd_statm);
 	free(c);

@@ -177,8 +177,10 @@ static void ready_stop(struct daemon *d)
 }
 
 static const struct daemon_part parts[] = {
-	{ loop_start, loop_end }, /* first: from here on signals end us in good order */
-	{ part_link_make, part_link_close }, /* its end tells others that there is no trace of us */
+	{ loop_start, loop_end },	  /* first: from here on signals end us in good order */
+	{ part_ctl_make, part_ctl_free }, /* early, to hear what goes wrong in the others */
+	{ part_link_make,
+	  part_link_close }, /* its end tells others that there is no trace of us */
 	{ pid_start, pid_stop },
 	{ part_capture_start, part_capture_stop },
 	{ flows_start, flows_stop },

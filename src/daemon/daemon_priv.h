@@ -80,7 +80,9 @@ void part_link_stop(struct daemon *d);
 int part_services_start(struct daemon *d);
 void part_services_stop(struct daemon *d);
 
-/* daemon/part_ctl.c: the control sockets. */
+/* daemon/part_ctl.c: the control service, which hears of all that happens, and its sockets. */
+int part_ctl_make(struct daemon *d);
+void part_ctl_free(struct daemon *d);
 int part_ctl_start(struct daemon *d);
 void part_ctl_stop(struct daemon *d);
 

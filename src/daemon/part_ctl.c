@@ -55,16 +55,25 @@ static int open_socket(struct daemon *d, enum activation_socket activated, const
 	return rc;
 }
 
+int part_ctl_make(struct daemon *d)
+{
+	d->ctl = ctl_new(&d->env, d->loop, &daemon_ops, d);
+	if (d->ctl)
+		return 0;
+	log_error(CTL, "out of memory");
+	return -ENOMEM;
+}
+
+void part_ctl_free(struct daemon *d)
+{
+	ctl_free(d->ctl);
+}
+
 int part_ctl_start(struct daemon *d)
 {
 	int rc;
 
 	d->control_file = d->status_file = d->api_file = OWN_FILE_NONE;
-	d->ctl = ctl_new(&d->env, d->loop, &daemon_ops, d);
-	if (!d->ctl) {
-		log_error(CTL, "out of memory");
-		return -ENOMEM;
-	}
 	rc = open_socket(d, ACTIVATION_CONTROL, d->conf.control_path, &ctl_dialect_qmp, CTL_MAY_CHANGE,
 			 &d->control_file);
 	if (!rc)
@@ -83,5 +92,5 @@ void part_ctl_stop(struct daemon *d)
 	own_file_remove(&d->control_file);
 	own_file_remove(&d->status_file);
 	own_file_remove(&d->api_file);
-	ctl_free(d->ctl);
+	ctl_close(d->ctl);
 }

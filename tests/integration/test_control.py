@@ -550,6 +550,12 @@ def test_forward_port_taken(lab):
     taken.close()
 
 
+def test_warned_at_the_start(lab):
+    """What was wrong before the control socket was there is among the problems."""
+    daemon = lab.daemon().start("--no-udp", "-u", "53")
+    contains([p["text"] for p in daemon.ctl_json("status")["problems"]], "-u has no effect: UDP is off")
+
+
 def test_forward_failed_at_the_start(lab):
     """A port that a start did without is told later on, in the status and with its rule."""
     taken = lab.host.tcp_listen("0.0.0.0", 2222)
