@@ -497,16 +497,35 @@ def test_stats(lab):
     contains(daemon.ctl("stats"), "frames", "posternctl stats")
 
 
+def commands(session, changes):
+    """The names of the commands that change something, or of those that do not."""
+    return [row["name"] for row in session.execute("query-schema")
+            if row["kind"] == "command" and row["changes"] == changes and row["name"] != "qmp_capabilities"]
+
+
 def test_query_changes_nothing(lab):
-    """Looking sends no frame to the guest."""
-    daemon = lab.daemon().start()
-    with Link(daemon) as link:
+    """Looking, whichever way, sends no frame to the guest, and changes no counter and no setting."""
+    daemon = lab.daemon().start("-t", "2222:22")
+    with Link(daemon) as link, daemon.qmp() as session:
         link.alive()
         while link.receive(0.2):
             pass
-        for command in ("status", "flows", "stats", "metrics", "forwards", "leases", "dns"):
+
+        def state():
+            counters = {row["name"]: row["value"] for row in session.execute("query-stats")
+                        if row["kind"] == "counter" and not row["name"].startswith("loop.")}
+            return counters, session.execute("query-config"), session.execute("query-forwards")
+        before = state()
+        for command in commands(session, changes=False):
+            session.execute(command)
+        for arguments in ({"info": True}, {"sort": "bytes"}, {"closed": True}, {"addr": "0.0.0.0/0"}):
+            session.execute("query-flows", **arguments)
+        for command in ("status", "flows", "stats", "metrics", "forwards", "leases", "dns", "captures",
+                        "config"):
             daemon.ctl(command)
+        daemon.ctl("explain", "192.0.2.1:80")
         equal(link.receive(0.5), None, "a frame that came")
+        equal(state(), before, "counters, settings and forwards")
 
 
 def test_forward_at_run_time(lab):
@@ -614,6 +633,14 @@ def test_status_socket(lab):
     for change in (["quit"], ["flow", "close", "1"], ["forward", "add", "tcp", "2222:22"],
                    ["forward", "remove", "--id", "1"]):
         contains(look(*change, status=1), "this socket may only look")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        session = Qmp(sock)
+        session.handshake()
+        for change in commands(session, changes=True):
+            contains(session.request(change)["error"]["desc"], "this socket may only look")
+        for query in commands(session, changes=False):
+            session.execute(query)
     equal(daemon.ctl_json("forwards"), [], "the forwards")
     equal(oct(path.stat().st_mode)[-3:], "600", "the mode of the socket")
     daemon.stop()
