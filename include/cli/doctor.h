@@ -13,9 +13,10 @@
 struct doctor_host {
 	const char *root; /* in front of all paths; "" for those of the system */
 	uid_t uid;
-	gid_t groups[64]; /* ours */
+	gid_t groups[64]; /* ours, or those of a daemon that root starts */
 	unsigned n_groups;
 	uint64_t files_max;    /* the hard limit of open files */
+	uint64_t receive_buffer, send_buffer; /* bytes that a socket may have */
 	bool has_peek_off;     /* SO_PEEK_OFF of TCP */
 	bool has_udp_segments; /* UDP_SEGMENT and UDP_GRO */
 	bool may_bind_device;  /* SO_BINDTODEVICE */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <net/route.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,8 @@ static void check_ping(const struct doctor_host *host, struct finding *f)
 			return;
 		}
 	find(f, FINDING_PROBLEM, "sysctl net.ipv4.ping_group_range='0 2147483647'",
-	     "ping sockets are not for our groups: the guest's pings are refused");
+	     "ping sockets are not for %s: the guest's pings are refused",
+	     host->uid ? "our groups" : "the group nobody, in which root's daemon goes on");
 }
 
 static void check_low_ports(const struct doctor_host *host, struct finding *f)
@@ -71,8 +73,8 @@ static void check_low_ports(const struct doctor_host *host, struct finding *f)
 	uint64_t start =
 		read_number(host, "/proc/sys/net/ipv4/ip_unprivileged_port_start", 1024);
 
-	if (start <= 1)
-		find(f, FINDING_OK, NULL, "every port can be forwarded");
+	if (start <= 1 || !host->uid)
+		find(f, FINDING_OK, NULL, "every port can be forwarded%s", start <= 1 ? "" : " by root's daemon");
 	else
 		find(f, FINDING_NOTE, "sysctl net.ipv4.ip_unprivileged_port_start=0, or CAP_NET_BIND_SERVICE",
 		     "forwards of ports below %" PRIu64 " fail without a capability", start);
@@ -92,7 +94,7 @@ static void check_open_files(const struct doctor_host *host, struct finding *f)
 /* What the datagrams of a burst need until they are read. */
 static void check_receive_buffer(const struct doctor_host *host, struct finding *f)
 {
-	uint64_t max = read_number(host, "/proc/sys/net/core/rmem_max", 0);
+	uint64_t max = host->receive_buffer;
 
 	if (max >= BURST_BUFFER)
 		find(f, FINDING_OK, NULL, "UDP sockets may buffer bursts");
@@ -105,7 +107,7 @@ static void check_receive_buffer(const struct doctor_host *host, struct finding 
 /* The link is a UNIX socket, whose send buffer is limited by this. */
 static void check_send_buffer(const struct doctor_host *host, struct finding *f)
 {
-	uint64_t max = read_number(host, "/proc/sys/net/core/wmem_max", 0);
+	uint64_t max = host->send_buffer;
 
 	if (max >= LINK_BUFFER)
 		find(f, FINDING_OK, NULL, "the link to the guest may buffer");
@@ -131,17 +133,18 @@ static void check_resolvers(const struct doctor_host *host, struct finding *f)
 		     "resolv.conf names no server: the guest finds no names");
 }
 
-/* A line of /proc/net/route: interface, destination, gateway, flags, ..., mask. */
+/* A line of /proc/net/route: interface, destination, gateway, flags, ..., mask.  One that refuses
+ * everything is no route. */
 static bool has_route4(const struct doctor_host *host)
 {
 	FILE *file = open_file(host, "/proc/net/route");
-	unsigned destination, mask;
+	unsigned destination, flags, mask;
 	bool found = false;
 	char line[512];
 
 	while (file && fgets(line, sizeof(line), file))
-		found |= sscanf(line, "%*s %x %*s %*s %*s %*s %*s %x", &destination, &mask) == 2 &&
-			 !destination && !mask;
+		found |= sscanf(line, "%*s %x %*s %x %*s %*s %*s %x", &destination, &flags, &mask) == 3 &&
+			 !destination && !mask && !(flags & RTF_REJECT);
 	if (file)
 		fclose(file);
 	return found;

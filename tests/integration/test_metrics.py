@@ -157,6 +157,9 @@ def test_doctor(lab):
         equal("mend" in row, row["state"] != "ok", f"whether {row['check']} can be mended")
     lab.host.run("sysctl", "-q", "-w", "net.ipv4.ping_group_range=1 0")
     equal({row["check"]: row["state"] for row in look(status=1)}["ping"], "problem", "without ping sockets")
+    if os.geteuid() == 0:  # whose daemon is nobody's
+        lab.host.run("sysctl", "-q", "-w", "net.ipv4.ping_group_range=0 0")
+        equal({row["check"]: row["state"] for row in look(status=1)}["ping"], "problem", "ping sockets of root's group")
     lab.host.run("sysctl", "-q", "-w", "net.ipv4.ping_group_range=0 2147483647")
     equal({row["check"]: row["state"] for row in look()}["ping"], "ok", "with ping sockets")
     layers = {row["check"]: row["state"] for row in look("-s", daemon.control)}
