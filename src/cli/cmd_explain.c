@@ -1,4 +1,5 @@
 /* cli/cmd_explain.c: posternctl explain: looks up what is meant, and says what is found. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,9 @@
 #include "cli/explain.h"
 #include "ctl/ctl_member.h"
 
-#define OPEN_SHOWN   10
-#define CLOSED_SHOWN 3
+#define OPEN_SHOWN    10
+#define CLOSED_SHOWN  3
+#define HOST_TEXT_MAX 256 /* of an address, or a name, which has 253 bytes at most */
 
 struct explain_args {
 	const char *what;
@@ -198,37 +200,48 @@ static int explain_names(struct explanation *x)
 	return err ? -1 : 0;
 }
 
-/* An id, ADDR:PORT, [ADDR]:PORT, ADDR, or else a name. */
-static void read_what(struct explanation *x, const char *what, struct ctl_flow_query *q,
-		      char addr[static ENDPOINT_STR_MAX])
+/* `what` is ADDR:PORT, [ADDR]:PORT or NAME:PORT, with its last colon.  0 or -1. */
+static int read_end(const char *what, const char *colon, struct ctl_flow_where *where,
+		    char host[static HOST_TEXT_MAX])
+{
+	size_t len = (size_t)(colon - what);
+	bool bracketed = what[0] == '[' && len > 1 && what[len - 1] == ']';
+	struct addr a;
+	char *end;
+	unsigned long port = strtoul(colon + 1, &end, 10);
+
+	if (!len || len >= HOST_TEXT_MAX || !isdigit((unsigned char)colon[1]) || *end ||
+	    port > UINT16_MAX)
+		return -1;
+	snprintf(host, HOST_TEXT_MAX, "%.*s", (int)(len - 2 * bracketed), what + bracketed);
+	where->has = CTL_FLOW_WHERE_HAS_PORT |
+		     (addr_parse(host, &a) ? CTL_FLOW_WHERE_HAS_NAME : CTL_FLOW_WHERE_HAS_ADDR);
+	where->addr = where->name = host;
+	where->port = (uint16_t)port;
+	return where->has & CTL_FLOW_WHERE_HAS_NAME && (bracketed || strchr(host, ':')) ? -1 : 0;
+}
+
+/* An id, an end, ADDR, or else a name.  0, or -1 when it can be none of them. */
+static int read_what(struct explanation *x, const char *what, struct ctl_flow_where *where,
+		     char host[static HOST_TEXT_MAX])
 {
 	const char *colon = strrchr(what, ':');
-	size_t len = colon ? (size_t)(colon - what) : 0;
-	char *end = NULL;
 	struct addr a;
-	unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
 
-	if (strspn(what, "0123456789") == strlen(what) && *what) {
+	if (*what && strspn(what, "0123456789") == strlen(what)) {
 		x->id = strtoull(what, NULL, 10);
-		return;
+		return x->id && x->id <= CTL_UINT_MAX ? 0 : -1;
 	}
 	if (!addr_parse(what, &a)) {
-		q->where.has = CTL_FLOW_WHERE_HAS_ADDR;
-		q->where.addr = what;
-		return;
+		where->has = CTL_FLOW_WHERE_HAS_ADDR;
+		where->addr = what;
+		return 0;
 	}
-	if (len > 1 && len < ENDPOINT_STR_MAX && !*end && end != colon + 1 && port <= UINT16_MAX) {
-		bool bracketed = what[0] == '[' && what[len - 1] == ']';
-
-		snprintf(addr, ENDPOINT_STR_MAX, "%.*s", (int)(len - 2 * bracketed), what + bracketed);
-		q->where.has = CTL_FLOW_WHERE_HAS_PORT |
-			       (addr_parse(addr, &a) ? CTL_FLOW_WHERE_HAS_NAME : CTL_FLOW_WHERE_HAS_ADDR);
-		q->where.addr = q->where.name = addr;
-		q->where.port = (uint16_t)port;
-		return;
-	}
-	q->where.has = CTL_FLOW_WHERE_HAS_NAME;
-	q->where.name = what;
+	if (colon)
+		return read_end(what, colon, where, host);
+	where->has = CTL_FLOW_WHERE_HAS_NAME;
+	where->name = what;
+	return *what ? 0 : -1;
 }
 
 static int run(struct client *client, const void *args, bool json, FILE *out,
@@ -237,10 +250,14 @@ static int run(struct client *client, const void *args, bool json, FILE *out,
 	struct ctl_flow_query q = { .limit = 0 };
 	struct explanation x = { .client = client, .out = out, .json = json, .error = error,
 				 .query = &q };
-	char addr[ENDPOINT_STR_MAX];
+	const char *what = ((const struct explain_args *)args)->what;
+	char host[HOST_TEXT_MAX];
 	int open, closed = 0;
 
-	read_what(&x, ((const struct explain_args *)args)->what, &q, addr);
+	if (read_what(&x, what, &q.where, host)) {
+		snprintf(error, CTL_ERROR_MAX, "'%.100s' is no id of a flow, no address and no name", what);
+		return -1;
+	}
 	open = explain_flows(&x, false, OPEN_SHOWN);
 	if (open >= 0 && !(open && x.id))
 		closed = explain_flows(&x, true, CLOSED_SHOWN);

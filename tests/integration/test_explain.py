@@ -58,6 +58,25 @@ def test_fine(lab):
             contains(daemon.ctl("explain", what), "Nothing is wrong")
 
 
+def test_what_is_meant(lab):
+    """Ids, addresses and names of any length choose flows; what is none of them is refused."""
+    name = ".".join(["x" * 60] * 4)
+    lab.name_server(zone=f"{name}. 60 A {SERVER_ADDR}\n")
+    daemon = lab.start()
+    lab.guest.run("dig", "+short", name)
+    sock, conn, what = connection(lab)
+    flow, port = daemon.ctl_json("flows")[0]["id"], what.rpartition(":")[2]
+    for what in str(flow), what, SERVER_ADDR, f"[{SERVER_ADDR}]:{port}", name, f"{name}:{port}":
+        equal(codes(daemon, what), ["fine"], f"what is found of {what}")
+    for what in str(flow + 1), f"{SERVER_ADDR}:1", "192.0.2.99", "[2001:db8::1]:80", "2001:db8::1", f"{name}:1":
+        equal(codes(daemon, what), [], f"what is found of {what}")
+    for what in ("", "0", "9007199254740993", "99999999999999999999", ":80", "name:", "name:http", "name:65536",
+                 "a:b:80", "[name]:80", f"{SERVER_ADDR}:-1"):
+        contains(daemon.ctl("explain", what, status=1), "is no id of a flow, no address and no name")
+    sock.close()
+    conn.close()
+
+
 def test_guest_does_not_read(lab):
     """A guest that does not read is found out."""
     daemon = lab.start()
