@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define TEXT_MAX      128 /* of a value */
-#define TABLE_COLUMNS 12  /* at most */
+#define TABLE_COLUMNS 16  /* at most */
 
 struct column {
 	const char *head;

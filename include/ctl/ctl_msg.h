@@ -298,6 +298,9 @@ enum ctl_flow_sort {
 	CTL_SORT_BYTES,
 	CTL_SORT_BYTES_OUT,
 	CTL_SORT_BYTES_IN,
+	CTL_SORT_RATE,
+	CTL_SORT_RATE_OUT,
+	CTL_SORT_RATE_IN,
 	CTL_SORT_AGE,
 	CTL_SORT_IDLE
 };
@@ -308,10 +311,11 @@ struct ctl_flow_query {
 #define CTL_FLOW_QUERY_HAS_LIMIT  0x4000u
 #define CTL_FLOW_QUERY_HAS_SORT	  0x8000u
 #define CTL_FLOW_QUERY_HAS_INFO	  0x10000u
+#define CTL_FLOW_QUERY_HAS_AFTER_KEY 0x20000u
 	struct ctl_flow_where where;
 	bool closed, info;
 	unsigned sort;
-	uint64_t after, limit;
+	uint64_t after, after_key, limit;
 };
 
 /* What is found out for this; a flow's end towards the guest is ours, the other the kernel's. */
@@ -340,6 +344,7 @@ struct ctl_flow {
 #define CTL_FLOW_HAS_NAME    0x40u
 #define CTL_FLOW_HAS_FORWARD 0x80u
 #define CTL_FLOW_HAS_INFO    0x100u
+#define CTL_FLOW_HAS_SORT_KEY 0x200u
 	uint32_t has;
 	uint64_t id;
 	unsigned proto, dir;
@@ -350,10 +355,12 @@ struct ctl_flow {
 	const char *name; /* that the guest asked for */
 	uint64_t forward; /* the id of its rule */
 	uint64_t bytes_out, bytes_in, packets_out, packets_in;
+	uint64_t rate_out, rate_in; /* bytes a second, lately; where there is idle_ms */
 	uint64_t age_ms, idle_ms, timeout_ms;
 	const char *reason;
 	uint64_t closed_ms; /* since it ended */
 	const char *last_state; /* in which it was when it ended */
+	uint64_t sort_key;	/* its place in a listing that is sorted by a value of flows */
 	struct ctl_flow_info info;
 };
 

@@ -84,12 +84,39 @@ struct flow {
 	struct flow_name *name; /* that the guest asked for, of the peer's address; NULL: none */
 	uint64_t forward;	/* the id of the rule that it came through; 0: none */
 	uint64_t created_ns, used_ns;
-	/* Payload from and to the guest; of a stream, each byte once. */
+	/* Payload from and to the guest, of a stream each byte once; by flow_count(). */
 	uint64_t bytes_out, bytes_in;
 	uint64_t packets_out, packets_in;
+	uint64_t rated_ns;	 /* when payload went last */
+	float rate_out, rate_in; /* as they were then, see flow_rate_at() */
 	struct timer timer;
 	struct list all; /* of the table, oldest first */
 };
+
+/* Bytes a second at `now_ns`, where they were `rate` at `then_ns` and nothing went since.  A
+ * byte counts as one a second when it goes, as less from then on, and as nothing once a second
+ * passed without any: a mean, of which the last second makes up two thirds, and the last three
+ * nearly all. */
+static inline float flow_rate_at(float rate, uint64_t then_ns, uint64_t now_ns)
+{
+	uint64_t rest = now_ns - then_ns;
+
+	return rest < NS_PER_SEC ? rate * (1 - (float)rest / NS_PER_SEC) : 0;
+}
+
+/* Payload went from the guest, and to it. */
+static inline void flow_count(struct flow *f, uint64_t now_ns, uint64_t out, uint64_t in)
+{
+	f->bytes_out += out;
+	f->bytes_in += in;
+	if (now_ns != f->rated_ns) {
+		f->rate_out = flow_rate_at(f->rate_out, f->rated_ns, now_ns);
+		f->rate_in = flow_rate_at(f->rate_in, f->rated_ns, now_ns);
+		f->rated_ns = now_ns;
+	}
+	f->rate_out += (float)out;
+	f->rate_in += (float)in;
+}
 
 /* The IPv6 flow label of packets to the guest: the same for all of a flow, and not to be guessed
  * (RFC 6437 3); of a hash whose lower bits place the flow in the table. */

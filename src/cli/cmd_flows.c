@@ -26,9 +26,13 @@ static unsigned state_colour(const char *state)
 
 /* The last one is for details. */
 static const struct column columns[] = {
-	{ "ID", true },	     { "PROTO" },    { "DIR" },	       { "STATE", false, state_colour },
-	{ "GUEST" },	     { "PEER" },     { "NAME" },       { "OUT", true },
-	{ "IN", true },	     { "AGE", true }, { "IDLE", true }, { "" },
+	{ "ID", true },	  { "PROTO" },
+	{ "DIR" },	  { "STATE", false, state_colour },
+	{ "GUEST" },	  { "PEER" },
+	{ "NAME" },	  { "OUT", true },
+	{ "IN", true },	  { "OUT/s", true },
+	{ "IN/s", true }, { "AGE", true },
+	{ "IDLE", true }, { "" },
 	{ NULL },
 };
 
@@ -86,6 +90,8 @@ static void row(struct table *t, const void *result)
 	table_cell(t, "%s", f->has & CTL_FLOW_HAS_NAME ? f->name : "");
 	table_cell(t, "%s", text_bytes(f->bytes_out, text));
 	table_cell(t, "%s", text_bytes(f->bytes_in, text));
+	table_cell(t, "%s", f->has & CTL_FLOW_HAS_IDLE ? text_bytes(f->rate_out, text) : "");
+	table_cell(t, "%s", f->has & CTL_FLOW_HAS_IDLE ? text_bytes(f->rate_in, text) : "");
 	table_cell(t, "%s", text_duration(f->age_ms, text));
 	table_cell(
 		t, "%s",
@@ -97,11 +103,16 @@ static void row(struct table *t, const void *result)
 static bool more(void *args, size_t n, const void *last)
 {
 	struct ctl_flow_query *q = args;
+	const struct ctl_flow *f = last;
 
-	if (q->closed || q->sort || q->where.has & CTL_FLOW_QUERY_HAS_LIMIT || n < CTL_FLOWS_LIMIT_DEFAULT)
+	if (q->closed || q->where.has & CTL_FLOW_QUERY_HAS_LIMIT || n < CTL_FLOWS_LIMIT_DEFAULT)
 		return false;
 	q->where.has |= CTL_FLOW_QUERY_HAS_AFTER;
-	q->after = ((const struct ctl_flow *)last)->id;
+	q->after = f->id;
+	if (f->has & CTL_FLOW_HAS_SORT_KEY) {
+		q->where.has |= CTL_FLOW_QUERY_HAS_AFTER_KEY;
+		q->after_key = f->sort_key;
+	}
 	return true;
 }
 
@@ -112,6 +123,7 @@ const struct command cmd_flows = {
 	.args = &ctl_flow_query_message,
 	.result = &ctl_flow_message,
 	.positional = (const char *const[]){ "proto", NULL },
+	.letters = (const struct letter[]){ { 'i', "--info" }, { 0 } },
 	.list = true,
 	.watch = true,
 	.columns = columns,

@@ -42,6 +42,8 @@ void ctl_show_flow(const struct env *env, const struct flow *f, struct ctl_flow 
 		.bytes_in = f->bytes_in,
 		.packets_out = f->packets_out,
 		.packets_in = f->packets_in,
+		.rate_out = (uint64_t)flow_rate_at(f->rate_out, f->rated_ns, env->now_ns),
+		.rate_in = (uint64_t)flow_rate_at(f->rate_in, f->rated_ns, env->now_ns),
 		.age_ms = (env->now_ns - f->created_ns) / NS_PER_MS,
 		.idle_ms = (env->now_ns - f->used_ns) / NS_PER_MS,
 		.timeout_ms = timeout_ns / NS_PER_MS,

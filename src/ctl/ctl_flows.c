@@ -1,9 +1,11 @@
 /* ctl/ctl_flows.c: query-flows and flow-close.
  *
  * A listing goes by id: the cursor is the id of the flow looked at last, so that flows may come
- * and go while a slow client reads.  For a sorted one, all flows are looked at first, in portions,
- * and those with the largest keys are kept in a heap of bounded size; then the heap is sorted, and
- * its flows are shown as they are by then.
+ * and go while a slow client reads.  One that is sorted by a value goes in passes: all flows
+ * are looked at, in portions, and of those that stand behind the one that was shown last, the
+ * first ones are kept in a heap of bounded size; then the heap is sorted, and its flows are
+ * shown as they are by then.  A client goes on where it has left off in the same way: by key
+ * and id.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #define INFO_COST  16
 #define CLOSE_COST 128
 
-/* A flow in the heap, whose root has the smallest key. */
+/* A flow in the heap, whose root has the smallest key.  The largest is shown first. */
 struct ranked {
 	uint64_t key, id;
 };
@@ -26,7 +28,9 @@ struct listing {
 	struct ctl_flow_filter filter;
 	uint64_t limit;
 	char congestion[FLOW_CONGESTION_MAX]; /* of the flow that is shown */
-	bool collected;			      /* all flows were looked at */
+	bool resumes;			      /* only flows behind `last` are wanted */
+	struct ranked last;
+	bool collected; /* all flows were looked at in this pass */
 	size_t n_ranked, n_sorted;
 	uint64_t n_closed, end; /* flow-close: how many; ids from here on are left alone */
 	struct ranked ranked[];
@@ -106,8 +110,18 @@ static int next_closed(struct ctl_call *call, const struct env *env, struct ctl_
 
 /* Sorted */
 
+/* Ids are in the order of age, and need no heap. */
+static bool has_keys(const struct ctl_flow_query *q)
+{
+	return q->sort != CTL_SORT_ID && q->sort != CTL_SORT_AGE;
+}
+
+/* Time alone changes that of rates, and no other. */
 static uint64_t key_of(const struct flow *f, unsigned sort, uint64_t now_ns)
 {
+	float out = flow_rate_at(f->rate_out, f->rated_ns, now_ns);
+	float in = flow_rate_at(f->rate_in, f->rated_ns, now_ns);
+
 	switch ((enum ctl_flow_sort)sort) {
 	case CTL_SORT_BYTES:
 		return f->bytes_out + f->bytes_in;
@@ -115,10 +129,15 @@ static uint64_t key_of(const struct flow *f, unsigned sort, uint64_t now_ns)
 		return f->bytes_out;
 	case CTL_SORT_BYTES_IN:
 		return f->bytes_in;
-	case CTL_SORT_AGE:
-		return now_ns - f->created_ns;
+	case CTL_SORT_RATE:
+		return (uint64_t)(out + in);
+	case CTL_SORT_RATE_OUT:
+		return (uint64_t)out;
+	case CTL_SORT_RATE_IN:
+		return (uint64_t)in;
 	case CTL_SORT_IDLE:
-		return now_ns - f->used_ns;
+		return CTL_UINT_MAX - f->used_ns / NS_PER_US;
+	case CTL_SORT_AGE:
 	case CTL_SORT_ID:
 		break;
 	}
@@ -176,9 +195,13 @@ static int collect(struct ctl_call *call, const struct env *env)
 	struct listing *l = call->state;
 	int outcome;
 	const struct flow *f = next_flow(call, env, &outcome);
+	struct ranked r;
 
-	if (f)
-		rank(l, (struct ranked){ key_of(f, q->sort, env->now_ns), f->id });
+	if (f) {
+		r = (struct ranked){ key_of(f, q->sort, env->now_ns), f->id };
+		if (!l->resumes || is_less(&r, &l->last))
+			rank(l, r);
+	}
 	if (outcome != CTL_DONE)
 		return CTL_CONTINUE;
 	l->collected = true;
@@ -195,6 +218,20 @@ static int sort_one(struct listing *l)
 	return CTL_CONTINUE;
 }
 
+/* All of the heap was shown, but for those that had ended by then: others take their places. */
+static int end_pass(struct ctl_call *call)
+{
+	struct listing *l = call->state;
+
+	if (l->n_ranked < l->limit)
+		return CTL_DONE;
+	l->resumes = true;
+	l->collected = false;
+	l->n_ranked = 0;
+	call->cursor = 0;
+	return CTL_CONTINUE;
+}
+
 static int next_sorted(struct ctl_call *call, const struct env *env, struct ctl_flow *result)
 {
 	struct listing *l = call->state;
@@ -205,29 +242,54 @@ static int next_sorted(struct ctl_call *call, const struct env *env, struct ctl_
 	if (l->n_sorted > 1)
 		return sort_one(l);
 	if (call->cursor == l->n_ranked)
-		return CTL_DONE;
-	f = flow_table_by_id(&env->flows, l->ranked[call->cursor++].id);
-	return f ? show(call, env, f, result) : CTL_CONTINUE; /* else it has ended meanwhile */
+		return end_pass(call);
+	l->last = l->ranked[call->cursor++];
+	f = flow_table_by_id(&env->flows, l->last.id);
+	if (!f)
+		return CTL_CONTINUE;
+	show(call, env, f, result);
+	result->has |= CTL_FLOW_HAS_SORT_KEY;
+	result->sort_key = l->last.key;
+	return CTL_ITEM;
 }
 
 /* query-flows */
+
+/* Whether the arguments go together. */
+static int check_query(struct ctl_call *call, const struct ctl_flow_query *q)
+{
+	bool after = q->where.has & CTL_FLOW_QUERY_HAS_AFTER;
+	bool after_key = q->where.has & CTL_FLOW_QUERY_HAS_AFTER_KEY;
+
+	if (q->closed && (q->sort || after))
+		return ctl_fail(call, -EINVAL, "argument '%s' does not go with 'closed'",
+				q->sort ? "sort" : "after");
+	if (has_keys(q) && after != after_key)
+		return ctl_fail(
+			call, -EINVAL,
+			"with this 'sort', arguments 'after' and 'after_key' go together");
+	if (!has_keys(q) && after_key)
+		return ctl_fail(call, -EINVAL,
+				"argument 'after_key' does not go with this order of flows");
+	return 0;
+}
 
 static int start_query(struct ctl_call *call, const struct env *env)
 {
 	const struct ctl_flow_query *q = call->args;
 	uint64_t limit = q->where.has & CTL_FLOW_QUERY_HAS_LIMIT ? q->limit : CTL_FLOWS_LIMIT_DEFAULT;
 	struct listing *l;
+	int err = check_query(call, q);
 
-	if (q->closed && q->where.has & CTL_FLOW_QUERY_HAS_AFTER)
-		return ctl_fail(call, -EINVAL, "argument 'after' does not go with 'closed'");
-	if (q->sort && (q->closed || q->where.has & CTL_FLOW_QUERY_HAS_AFTER))
-		return ctl_fail(call, -EINVAL, "argument 'sort' does not go with '%s'",
-				q->closed ? "closed" : "after");
-	l = new_listing(call, &q->where, q->sort ? limit : 0);
+	if (err)
+		return err;
+	l = new_listing(call, &q->where, has_keys(q) ? limit : 0);
 	if (!l)
 		return -EINVAL;
 	l->limit = limit;
-	call->cursor = q->closed ? env->flows.n_closed : q->after;
+	l->resumes = q->where.has & CTL_FLOW_QUERY_HAS_AFTER_KEY;
+	l->last = (struct ranked){ q->after_key, q->after };
+	call->cursor = q->closed ? env->flows.n_closed : has_keys(q) ? 0 : q->after;
 	return 0;
 }
 
@@ -240,7 +302,7 @@ int ctl_flows_query(struct ctl_call *call, const struct env *env, void *result)
 		return rc;
 	if (call->n_items >= ((const struct listing *)call->state)->limit)
 		return CTL_DONE;
-	if (q->sort)
+	if (has_keys(q))
 		return next_sorted(call, env, result);
 	return q->closed ? next_closed(call, env, result) : next_open(call, env, result);
 }

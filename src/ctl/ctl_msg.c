@@ -6,8 +6,9 @@
 const char *const ctl_proto_names[] = { "tcp", "udp", "icmp", NULL };
 const char *const ctl_forward_proto_names[] = { "tcp", "udp", NULL };
 const char *const ctl_hostfwd_proto_names[] = { "tcp", "udp", "tcp4", "udp4", "tcp6", "udp6", NULL };
-const char *const ctl_flow_sort_names[] = { "id",	"bytes", "bytes_out", "bytes_in",
-					    "age", "idle",  NULL };
+const char *const ctl_flow_sort_names[] = { "id",   "bytes",	"bytes_out", "bytes_in",
+					    "rate", "rate_out", "rate_in",   "age",
+					    "idle", NULL };
 const char *const ctl_flow_how_names[] = { "reset", "finish", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
@@ -288,11 +289,15 @@ static const struct ctl_field ctl_flow_query_fields[] = {
 	MEMBER(ctl_flow_query, closed, "closed", CTL_BOOL, .has = CTL_FLOW_QUERY_HAS_CLOSED,
 	       .help = "those that ended last, newest first"),
 	MEMBER(ctl_flow_query, sort, "sort", CTL_CHOICE, .names = ctl_flow_sort_names,
-	       .has = CTL_FLOW_QUERY_HAS_SORT, .help = "by this, largest first; id: oldest first"),
+	       .has = CTL_FLOW_QUERY_HAS_SORT,
+	       .help = "by this, largest first; id: oldest first"),
+	MEMBER(ctl_flow_query, after_key, "after_key", CTL_UINT,
+	       .has = CTL_FLOW_QUERY_HAS_AFTER_KEY,
+	       .help = "with sort and after: the sort_key of that flow"),
 	MEMBER(ctl_flow_query, info, "info", CTL_BOOL, .has = CTL_FLOW_QUERY_HAS_INFO,
 	       .help = "with queues, windows and round-trip times"),
 	MEMBER(ctl_flow_query, after, "after", CTL_UINT, .has = CTL_FLOW_QUERY_HAS_AFTER,
-	       .help = "only ids above this one"),
+	       .help = "only flows that a listing has behind this one, an id"),
 	MEMBER(ctl_flow_query, limit, "limit", CTL_UINT, .has = CTL_FLOW_QUERY_HAS_LIMIT,
 	       .min = 1, .max = CTL_FLOWS_LIMIT_MAX, .help = "as many at most"),
 };
@@ -344,12 +349,15 @@ static const struct ctl_field ctl_flow_fields[] = {
 	MEMBER(ctl_flow, bytes_in, "bytes_in", CTL_UINT),
 	MEMBER(ctl_flow, packets_out, "packets_out", CTL_UINT),
 	MEMBER(ctl_flow, packets_in, "packets_in", CTL_UINT),
+	MEMBER(ctl_flow, rate_out, "rate_out", CTL_UINT, .has = CTL_FLOW_HAS_IDLE),
+	MEMBER(ctl_flow, rate_in, "rate_in", CTL_UINT, .has = CTL_FLOW_HAS_IDLE),
 	MEMBER(ctl_flow, age_ms, "age_ms", CTL_UINT),
 	MEMBER(ctl_flow, idle_ms, "idle_ms", CTL_UINT, .has = CTL_FLOW_HAS_IDLE),
 	MEMBER(ctl_flow, timeout_ms, "timeout_ms", CTL_UINT, .has = CTL_FLOW_HAS_TIMEOUT),
 	MEMBER(ctl_flow, reason, "reason", CTL_TEXT, .has = CTL_FLOW_HAS_REASON),
 	MEMBER(ctl_flow, closed_ms, "closed_ms", CTL_UINT, .has = CTL_FLOW_HAS_CLOSED),
 	MEMBER(ctl_flow, last_state, "last_state", CTL_TEXT, .has = CTL_FLOW_HAS_CLOSED),
+	MEMBER(ctl_flow, sort_key, "sort_key", CTL_UINT, .has = CTL_FLOW_HAS_SORT_KEY),
 	MEMBER(ctl_flow, info, "info", CTL_OBJECT, .object = &ctl_flow_info_message,
 	       .has = CTL_FLOW_HAS_INFO),
 };

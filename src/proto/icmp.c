@@ -210,7 +210,7 @@ static void reply_from_host(struct env *env, struct icmp_flow *f, const struct i
 		return;
 	}
 	f->flow.packets_in++;
-	f->flow.bytes_in += r->len;
+	flow_count(&f->flow, env->now_ns, 0, r->len);
 	if (send_reply(env, &out, key->guest_port, r))
 		env->stats.icmp_lost++;
 	else
@@ -313,7 +313,7 @@ static enum drop send_request(struct env *env, struct icmp_flow *f, const struct
 		ops->set_ip(f->sock, &ip);
 	f->ip = ip;
 	f->flow.packets_out++;
-	f->flow.bytes_out += p->payload_len;
+	flow_count(&f->flow, env->now_ns, p->payload_len, 0);
 	f->flow.used_ns = env->now_ns;
 	rc = ops->send(f->sock, p->icmp.seq, p->payload, p->payload_len);
 	if (rc && rc != -EAGAIN) {

@@ -205,7 +205,7 @@ void udp_flow_out(struct env *env, struct udp_flow *f, size_t len)
 {
 	env->stats.udp_from_guest++;
 	f->flow.packets_out++;
-	f->flow.bytes_out += len;
+	flow_count(&f->flow, env->now_ns, len, 0);
 	f->flow.used_ns = env->now_ns;
 	assure(f);
 }
@@ -214,7 +214,7 @@ void udp_flow_in(struct env *env, struct udp_flow *f, size_t len)
 {
 	env->stats.udp_to_guest++;
 	f->flow.packets_in++;
-	f->flow.bytes_in += len;
+	flow_count(&f->flow, env->now_ns, 0, len);
 	f->flow.used_ns = env->now_ns;
 	assure(f);
 }

@@ -94,6 +94,40 @@ def test_to_the_guest(lab):
     equal(daemon.stat("tcp.timeouts"), 0, "the retransmission timeouts")
 
 
+def test_shown(lab):
+    """The rate of a flow is what it is, flows are sorted by it, and it is 0 once nothing goes."""
+    daemon = lab.start("--rate-in", "1M/64Ki")
+    stop = threading.Event()
+
+    def send(conn, _peer):
+        conn.settimeout(60)
+        while not stop.is_set():
+            conn.sendall(pattern(10000))
+        conn.shutdown(socket.SHUT_WR)
+
+    source = TcpServer(lab, lab.server.tcp_listen(), send)
+    small = TcpServer(lab, lab.server.tcp_listen(), echo)
+    other = lab.guest.tcp_connect(SERVER_ADDR, small.port)
+    other.sendall(bytes(100))
+    receive_all(other, 100)
+    bulk = lab.guest.tcp_connect(SERVER_ADDR, source.port, timeout=60)
+    taker = lab.thread(lambda: take_all(bulk, []))
+
+    def flows(sort):
+        return {flow["peer"]["port"]: flow for flow in daemon.ctl_json("flows", "tcp", "sort", sort)}
+    eventually(lambda: 0.9 < flows("rate")[source.port]["rate_in"] / RATE < 1.1, 60, "the rate is known")
+    eventually(lambda: not flows("rate")[small.port]["rate_out"], 20, "the other rests")
+    equal([list(flows(sort)) for sort in ("rate", "rate_in", "idle")],
+          [[source.port, small.port], [source.port, small.port], [small.port, source.port]], "the orders")
+    equal(list(flows("rate")[source.port])[-1], "sort_key", "the last member")
+    head, row = (line.split() for line in daemon.ctl("flows", "sort", "rate", "limit", "1").splitlines())
+    rate = row[head.index("IN/s") - len(head)]  # there is no name
+    check(rate.endswith("K"), f"no rate near 977K: {row}")
+    stop.set()
+    eventually(lambda: not any(flow["rate_in"] for flow in flows("rate").values()), 60, "nothing goes")
+    taker.join()
+
+
 def test_taken_back(lab):
     """Without the rate, what waited goes at once."""
     daemon = lab.start("--rate-out", "10k/2k")

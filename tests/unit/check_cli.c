@@ -270,6 +270,7 @@ END_TEST
 
 START_TEST(letters)
 {
+	const struct ctl_flow_query *q;
 	const struct top_args *t;
 
 	ck_assert_int_eq(parse("top -b -n 3 --delay 5"), 0);
@@ -284,6 +285,12 @@ START_TEST(letters)
 	ck_assert_int_ne(parse("top -b --batch"), 0);
 	ck_assert_int_ne(parse("top -bn3"), 0);
 	ck_assert_int_ne(parse("flows -b"), 0);
+	ck_assert_int_eq(parse("flows tcp -i sort rate"), 0);
+	q = args.values;
+	ck_assert(q->info);
+	ck_assert_uint_eq(q->sort, CTL_SORT_RATE);
+	ck_assert_int_ne(parse("flows -i --info"), 0);
+	ck_assert_int_ne(parse("status -i"), 0);
 	args_free(&args);
 }
 END_TEST

@@ -136,9 +136,187 @@ START_TEST(sorted)
 	ck_assert_str_eq(ids("\"sort\": \"id\", \"after\": 3"), "4 5");
 	ck_assert_str_eq(ids("\"sort\": \"bytes\", \"port\": 1003"), "4");
 	ck_assert_str_eq(ids("\"sort\": \"bytes\", \"port\": 1"), "");
-	talk_assert_error("{\"execute\": \"query-flows\", \"arguments\": "
-			  "{\"sort\": \"bytes\", \"after\": 1}}",
-			  "GenericError", "argument 'sort' does not go with 'after'");
+	ck_assert_str_eq(ids("\"sort\": \"age\", \"after\": 3"), "4 5");
+	talk_stop();
+}
+END_TEST
+
+START_TEST(sorted_by_rate)
+{
+	static const uint64_t out[] = { 500, 90, 4000, 0, 500 },
+			      in[] = { 100, 7000, 1000, 0, 100 };
+	struct flow *f = NULL;
+
+	talk_start_negotiated();
+	for (uint16_t i = 0; i < 5; i++) {
+		f = fake_flow_open(env(), (uint16_t)(1000 + i));
+		f->bytes_out = 1000000 * (5u - i); /* of former times */
+		flow_count(f, env()->now_ns, out[i], in[i]);
+	}
+	ck_assert_str_eq(ids("\"sort\": \"rate\""), "2 3 1 5 4");
+	ck_assert_str_eq(ids("\"sort\": \"rate_out\", \"limit\": 4"), "3 1 5 2");
+	ck_assert_str_eq(ids("\"sort\": \"rate_in\", \"limit\": 3"), "2 3 1");
+	talk_assert_contains(query("\"sort\": \"rate\", \"limit\": 1"),
+			     "\"rate_out\":90,\"rate_in\":7000,");
+	talk_assert_contains(talk_taken, "\"sort_key\":7090}]");
+	/* one that goes on overtakes those that rest */
+	env()->now_ns += NS_PER_SEC * 9 / 10;
+	flow_count(f, env()->now_ns, 900, 0);
+	ck_assert_str_eq(ids("\"sort\": \"rate\""), "5 2 3 1 4");
+	env()->now_ns += NS_PER_SEC;
+	ck_assert_uint_eq(talk_count(query(""), "\"rate_out\":0,\"rate_in\":0,"), 5);
+	talk_stop();
+}
+END_TEST
+
+START_TEST(order_and_place)
+{
+	static const char *const wrong[][2] = {
+		{ "\"sort\": \"bytes\", \"after\": 1",
+		  "with this 'sort', arguments 'after' and 'after_key' go together" },
+		{ "\"sort\": \"idle\", \"after_key\": 1",
+		  "with this 'sort', arguments 'after' and 'after_key' go together" },
+		{ "\"after\": 1, \"after_key\": 1",
+		  "argument 'after_key' does not go with this order of flows" },
+		{ "\"sort\": \"age\", \"after\": 1, \"after_key\": 1",
+		  "argument 'after_key' does not go with this order of flows" },
+		{ "\"closed\": true, \"after_key\": 1",
+		  "argument 'after_key' does not go with this order of flows" },
+		{ "\"closed\": true, \"after\": 1",
+		  "argument 'after' does not go with 'closed'" },
+		{ "\"closed\": true, \"sort\": \"age\"",
+		  "argument 'sort' does not go with 'closed'" },
+	};
+	char request[256];
+
+	talk_start_negotiated();
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(request, sizeof(request),
+			 "{\"execute\": \"query-flows\", \"arguments\": {%s}}", wrong[i][0]);
+		talk_assert_error(request, "GenericError", wrong[i][1]);
+	}
+	talk_stop();
+}
+END_TEST
+
+/* A flow that a listing showed. */
+struct shown {
+	uint64_t id, key;
+};
+
+static uint64_t member_of(const char *flow, const char *member)
+{
+	const char *at = strstr(flow, member);
+
+	ck_assert_ptr_nonnull(at);
+	return strtoull(at + strlen(member), NULL, 10);
+}
+
+/* The next page of a listing, behind the `n` flows that were shown: how many those are then. */
+static unsigned next_page(const char *sort, unsigned limit, struct shown *shown, unsigned n)
+{
+	char arguments[256], place[128] = "";
+	const char *at;
+
+	if (n)
+		snprintf(place, sizeof(place), ", \"after\": %llu, \"after_key\": %llu",
+			 (unsigned long long)shown[n - 1].id,
+			 (unsigned long long)shown[n - 1].key);
+	snprintf(arguments, sizeof(arguments), "\"sort\": \"%s\", \"limit\": %u%s", sort, limit,
+		 place);
+	for (at = query(arguments); (at = strstr(at, "{\"id\":")); at++, n++)
+		shown[n] = (struct shown){ member_of(at, "{\"id\":"),
+					   member_of(at, "\"sort_key\":") };
+	return n;
+}
+
+enum { PAGED = 2000 };
+
+static void open_paged(void)
+{
+	talk_start_negotiated();
+	for (unsigned i = 0; i < PAGED; i++) {
+		struct flow *f = fake_flow_open(env(), (uint16_t)(i + 1));
+
+		f->bytes_out = i * 7919 % 97; /* many have the same */
+		f->used_ns = env()->now_ns + i * 7919 % PAGED * NS_PER_SEC;
+	}
+	env()->now_ns += PAGED * NS_PER_SEC;
+}
+
+/* However large the pages are, each flow is on one of them, in the same order. */
+START_TEST(pages)
+{
+	static const unsigned limits[] = { 7, 500, 999, 1000 };
+	static struct shown all[PAGED], shown[PAGED];
+	unsigned n, before;
+
+	open_paged();
+	ck_assert_uint_eq(next_page("bytes", PAGED, all, 0), PAGED);
+	for (unsigned i = 1; i < PAGED; i++)
+		ck_assert(all[i].key < all[i - 1].key ||
+			  (all[i].key == all[i - 1].key && all[i].id > all[i - 1].id));
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		n = 0;
+		do {
+			before = n;
+			n = next_page("bytes", limits[i], shown, n);
+		} while (n - before == limits[i]);
+		ck_assert_uint_eq(n, PAGED);
+		ck_assert_mem_eq(shown, all, sizeof(all));
+	}
+	talk_stop();
+}
+END_TEST
+
+/* Pages stay together while time goes on and flows move, come and go. */
+START_TEST(pages_of_what_moves)
+{
+	static struct shown shown[PAGED + 2];
+	struct flow *f;
+	unsigned n;
+
+	open_paged();
+	n = next_page("idle", 500, shown, 0);
+	ck_assert_uint_eq(n, 500);
+	env()->now_ns += 60 * NS_PER_SEC;
+	/* one that was shown is used again, the last that was shown ends, and a new one comes
+	 */
+	flow_table_by_id(&env()->flows, shown[0].id)->used_ns = env()->now_ns;
+	fake_flow_open(env(), PAGED + 1)->used_ns = env()->now_ns;
+	f = flow_table_by_id(&env()->flows, shown[n - 1].id);
+	f->class->close(env(), f, FLOW_CLOSED_IDLE);
+	n = next_page("idle", PAGED, shown, n);
+	/* these two are the last, and no other was left out or came twice */
+	ck_assert_uint_eq(n, PAGED + 2);
+	ck_assert_uint_eq(shown[n - 2].id, shown[0].id);
+	ck_assert_uint_eq(shown[n - 1].id, PAGED + 1);
+	for (unsigned i = 1; i < PAGED; i++)
+		ck_assert_uint_lt(shown[i].key, shown[i - 1].key);
+	talk_stop();
+}
+END_TEST
+
+/* Flows that end between the choice and their turn do not make a page shorter. */
+START_TEST(pages_are_full)
+{
+	struct flow *f;
+
+	open_paged();
+	talk_input("{\"execute\": \"query-flows\", \"arguments\": "
+		   "{\"sort\": \"bytes_out\", \"limit\": 100}}");
+	while (!ctl_buf_len(&talk_session.out))
+		ctl_session_work(&talk_session, 1);
+	for (uint64_t id = 1; id <= PAGED; id++) {
+		f = flow_table_by_id(&env()->flows, id);
+		if (f->bytes_out >= 90)
+			f->class->close(env(), f, FLOW_CLOSED_IDLE);
+	}
+	talk_say("");
+	ck_assert_uint_eq(talk_count(talk_taken, "{\"id\":"), 100);
+	ck_assert_uint_eq(talk_count(talk_taken, "\"bytes_out\":96,"), 1); /* shown before */
+	ck_assert_uint_ge(talk_count(talk_taken, "\"bytes_out\":89,"), 20);
+	ck_assert_uint_eq(talk_count(talk_taken, "\"sort_key\":9"), 1);
 	talk_stop();
 }
 END_TEST
@@ -203,6 +381,10 @@ START_TEST(very_many)
 	assert_portions("\"limit\": 10000, \"after\": 90000", 10000);
 	assert_portions("\"sort\": \"bytes\", \"limit\": 10", 10);
 	assert_portions("\"sort\": \"bytes\", \"limit\": 10000", 10000);
+	assert_portions(
+		"\"sort\": \"bytes\", \"limit\": 10000, \"after\": 5001, \"after_key\": 5000",
+		5000);
+	assert_portions("\"sort\": \"rate\", \"limit\": 10000", 10000);
 	assert_portions("\"dport\": 1", 0);
 	talk_say("{\"execute\": \"flow-close\", \"arguments\": {\"proto\": \"udp\"}}");
 	ck_assert_str_eq(talk_taken, "{\"return\": {\"flows\":50000}}\r\n");
@@ -281,5 +463,6 @@ START_TEST(info)
 }
 END_TEST
 
-SUITE_MAIN("ctl_flows", who_opened_it, names, names_are_forgotten, sorted, sorted_at_random,
+SUITE_MAIN("ctl_flows", who_opened_it, names, names_are_forgotten, sorted, sorted_by_rate,
+	   order_and_place, pages, pages_of_what_moves, pages_are_full, sorted_at_random,
 	   very_many, close_by_condition, info)

@@ -404,6 +404,7 @@ START_TEST(flow_members)
 		"\"host\":{\"addr\":\"192.0.2.9\",\"port\":40112},"
 		"\"peer\":{\"addr\":\"198.51.100.1\",\"port\":80},"
 		"\"bytes_out\":10,\"bytes_in\":20,\"packets_out\":1,\"packets_in\":2,"
+		"\"rate_out\":0,\"rate_in\":0,"
 		"\"age_ms\":3000,\"idle_ms\":2000,\"timeout_ms\":3598000}]}\r\n");
 	/* the peer under another name, the host's end not known yet */
 	f->peer = (struct endpoint){ addr_ip4(0x7f000001), 80 };

@@ -135,4 +135,42 @@ START_TEST(labels)
 }
 END_TEST
 
-SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates, walk_by_id, labels)
+static uint64_t rate_out(const struct flow *f, uint64_t now_ns)
+{
+	return (uint64_t)flow_rate_at(f->rate_out, f->rated_ns, now_ns);
+}
+
+START_TEST(rates)
+{
+	const uint64_t start = 1000 * NS_PER_SEC;
+	struct flow f = make(0);
+	uint64_t now = start;
+
+	ck_assert_uint_eq(rate_out(&f, now), 0);
+	/* what came once is forgotten within a second, however long ago the last was */
+	flow_count(&f, now, 1000, 0);
+	flow_count(&f, now, 1000, 24);
+	ck_assert_uint_eq(rate_out(&f, now), 2000);
+	ck_assert_uint_eq(rate_out(&f, now + NS_PER_SEC / 4), 1500);
+	ck_assert_uint_eq(rate_out(&f, now + NS_PER_SEC - 1), 0);
+	ck_assert_uint_eq(rate_out(&f, now + NS_PER_SEC), 0);
+	ck_assert_uint_eq(rate_out(&f, UINT64_MAX), 0);
+	ck_assert_uint_eq((uint64_t)f.rate_in, 24);
+	now += NS_PER_SEC / 2;
+	flow_count(&f, now, 0, 24);
+	ck_assert_uint_eq((uint64_t)f.rate_in, 36);
+	ck_assert_uint_eq(rate_out(&f, now), 1000);
+	ck_assert_uint_eq(f.bytes_out, 2000);
+	ck_assert_uint_eq(f.bytes_in, 48);
+	/* 10 MB a second, in steps of a millisecond: known within some seconds, and nothing
+	 * else remains */
+	f.rate_out = 5e9f;
+	for (unsigned ms = 0; ms < 25000; ms++)
+		flow_count(&f, now += NS_PER_MS, 10000, 0);
+	ck_assert_uint_ge(rate_out(&f, now), 9990000);
+	ck_assert_uint_le(rate_out(&f, now), 10010000);
+	ck_assert_uint_eq(rate_out(&f, now + NS_PER_SEC), 0);
+}
+END_TEST
+
+SUITE_MAIN("table", insert_lookup_remove, limit_and_duplicates, walk_by_id, labels, rates)

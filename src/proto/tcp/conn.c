@@ -106,12 +106,12 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 
 /* Counts the bytes of the guest's stream that came in order since, in the lower half of the counter.
  * In SYN-SENT it is not known where the stream begins. */
-static void count_bytes(struct tcp_conn *c)
+static void count_bytes(const struct env *env, struct tcp_conn *c)
 {
 	uint32_t stream = c->rcv_nxt - c->fin_received - (c->irs + 1);
 
 	if (c->state != TCP_SYN_SENT)
-		c->flow.bytes_out += stream - (uint32_t)c->flow.bytes_out;
+		flow_count(&c->flow, env->now_ns, stream - (uint32_t)c->flow.bytes_out, 0);
 }
 
 static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
@@ -126,7 +126,7 @@ static void destroy(struct env *env, struct tcp_conn *c, enum flow_close_reason 
 	timerq_cancel(&env->timers, &c->flow.timer);
 	tcp_window_forget(env, c);
 	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
-	count_bytes(c);
+	count_bytes(env, c);
 	flow_table_remove(&env->flows, &c->flow, reason, env->now_ns);
 	log_debug(TCP, "flow %llu: closed: %s", (unsigned long long)c->flow.id,
 		  flow_close_reason_name(reason));
@@ -348,7 +348,7 @@ static void settle(struct env *env, struct tcp_conn *c)
 {
 	if (c->host && !tcp_flush_to_host(env, c))
 		return;
-	count_bytes(c);
+	count_bytes(env, c);
 	if (!tcp_output(env, c) || !tcp_check_done(env, c))
 		return;
 	if (c->ack_now)

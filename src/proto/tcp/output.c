@@ -281,7 +281,7 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 				c->rtt_start_ns = env->now_ns;
 			}
 			c->snd_nxt += (uint32_t)n;
-			c->flow.bytes_in += (uint64_t)n;
+			flow_count(&c->flow, env->now_ns, 0, (uint64_t)n);
 			c->flow.used_ns = env->now_ns;
 			budget -= (uint32_t)n;
 		}
