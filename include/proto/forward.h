@@ -59,8 +59,8 @@ void forwards_free(struct forwards *fs);
 int forwards_open(struct forwards *fs, struct forward_error *error);
 
 /* Opens what a SPEC says, all or nothing.  How many rules; *first_id is that of the first, the
- * others follow.  -EINVAL for the text, -ENOSPC beyond FORWARD_RULES_MAX rules, or the system's
- * -errno, with the reason in `error`. */
+ * others follow.  -EINVAL for the text, -ENOSPC beyond FORWARD_RULES_MAX rules, -EPERM for a
+ * protocol that is switched off, or the system's -errno, with the reason in `error`. */
 int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
 		 uint64_t *first_id, struct forward_error *error);
 
@@ -87,6 +87,9 @@ const struct forward_error *forwards_last_error(const struct forwards *fs, uint6
 
 /* The rule with the smallest id larger than `id`; NULL if there is none. */
 const struct forward *forwards_next(const struct forwards *fs, uint64_t id);
+
+/* Whether there is a rule of this protocol. */
+bool forwards_has(const struct forwards *fs, enum flow_proto proto);
 
 /* Whether clients should wait to be accepted: no guest is on the link, but since the start or
  * since the last one left it is not long, and one may be about to come. */

@@ -25,8 +25,8 @@ void ndp_free(struct ndp *ndp);
  * and redirects are dropped; its neighbor advertisements tell its addresses. */
 enum drop ndp_from_guest(struct env *env, const struct pkt *p);
 
-/* A client has come, or the host's addresses or resolvers have changed: tells who the gateway
- * is, and advertises it. */
+/* A client has come, or what routers say has changed: tells who the gateway is, and advertises
+ * it, or takes back that it is a router (RFC 4861 6.2.5). */
 void ndp_announce(struct env *env);
 
 #endif

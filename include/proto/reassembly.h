@@ -1,7 +1,8 @@
-/* proto/reassembly.h: puts the guest's fragmented datagrams together (RFC 791 3.2, RFC 815; RFC 8200 4.5).
+/* proto/reassembly.h: puts the guest's fragmented datagrams together (RFC 791 3.2, RFC 815; RFC
+ * 8200 4.5).
  *
  * Bounded in number (conf limits.fragments, the oldest gives way), in memory (64 KiB each) and
- * in time (conf timeouts.fragment).
+ * in time (conf timeouts.fragment).  A lower limit ends nothing that is under way.
  */
 #ifndef PROTO_REASSEMBLY_H
 #define PROTO_REASSEMBLY_H
@@ -25,6 +26,9 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *fragment, str
 
 /* Datagrams under way. */
 size_t reassembly_count(const struct env *env);
+
+/* Gives back memory that a lower limit has no use for. */
+void reassembly_trim(struct env *env);
 
 /* Forgets all fragments: the guest left. */
 void reassembly_reset(struct env *env);

@@ -294,9 +294,24 @@ static int open_batch(struct forwards *fs, const struct forward_batch *b,
 	return rc;
 }
 
+/* Of a protocol that is off, the guest has no servers. */
+static int check_proto(const struct forwards *fs, enum flow_proto proto,
+		       struct forward_error *error)
+{
+	const struct conf *c = fs->env->conf;
+
+	if (proto == FLOW_TCP ? !c->no_tcp : !c->no_udp)
+		return 0;
+	return fail(-EPERM, error, "%s is switched off", proto == FLOW_TCP ? "TCP" : "UDP");
+}
+
 static int add_batch(struct forwards *fs, const struct forward_batch *b,
 		     struct forward_error *error)
 {
+	int rc = b->n ? check_proto(fs, b->rules[0].proto, error) : 0;
+
+	if (rc)
+		return rc;
 	if (fs->n_rules + (unsigned)b->n > FORWARD_RULES_MAX)
 		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
 	return open_batch(fs, b, error);
@@ -488,8 +503,10 @@ static int apply_changes(struct forwards *fs, enum flow_proto proto, struct chan
 {
 	struct forward_error again = { .error = 0 };
 	uint64_t id = fs->next_id;
-	int rc;
+	int rc = c->wanted.n ? check_proto(fs, proto, error) : 0;
 
+	if (rc)
+		return rc;
 	if (n_of_others(fs, proto) + (unsigned)c->wanted.n > FORWARD_RULES_MAX)
 		return fail(-ENOSPC, error, "more than %d rules", FORWARD_RULES_MAX);
 	close_unwanted(fs, proto, id, c, false);
@@ -562,6 +579,14 @@ bool forwards_wait(const struct forwards *fs)
 	uint64_t since = g->changed_ns > fs->start_ns ? g->changed_ns : fs->start_ns;
 
 	return !g->connected && fs->env->now_ns < since + FORWARD_PATIENCE_NS;
+}
+
+bool forwards_has(const struct forwards *fs, enum flow_proto proto)
+{
+	for (const struct forward *f = forwards_next(fs, 0); f; f = forwards_next(fs, f->id))
+		if (f->rule.proto == proto)
+			return true;
+	return false;
 }
 
 const struct forward *forwards_next(const struct forwards *fs, uint64_t id)

@@ -65,6 +65,12 @@ void ndp_free(struct ndp *ndp)
 
 /* To the guest */
 
+/* Whether the guest has a router in us. */
+static bool is_router(const struct env *env)
+{
+	return env->net->ip6.on && !env->conf->no_ra && !env->conf->no_ndp;
+}
+
 static struct receiver all_nodes(bool asked)
 {
 	return (struct receiver){ ADDR_ALL_NODES6, mac_of_multicast6(&ADDR_ALL_NODES6), asked };
@@ -103,7 +109,7 @@ static void send_na(struct env *env, const struct addr *target, const struct rec
 	ndp_na_encode(&w, &h,
 		      &(struct ndp_na){ .target = *target,
 					.mac = env->net->mac,
-					.router = !env->conf->no_ra,
+					.router = is_router(env),
 					.solicited = !addr_is_multicast(&to->addr) });
 	if (!send(env, target, to, &h, &w))
 		env->stats.ndp_neighbor_advertisements++;
@@ -171,7 +177,7 @@ static void remember(struct ndp *ndp, const struct net_ip *ip)
 
 static bool router_stays(const struct env *env)
 {
-	return env->net->ip6.on && addr_eq(&env->ndp->gateway, &env->net->ip6.gateway);
+	return is_router(env) && addr_eq(&env->ndp->gateway, &env->net->ip6.gateway);
 }
 
 static bool prefix_stays(const struct env *env)
@@ -212,9 +218,21 @@ static int advertise(struct env *env, const struct receiver *to)
 	return rc;
 }
 
+/* What a router says of names that is one no more: forget them (RFC 8106 5.1 and 5.2). */
+static void withdraw_names(struct env *env, struct ndp_ra *ra,
+			   struct addr resolvers[static CONF_DNS_MAX])
+{
+	ra->dns_lifetime = 0;
+	ra->dns = resolvers;
+	ra->n_dns = ip6_resolvers(env->net, resolvers);
+	ra->search = env->net->search;
+	ra->n_search = env->net->n_search;
+}
+
 /* Takes back what the guest was told and is true no more (RFC 4861 6.2.5). */
 static int withdraw(struct env *env)
 {
+	struct addr resolvers[CONF_DNS_MAX];
 	struct ndp *ndp = env->ndp;
 	struct ndp_prefix prefix =
 		prefix_of(&ndp->guest, ndp->prefix_len, PREFIX_VALID_LEAST, 0);
@@ -226,6 +244,8 @@ static int withdraw(struct env *env)
 		return 0;
 	if (!router_stays(env))
 		ra.router_lifetime = 0;
+	if (!is_router(env))
+		withdraw_names(env, &ra, resolvers);
 	if (!prefix_stays(env))
 		ra.prefix = &prefix;
 	rc = send_ra(env, &ndp->gateway, &all, &ra);
@@ -254,11 +274,11 @@ static void advertise_unasked(struct env *env)
 	struct ndp *ndp = env->ndp;
 	int rc = withdraw(env);
 
-	if (!rc && env->net->ip6.on)
+	if (!rc && is_router(env))
 		rc = advertise(env, &all);
 	if (!rc && ndp->n_initial)
 		ndp->n_initial--;
-	if (rc || env->net->ip6.on)
+	if (rc || is_router(env))
 		set_timer(env, rc || ndp->n_initial);
 	else
 		timerq_cancel(&env->timers, &ndp->timer);
@@ -276,12 +296,10 @@ void ndp_announce(struct env *env)
 {
 	struct receiver all = all_nodes(false);
 
-	if (!env->ndp || env->conf->no_ndp || !env->guest.connected)
+	if (!env->ndp || !env->guest.connected)
 		return;
-	if (env->net->ip6.on)
+	if (env->net->ip6.on && !env->conf->no_ndp)
 		send_na(env, &env->net->ip6.gateway, &all);
-	if (env->conf->no_ra)
-		return;
 	env->ndp->n_initial = INITIAL_COUNT;
 	advertise_unasked(env);
 }

@@ -47,7 +47,8 @@ int preempt_insert(struct env *env, struct flow *f)
 	rc = flow_table_insert(&env->flows, f, env->now_ns);
 	if (rc == -ENOSPC) {
 		event_limit_reached(env, LIMIT_FLOWS);
-		if (preempt_flow(env))
+		/* above a limit that was lowered, one that ends makes no room */
+		if (env->flows.n <= env->flows.max && preempt_flow(env))
 			rc = flow_table_insert(&env->flows, f, env->now_ns);
 	}
 	if (rc) {

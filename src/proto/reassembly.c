@@ -1,10 +1,10 @@
 /* proto/reassembly.c: the guest's fragmented datagrams.
  *
  * Theory of operation: a datagram under way has a slot of fixed size, where its payload is
- * written to its final place and one bit for each eight bytes says what is there.  All slots
- * are one allocation, whose pages come into being when they are first written; the slot that
- * was used last is used next.  All deadlines are equally far away, so the oldest slot has the
- * next one.
+ * written to its final place and one bit for each eight bytes says what is there.  A slot is
+ * allocated when all that are there are in use, and kept for the next datagrams as long as the
+ * limit allows for it; the slot that was used last is used next.  All deadlines are equally far
+ * away, so the oldest slot has the next one.
  */
 #include "proto/reassembly.h"
 
@@ -34,8 +34,7 @@ struct slot {
 };
 
 struct reassembly {
-	struct slot *slots;
-	size_t n_slots, n_touched; /* slots from n_touched on have never been used */
+	size_t n_slots, n_busy; /* in both lists, in the first */
 	struct list busy, free;
 	struct timer timer; /* for the oldest slot */
 };
@@ -49,6 +48,24 @@ static void release(struct reassembly *r, struct slot *s)
 {
 	list_remove(&s->link);
 	list_append(&r->free, &s->link);
+	r->n_busy--;
+}
+
+static void free_slot(struct reassembly *r)
+{
+	struct slot *s = container_of(r->free.next, struct slot, link);
+
+	list_remove(&s->link);
+	free(s);
+	r->n_slots--;
+}
+
+void reassembly_trim(struct env *env)
+{
+	struct reassembly *r = env->reassembly;
+
+	while (r->n_slots > env->conf->limits.fragments && !list_empty(&r->free))
+		free_slot(r);
 }
 
 /* Tells the guest, if the first fragment is there to be quoted (RFC 792). */
@@ -80,17 +97,10 @@ static void timer_fired(struct timer *t, void *ctx)
 
 struct reassembly *reassembly_new(struct env *env)
 {
-	size_t n = env->conf->limits.fragments;
 	struct reassembly *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->slots = calloc(n ? n : 1, sizeof(*r->slots));
-	if (!r->slots) {
-		free(r);
-		return NULL;
-	}
-	r->n_slots = n;
 	list_init(&r->busy);
 	list_init(&r->free);
 	r->timer.fire = timer_fired;
@@ -101,7 +111,8 @@ void reassembly_free(struct reassembly *r)
 {
 	if (!r)
 		return;
-	free(r->slots);
+	while (!list_empty(&r->free))
+		free_slot(r);
 	free(r);
 }
 
@@ -134,37 +145,49 @@ static struct slot *find(struct reassembly *r, const struct pkt *p)
 	return NULL;
 }
 
-/* Takes a slot out of its list; the oldest datagram gives way when there is no other. */
-static struct slot *take_any(struct env *env)
+static struct slot *allocate(struct reassembly *r)
+{
+	struct slot *s = malloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	list_init(&s->link);
+	r->n_slots++;
+	return s;
+}
+
+/* A slot that is in no list; NULL and the reason.  At the limit, the oldest datagram gives way.
+ * Where the limit was lowered below what is under way, that goes on, and nothing new comes. */
+static struct slot *take_any(struct env *env, enum drop *reason)
 {
 	struct reassembly *r = env->reassembly;
+	size_t max = env->conf->limits.fragments;
 	struct slot *s;
 
-	if (list_empty(&r->free) && r->n_touched < r->n_slots) {
-		s = &r->slots[r->n_touched++];
-		list_init(&s->link);
-		return s;
-	}
-	if (list_empty(&r->free)) {
-		if (list_empty(&r->busy))
-			return NULL;
+	*reason = r->n_busy >= max ? DROP_FRAGMENT_LIMIT : DROP_MEMORY;
+	if (!max || r->n_busy > max)
+		return NULL;
+	if (r->n_busy == max) {
 		env_drop(env, DROP_FRAGMENT_LIMIT);
 		release(r, oldest(r));
 	}
+	if (list_empty(&r->free))
+		return allocate(r);
 	s = container_of(r->free.prev, struct slot, link);
 	list_remove(&s->link);
 	return s;
 }
 
-/* A slot for a new datagram. */
-static struct slot *take(struct env *env, const struct pkt *p)
+/* A slot for a new datagram; NULL and the reason. */
+static struct slot *take(struct env *env, const struct pkt *p, enum drop *reason)
 {
 	struct reassembly *r = env->reassembly;
-	struct slot *s = take_any(env);
+	struct slot *s = take_any(env, reason);
 
 	if (!s)
 		return NULL;
 	list_append(&r->busy, &s->link);
+	r->n_busy++;
 	s->deadline_ns = env->now_ns + env->conf->timeouts.fragment * NS_PER_SEC;
 	s->src = p->src;
 	s->dst = p->dst;
@@ -315,6 +338,7 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 	enum drop reason;
 	struct slot *s;
 
+	reassembly_trim(env);
 	*complete = false;
 	whole->chain.problem = false;
 	env->stats.fragments_in++;
@@ -324,9 +348,9 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 	}
 	s = find(r, p);
 	if (!s)
-		s = take(env, p);
+		s = take(env, p, &reason);
 	if (!s)
-		return DROP_FRAGMENT_LIMIT;
+		return reason;
 	if (!extend(s, offset + p->l4_len, !p->more_fragments) ||
 	    !put(s, offset, p->l4, p->l4_len))
 		return give_up(r, s, DROP_FRAGMENT_OVERLAP);
@@ -349,10 +373,5 @@ enum drop reassembly_from_guest(struct env *env, const struct pkt *p, struct pkt
 
 size_t reassembly_count(const struct env *env)
 {
-	const struct list *busy = &env->reassembly->busy;
-	size_t n = 0;
-
-	for (const struct list *l = busy->next; l != busy; l = l->next)
-		n++;
-	return n;
+	return env->reassembly->n_busy;
 }

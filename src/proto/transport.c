@@ -12,7 +12,17 @@
 #include "proto/udp.h"
 #include "wire/icmp6.h"
 
-/* Refuses what the command line has switched off. */
+/* Whether the packet belongs to a flow that began before its protocol was switched off. */
+static bool has_flow(const struct env *env, const struct pkt *p, enum flow_proto proto)
+{
+	struct flow_key key = { .guest = p->src, .peer = p->dst, .proto = proto };
+
+	key.guest_port = proto == FLOW_ICMP ? p->icmp.id : p->udp.sport;
+	key.peer_port = proto == FLOW_ICMP ? 0 : p->udp.dport;
+	return flow_table_lookup(&env->flows, &key);
+}
+
+/* Refuses what is switched off. */
 static enum drop prohibit(struct env *env, const struct pkt *p)
 {
 	guest_send_error(env, p, GUEST_ERROR_PROHIBITED);
@@ -47,7 +57,7 @@ static enum drop udp_handler(struct env *env, const struct pkt *p)
 		return dhcp4_from_guest(env, p);
 	if (is_for_dhcp6(env, p))
 		return dhcp6_from_guest(env, p);
-	if (env->conf->no_udp)
+	if (env->conf->no_udp && !has_flow(env, p, FLOW_UDP))
 		return prohibit(env, p);
 	if (dns_serves(env, &(struct endpoint){ p->dst, p->udp.dport }))
 		return dns_from_guest(env, p);
@@ -70,7 +80,7 @@ static enum drop icmp_handler(struct env *env, const struct pkt *p)
 		return multicast_from_guest(env, p);
 	if (icmp_is_undelivered(p)) /* a part of what it is about */
 		return icmp_undelivered_from_guest(env, p);
-	if (env->conf->no_icmp)
+	if (env->conf->no_icmp && !has_flow(env, p, FLOW_ICMP))
 		return prohibit(env, p);
 	if (!p->ttl)
 		return expire(env, p);
@@ -91,10 +101,7 @@ static enum drop tcp_handler(struct env *env, const struct pkt *p)
 		return DROP_IP_DESTINATION;
 	if (!p->ttl)
 		return expire(env, p);
-	if (!env->conf->no_tcp)
-		return env->tcp ? tcp_from_guest(env, p) : DROP_IP_PROTOCOL;
-	tcp_reset_stray(env, p);
-	return DROP_IP_PROTOCOL;
+	return env->tcp ? tcp_from_guest(env, p) : DROP_IP_PROTOCOL;
 }
 
 static const struct {

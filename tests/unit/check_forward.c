@@ -191,6 +191,26 @@ START_TEST(mistakes_name_the_option)
 }
 END_TEST
 
+/* A forward of a protocol that is off would have its port and serve nobody. */
+START_TEST(none_of_what_is_switched_off)
+{
+	static const char *const specs[] = { "22" };
+	uint64_t id;
+
+	setup();
+	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, &error), 1);
+	ck_assert(forwards_has(fs, FLOW_TCP) && !forwards_has(fs, FLOW_UDP));
+	g.conf.no_udp = true;
+	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "53", &id, &error), -EPERM);
+	ck_assert_str_eq(error.text, "UDP is switched off");
+	ck_assert_int_eq(forwards_set(fs, FLOW_UDP, specs, 1, &error), -EPERM);
+	ck_assert_int_eq(forwards_set(fs, FLOW_UDP, NULL, 0, &error), 0);
+	ck_assert_int_eq(forwards_set(fs, FLOW_TCP, specs, 1, &error), 0);
+	ck_assert_uint_eq(host.n_open, 1);
+	teardown();
+}
+END_TEST
+
 START_TEST(none_then_some)
 {
 	setup();
@@ -861,9 +881,10 @@ START_TEST(replaced_as_a_set)
 }
 END_TEST
 
-SUITE_MAIN("forward", replaced_as_a_set, from_the_command_line, mistakes_name_the_option, none_then_some,
-	   taken_port, best_effort, best_effort_makes_way, conflicts, families_conflict, removal_tells_families_apart, at_run_time, rule_limit,
-	   where_clients_are_led, where_clients_of_ip6_are_led,
-	   the_other_family, guest_that_uses_no_ip6, target_of_a_family_that_is_off, refused_clients, clients_that_look_alike,
-	   no_port_left_to_tell_them_apart, datagrams, datagrams_in_the_other_family,
-	   errors_about_answers)
+SUITE_MAIN("forward", replaced_as_a_set, from_the_command_line, mistakes_name_the_option,
+	   none_of_what_is_switched_off, none_then_some, taken_port, best_effort,
+	   best_effort_makes_way, conflicts, families_conflict, removal_tells_families_apart,
+	   at_run_time, rule_limit, where_clients_are_led, where_clients_of_ip6_are_led,
+	   the_other_family, guest_that_uses_no_ip6, target_of_a_family_that_is_off,
+	   refused_clients, clients_that_look_alike, no_port_left_to_tell_them_apart, datagrams,
+	   datagrams_in_the_other_family, errors_about_answers)

@@ -382,6 +382,26 @@ START_TEST(older_flows_make_room)
 }
 END_TEST
 
+/* A session that began before goes on; nothing new begins. */
+START_TEST(switched_off)
+{
+	begin();
+	ping(PEER, 1, 1, "a");
+	g.conf.no_icmp = true;
+	ping(PEER, 1, 2, "b");
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_NONE);
+	ck_assert_uint_eq(socks[0].n_sent, 3);
+	pong(0, 2, "b");
+	ck_assert_uint_eq(g.n_frames, 1);
+	packet_icmp(&packet, &(struct packet_ip){ .dst = PEER },
+		    &(struct icmp_hdr){ .type = ICMP_TYPE_ECHO, .id = 2 }, "c", 1);
+	ck_assert_int_eq(demux_from_guest(&g.env, packet.frame, packet.len), DROP_IP_PROTOCOL);
+	ck_assert_uint_eq(g.env.flows.n, 1);
+	ck_assert_int_eq(decoded(1).icmp.code, ICMP_CODE_ADMIN_PROHIBITED);
+	end();
+}
+END_TEST
+
 /* Many pings take neither the table nor the descriptors from other protocols. */
 START_TEST(echo_sessions_make_room_for_others)
 {
@@ -658,10 +678,10 @@ START_TEST(spent_packets_are_not_relayed)
 }
 END_TEST
 
-SUITE_MAIN("icmp", spent_packets_are_not_relayed, over_ip6, all_of_the_link, error_of_a_router_over_ip6, refusals_over_ip6,
-	   families_do_not_mix,
+SUITE_MAIN("icmp", spent_packets_are_not_relayed, over_ip6, all_of_the_link,
+	   error_of_a_router_over_ip6, refusals_over_ip6, families_do_not_mix,
 	   there_and_back_exactly, flows_do_not_mix, large_replies_come_in_fragments,
 	   error_of_a_router_exactly, short_quotes_are_ignored, pending_error_loses_nothing,
-	   forbidden_is_said_once, gateway, timeout, older_flows_make_room,
+	   forbidden_is_said_once, gateway, timeout, older_flows_make_room, switched_off,
 	   echo_sessions_make_room_for_others, refusal_by_the_guest_ends_its_udp_flow,
 	   kept_to_the_rate, not_relayed)

@@ -429,6 +429,66 @@ START_TEST(switched_off)
 }
 END_TEST
 
+/* RFC 4861 6.2.5, RFC 8106 5.1: the guest lets go of its router, and of the names that it told,
+ * at once. */
+START_TEST(switched_off_and_on_again)
+{
+	start();
+	g.net.dns[0] = addr_of("2001:db8:2::3");
+	g.net.n_dns = 1;
+	snprintf(g.net.search[0], CONF_NAME_MAX, "example.org");
+	g.net.n_search = 1;
+	ndp_announce(&g.env);
+	fake_guest_clear(&g);
+	g.conf.no_ra = true;
+	ndp_announce(&g.env);
+	ck_assert_uint_eq(g.n_frames, 2);
+	ck_assert_uint_eq(type_of(0), NA);
+	ck_assert_uint_eq(fake_guest_frame(&g, 0)->data[ICMP_AT + 4], 0x20); /* no router */
+	ck_assert_uint_eq(router_lifetime(1), 0);
+	ck_assert_uint_eq(get_be32(option(1, 25) + 4), 0);
+	ck_assert_uint_eq(get_be32(option(1, 31) + 4), 0);
+	ck_assert(!option(1, 3)); /* its addresses stay what they are */
+	fake_guest_clear(&g);
+	fake_guest_advance(&g, 3600 * NS_PER_SEC);
+	ck_assert_uint_eq(g.n_frames, 0);
+	g.conf.no_ra = false;
+	ndp_announce(&g.env);
+	ck_assert_uint_eq(g.n_frames, 2);
+	ck_assert_uint_eq(router_lifetime(1), 1800);
+	ck_assert(option(1, 3) && option(1, 25) && option(1, 31));
+	fake_guest_clear(&g);
+	g.conf.no_ndp = true;
+	ndp_announce(&g.env);
+	ck_assert_uint_eq(g.n_frames, 1);
+	ck_assert_uint_eq(router_lifetime(0), 0);
+	fake_guest_clear(&g);
+	fake_guest_advance(&g, 3600 * NS_PER_SEC);
+	ck_assert_uint_eq(g.n_frames, 0);
+	finish();
+}
+END_TEST
+
+/* What takes it back comes, sooner or later. */
+START_TEST(switched_off_while_the_link_is_full)
+{
+	start();
+	ndp_announce(&g.env);
+	fake_guest_clear(&g);
+	g.room = 0;
+	g.conf.no_ra = true;
+	ndp_announce(&g.env);
+	ck_assert_uint_eq(g.n_frames, 0);
+	g.room = -1;
+	fake_guest_advance(&g, 16 * NS_PER_SEC);
+	ck_assert_uint_eq(g.n_frames, 1);
+	ck_assert_uint_eq(router_lifetime(0), 0);
+	fake_guest_advance(&g, 3600 * NS_PER_SEC);
+	ck_assert_uint_eq(g.n_frames, 1);
+	finish();
+}
+END_TEST
+
 /* The router: when it speaks */
 
 START_TEST(a_guest_that_comes_is_told)
@@ -680,7 +740,8 @@ SUITE_MAIN("ndp", neighbor_advertisement_is_exact, answers_go_to_the_link_layer_
 	   advertisements_of_the_guest_tell_its_addresses, what_is_not_valid_is_dropped,
 	   router_advertisement_is_exact, who_has_no_address_hears_it_with_all,
 	   settings_decide_what_is_told, addresses_are_made_of_prefixes_of_64_bits_alone,
-	   what_does_not_fit_is_counted, switched_off, a_guest_that_comes_is_told,
+	   what_does_not_fit_is_counted, switched_off, switched_off_and_on_again,
+	   switched_off_while_the_link_is_full, a_guest_that_comes_is_told,
 	   three_come_soon_and_others_now_and_then, nobody_is_told_nothing,
 	   ip6_switched_off_is_told_once, ip6_switched_off_while_the_guest_is_away,
 	   another_prefix_replaces_the_first, another_length_is_another_prefix,

@@ -224,6 +224,35 @@ START_TEST(oldest_gives_way)
 }
 END_TEST
 
+/* What is under way goes on, and nothing new comes until that is below the limit. */
+START_TEST(lower_limit)
+{
+	begin();
+	for (uint16_t id = 0; id < 4; id++)
+		piece(id, 0, 1480, 4000);
+	g.conf.limits.fragments = 2;
+	reassembly_trim(&g.env);
+	ck_assert_int_eq(piece(4, 0, 1480, 4000), DROP_FRAGMENT_LIMIT);
+	ck_assert_uint_eq(reassembly_count(&g.env), 4);
+	piece(0, 1480, 4000, 4000);
+	assert_whole(0, 4000);
+	ck_assert_int_eq(piece(5, 0, 1480, 4000), DROP_FRAGMENT_LIMIT);
+	piece(1, 1480, 4000, 4000);
+	assert_whole(1, 4000);
+	ck_assert_int_eq(piece(6, 0, 1480, 4000), DROP_NONE); /* 2 gives way */
+	ck_assert_uint_eq(reassembly_count(&g.env), 2);
+	piece(3, 1480, 4000, 4000);
+	assert_whole(3, 4000);
+	g.conf.limits.fragments = 8;
+	for (uint16_t id = 10; id < 17; id++)
+		ck_assert_int_eq(piece(id, 0, 1480, 4000), DROP_NONE);
+	ck_assert_uint_eq(reassembly_count(&g.env), 8);
+	ck_assert_uint_eq(g.env.stats.drops[DROP_FRAGMENT_LIMIT],
+			  1); /* that of 2: the others are the caller's */
+	end();
+}
+END_TEST
+
 START_TEST(none_allowed)
 {
 	fake_guest_init(&g);
@@ -299,5 +328,5 @@ END_TEST
 SUITE_MAIN("reassembly", in_order_and_not, header_of_the_whole,
 	   options_of_the_first_fragment_stay, largest_datagram, bounds,
 	   duplicates_and_overlaps, contradicting_ends, datagrams_do_not_mix, oldest_gives_way,
-	   none_allowed, late_fragments_are_told, late_echo_is_told_late_error_is_not,
-	   no_errors_about_later_fragments)
+	   lower_limit, none_allowed, late_fragments_are_told,
+	   late_echo_is_told_late_error_is_not, no_errors_about_later_fragments)

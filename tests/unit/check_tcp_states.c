@@ -538,8 +538,41 @@ START_TEST(reset_before_all_is_delivered)
 }
 END_TEST
 
+/* A connection that began before goes on, also its end; a new one is refused, like one that
+ * takes the place of an old one. */
+START_TEST(switched_off)
+{
+	static struct packet p;
+	struct tcp_hdr syn = { .sport = 40001, .dport = 80, .seq = 1, .flags = S };
+
+	hand_begin(0xfffffff0, 0xfffffffa);
+	hand_reach(TCP_ESTABLISHED);
+	hand.g.conf.no_tcp = true;
+	hand_send(A, hand.seq, hand.ack, 100);
+	hand_batch();
+	ck_assert_uint_eq(hand.h.n_taken, 100);
+	fake_host_write(&hand.g.env, &hand.h, 50, false);
+	hand_forget();
+	packet_tcp(&p, &(struct packet_ip){ 0 }, &syn, NULL, 0);
+	ck_assert_int_eq(demux_from_guest(&hand.g.env, p.frame, p.len), DROP_IP_PROTOCOL);
+	ck_assert_uint_eq(hand.g.env.flows.n, 1);
+	ck_assert_uint_eq(fake_guest_frame(&hand.g, hand.g.n_frames - 1)->data[47], R | A);
+	hand_forget();
+	hand_end();
+
+	hand_begin(0xfffffff0, 0xfffffffa);
+	hand_reach(TCP_TIME_WAIT);
+	hand.g.conf.no_tcp = true;
+	hand_send(S, hand.seq + 100000, 0, 0);
+	ck_assert_uint_eq(hand.g.env.flows.n, 0);
+	ck_assert_uint_eq(fake_guest_frame(&hand.g, hand.g.n_frames - 1)->data[47], R | A);
+	hand_forget();
+	hand_end();
+}
+END_TEST
+
 SUITE_MAIN("tcp_states", each_segment_in_each_state, host_bytes_in_each_state,
 	   host_end_in_each_state, host_sent_before_the_handshake, host_breaks_in_each_state,
 	   host_breaks_behind_bytes, host_connects, host_does_not_connect,
 	   guest_refuses_with_an_icmp_error, new_connection_before_the_old_one_is_delivered,
-	   reset_before_all_is_delivered)
+	   reset_before_all_is_delivered, switched_off)

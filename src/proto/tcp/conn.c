@@ -253,10 +253,15 @@ enum drop tcp_open_from_guest(struct env *env, const struct pkt *p)
 	struct flow_key key = { .guest = p->src, .peer = p->dst, .guest_port = p->tcp.sport,
 				.peer_port = p->tcp.dport, .proto = FLOW_TCP };
 	struct endpoint dst = { p->dst, p->tcp.dport };
+	struct tcp_conn *c;
 	bool service;
 	int err = 0;
-	struct tcp_conn *c = create(env, &key, FLOW_OUT, TCP_CONNECTING, &err);
 
+	if (env->conf->no_tcp) {
+		tcp_reset_stray(env, p);
+		return DROP_IP_PROTOCOL;
+	}
+	c = create(env, &key, FLOW_OUT, TCP_CONNECTING, &err);
 	if (!c) {
 		tcp_reset_stray(env, p);
 		return err == -ENOSPC ? DROP_FLOW_LIMIT : DROP_MEMORY;
