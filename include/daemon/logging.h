@@ -14,8 +14,8 @@
  * on standard error. */
 int logging_open(const struct conf *c);
 
-/* How much is logged, as the settings say. */
-void logging_set_level(const struct conf *c);
+/* How much is logged, and how large the file may be, as the settings say. */
+void logging_adjust(const struct conf *c);
 
 /* The daemon has started: shows what was held back on standard error as well, and logs to the
  * one place from now on. */

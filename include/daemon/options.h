@@ -20,7 +20,7 @@ int options_parse(struct settings *s, struct conf *c, int argc, char **argv, cha
  * afterwards in every case. */
 int options_apply(const struct settings *s, struct conf *c, char *reason, size_t reason_max);
 
-/* NULL if there is none of this name. */
+/* Another name for an option finds that one; NULL if there is none of this name. */
 const struct option_row *options_find(const char *name);
 
 void options_print_help(FILE *out);

@@ -14,8 +14,9 @@ struct loop;
 struct stream_link;
 
 /* The guest's end in struct env: env->guest_ops and env->link are set to the new link.
- * `on_left` is called when the client of a one-off link is gone.  NULL without memory. */
-struct stream_link *stream_link_new(struct env *env, struct loop *loop, bool one_off,
+ * `on_left` is called when the client of a one-off link (conf one_off) is gone.  NULL without
+ * memory. */
+struct stream_link *stream_link_new(struct env *env, struct loop *loop,
 				    void (*on_left)(void *ctx), void *ctx);
 
 /* Ends client and listener; does not remove the socket's file. */

@@ -1,8 +1,8 @@
 /* proto/conf.h: the settings as the command line gave them.
  *
- * Plain data: daemon/options fills it, nobody changes it afterwards; the defaults named here
- * are those of its table.  What depends on the state of the host as well (addresses,
- * resolvers) is in struct net.
+ * Plain data: daemon/options fills it, and daemon/reconfigure puts another in its place while
+ * we run; the defaults named here are those of the table of options.  What depends on the state
+ * of the host as well (addresses, resolvers) is in struct net.
  */
 #ifndef PROTO_CONF_H
 #define PROTO_CONF_H

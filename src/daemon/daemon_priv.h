@@ -79,6 +79,8 @@ void part_link_stop(struct daemon *d);
 /* daemon/part_services.c: what answers the guest. */
 int part_services_start(struct daemon *d);
 void part_services_stop(struct daemon *d);
+bool part_services_want_multicast(const struct conf *c);
+struct multicast *part_services_make_multicast(struct daemon *d); /* as multicast_new() */
 
 /* daemon/part_ctl.c: the control service, which hears of all that happens, and its sockets. */
 int part_ctl_make(struct daemon *d);
@@ -89,8 +91,16 @@ void part_ctl_stop(struct daemon *d);
 /* daemon/part_stats.c: what --stats tells. */
 int part_stats_start(struct daemon *d);
 void part_stats_stop(struct daemon *d);
+void part_stats_adjust(struct daemon *d); /* conf.stats_s is another */
+
 /* daemon/part_config.c: what control clients see and change of the options. */
 extern const struct ctl_daemon_ops daemon_ops;
+
+/* daemon/reconfigure.c */
+
+/* Puts `next`, which is right as options, into effect and in the place of d->conf, which is in
+ * `next` then.  0, or -errno with the reason in `reason`, and nothing is changed. */
+int daemon_reconfigure(struct daemon *d, struct conf *next, char *reason, size_t reason_max);
 
 /* daemon/part_sandbox.c: what keeps the process in; nothing that it could be let out of again. */
 int part_sandbox_start(struct daemon *d);

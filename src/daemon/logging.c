@@ -106,8 +106,9 @@ static log_sink *choose_sink(const struct conf *c)
 	return c->foreground ? to_stderr : to_syslog;
 }
 
-void logging_set_level(const struct conf *c)
+void logging_adjust(const struct conf *c)
 {
+	file.max = c->log_size;
 	log_set_level(c->debug ? LOG_LEVEL_DEBUG : c->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO);
 }
 
@@ -118,7 +119,7 @@ int logging_open(const struct conf *c)
 	reason_told = false;
 	n_held = 0;
 	lasting_sink = choose_sink(c);
-	logging_set_level(c);
+	logging_adjust(c);
 	log_set_sink(while_starting);
 	if (c->log_path) {
 		rc = log_file_open(&file, c->log_path, c->log_size);

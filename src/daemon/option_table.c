@@ -336,12 +336,15 @@ static int set_udp_ports(struct conf *c, const struct option_row *row, const cha
 	.argument = "PATH", .expects = "a path", .set = set_text, FIELD(member),               \
 	.fixed = "it was opened before the sandbox was laid"
 #define FORWARDS .fixed = "forward-add, forward-remove and forward-set change forwards"
+#define MODEL	 .fixed = "the guest's addresses are made after that interface"
+#define ADDRESSES                                                                              \
+	.fixed = "what the guest was told of its addresses cannot be taken back from it"
 #define SECONDS(member, text)                                                                  \
 	.argument = "SECONDS", .initial = text, .set = set_number, FIELD(timeouts.member),     \
 	.min = 1, .max = SECONDS_MAX, .live = true
 #define LIMIT(member, text, most)                                                              \
 	.argument = "N", .initial = text, .set = set_number, FIELD(limits.member), .min = 1,   \
-	.max = (most)
+	.max = (most), .live = true
 #define RATE(member)                                                                           \
 	.argument = "RATE", .initial = "0", .set = set_rate, FIELD(member), .live = true,      \
 	.expects = "0 or bytes a second from 1k to 10G, and perhaps a burst, as in 10M/256Ki"
@@ -362,10 +365,10 @@ const struct option_row option_rows[] = {
 	{ "stderr", 'e', .help = "no effect: with --foreground, that is where the log goes",
 	  FLAG(wants_stderr) },
 	{ "stats", .argument = "SECONDS", .set = set_number, FIELD(stats_s), .min = 1,
-	  .max = SECONDS_MAX, .help = "log each time what the counters have gained" },
+	  .max = SECONDS_MAX, .live = true, .help = "log each time what the counters have gained" },
 	{ "log-file", 'l', PATH(log_path), .help = "log to a file, rather than to the system log" },
 	{ "log-size", .argument = "SIZE", .initial = "1M", .set = set_log_size,
-	  .expects = "a size from 40k to 64M",
+	  .live = true, .expects = "a size from 40k to 64M",
 	  .help = "what the log file may take; the oldest lines go first" },
 	{ "pid", 'P', PATH(pid_path), .help = "write the process id there once all is ready" },
 	{ "pcap", 'p', PATH(pcap_path), .help = "write every frame of the guest's link there, as pcapng" },
@@ -387,7 +390,8 @@ const struct option_row option_rows[] = {
 	{ "socket-path", .same_as = "socket", PATH(socket_path), .help = "the same as --socket" },
 	{ "fd", 'F', .argument = "FD", .expects = "the number of a descriptor", .set = set_fd,
 	  .help = "a connected socket to the guest; implies --one-off" },
-	{ "one-off", '1', .help = "end when the guest's client goes", FLAG(one_off) },
+	{ "one-off", '1', .help = "end when the guest's client goes", FLAG(one_off),
+	  .live = true },
 	{ "control", PATH(control_path), .help = "UNIX socket on which posternctl is served" },
 	{ "status", PATH(status_path), .help = "the same, for looking only: nothing can be changed" },
 	{ "api-socket", PATH(api_path),
@@ -397,24 +401,26 @@ const struct option_row option_rows[] = {
 	  .expects = "0 or a number from 68 to 65520", .set = set_mtu, .live = true,
 	  .help = "MTU told to the guest; 0 tells none; below 1280 there is no IPv6" },
 	{ "address", 'a', .argument = "ADDRESS[/LENGTH]", .set = set_address,
-	  .expects = "an address of one host, neither loopback nor of fe80::/10",
+	  ADDRESSES, .expects = "an address of one host, neither loopback nor of fe80::/10",
 	  .help = "address, and prefix length, once for each family; if none is named, the "
 		  "host's" },
 	{ "netmask", 'n', .argument = "MASK", .expects = "a netmask or a prefix length",
-	  .set = set_netmask, .help = "netmask or prefix length of IPv4" },
+	  .set = set_netmask, ADDRESSES, .help = "netmask or prefix length of IPv4" },
 	{ "mac-addr", 'M', .argument = "MAC", .initial = "9a:55:9a:55:9a:55", .set = set_mac,
+	  .fixed = "the guest has it in its neighbor cache",
 	  .expects = "the hardware address of one host, as in 9a:55:9a:55:9a:55",
 	  .help = "our own hardware address" },
 	{ "gateway", 'g', .argument = "ADDRESS", .expects = UNICAST, .set = set_gateway,
+	  ADDRESSES,
 	  .help = "gateway, once for each family; if none is named, the host's" },
 	{ "interface", 'i', .argument = "INTERFACE", .expects = "the name of an interface",
-	  .set = set_interface, FIELD(interface),
+	  .set = set_interface, FIELD(interface), ADDRESSES,
 	  .help = "interface of the host whose address and gateway the guest is given" },
-	{ "private", .argument = "[CIDR]", .set = set_private,
+	{ "private", .argument = "[CIDR]", .set = set_private, ADDRESSES,
 	  .expects = "a network with its length, from /8 to /27",
 	  .help = "an IPv4 network of the guest's own, 10.0.2.0/24 or the one named: guest .15, "
 		  "gateway .2, DNS .3" },
-	{ "private6", .argument = "[CIDR]", .set = set_private6,
+	{ "private6", .argument = "[CIDR]", .set = set_private6, ADDRESSES,
 	  .expects = "an IPv6 network of length /64",
 	  .help = "an IPv6 network of the guest's own, fd00::/64 or the one named: guest ::15, "
 		  "host ::2, DNS ::3" },
@@ -424,10 +430,10 @@ const struct option_row option_rows[] = {
 	  .help = "host name with its domain" },
 	{ "ntp", .argument = "ADDRESS", .expects = UNICAST, .set = option_set_ntp, .live = true,
 	  .help = "time server told by DHCP and DHCPv6, up to four times" },
-	{ "no-dhcp", .help = "no DHCP server for IPv4", FLAG(no_dhcp) },
-	{ "no-dhcpv6", .help = "no DHCPv6 server", FLAG(no_dhcp6) },
-	{ "no-ndp", .help = "no neighbor discovery, and no router, for IPv6", FLAG(no_ndp) },
-	{ "no-ra", .help = "no router advertisements", FLAG(no_ra) },
+	{ "no-dhcp", .help = "no DHCP server for IPv4", FLAG(no_dhcp), .live = true },
+	{ "no-dhcpv6", .help = "no DHCPv6 server", FLAG(no_dhcp6), .live = true },
+	{ "no-ndp", .help = "no neighbor discovery, and no router, for IPv6", FLAG(no_ndp), .live = true },
+	{ "no-ra", .help = "no router advertisements", FLAG(no_ra), .live = true },
 	{ "lease-time", SECONDS(dhcp_lease, "86400"), .help = "how long a DHCP lease lasts" },
 
 	{ "dns", 'D', .argument = "ADDRESS", .expects = UNICAST " or none", .set = option_set_dns,
@@ -454,32 +460,32 @@ const struct option_row option_rows[] = {
 	{ "dns-timeout", SECONDS(dns_query, "2"), .help = "how long one resolver is waited for" },
 
 	{ "ipv4-only", '4', .section = "To the host's network", .set = set_ip4_only,
-	  .help = "no IPv6; undoes --ipv6-only" },
-	{ "ipv6-only", '6', .set = set_ip6_only, .help = "no IPv4; undoes --ipv4-only" },
-	{ "no-tcp", .help = "no TCP", FLAG(no_tcp) },
-	{ "no-udp", .help = "no UDP", FLAG(no_udp) },
-	{ "no-icmp", .help = "no ICMP", FLAG(no_icmp) },
+	  ADDRESSES, .help = "no IPv6; undoes --ipv6-only" },
+	{ "ipv6-only", '6', .set = set_ip6_only, ADDRESSES, .help = "no IPv4; undoes --ipv4-only" },
+	{ "no-tcp", .help = "no TCP", FLAG(no_tcp), .live = true },
+	{ "no-udp", .help = "no UDP", FLAG(no_udp), .live = true },
+	{ "no-icmp", .help = "no ICMP", FLAG(no_icmp), .live = true },
 	{ "outbound", 'o', .argument = "ADDRESS", .expects = "an address of one host",
-	  .set = set_outbound,
+	  .set = set_outbound, .live = true,
 	  .help = "source address for traffic of the guest, once for each family" },
 	{ "outbound-if4", .argument = "INTERFACE", .expects = "the name of an interface",
-	  .set = set_interface, FIELD(ip4.outbound_interface),
+	  .set = set_interface, FIELD(ip4.outbound_interface), MODEL,
 	  .help = "interface for IPv4 traffic of the guest, and for --interface" },
 	{ "outbound-if6", .argument = "INTERFACE", .expects = "the name of an interface",
-	  .set = set_interface, FIELD(ip6.outbound_interface),
+	  .set = set_interface, FIELD(ip6.outbound_interface), MODEL,
 	  .help = "the same for IPv6" },
 	{ "map-host-loopback", .argument = "ADDRESS", .expects = UNICAST " or none",
-	  .set = set_map_loopback,
+	  .set = set_map_loopback, .live = true,
 	  .help = "address at which the guest finds the host's loopback, once for each family, or "
 		  "none; if none is named, the gateway" },
 	{ "no-map-gw", .help = "the gateway does not stand for the host's loopback",
-	  FLAG(no_map_gateway) },
+	  FLAG(no_map_gateway), .live = true },
 	{ "map-guest-addr", .argument = "ADDRESS", .expects = UNICAST " or none",
-	  .set = set_map_guest,
+	  .set = set_map_guest, .live = true,
 	  .help = "address at which the guest finds the host's own that equals the guest's, once "
 		  "for each family" },
 
-	{ "multicast", .argument = "[GROUP:PORT,...]", .set = set_multicast,
+	{ "multicast", .argument = "[GROUP:PORT,...]", .set = set_multicast, .live = true,
 	  .expects = "a list of groups with ports, as in 224.0.0.251:5353,[ff02::fb]:5353",
 	  .help = "follow the multicast groups that the guest is in, and listen to them at the "
 		  "ports named; if none is named, those of mDNS, LLMNR and SSDP" },
@@ -491,7 +497,7 @@ const struct option_row option_rows[] = {
 	  .set = set_udp_ports, .help = "UDP ports of the host to forward to the guest" },
 
 	{ "freebind", .help = "listen at addresses that the host does not have, or not yet",
-	  FLAG(freebind) },
+	  FLAG(freebind), .fixed = "forwards that are open may depend on it" },
 
 	{ "udp-timeout", SECONDS(udp_oneway, "30"), .section = "Timeouts and limits",
 	  .help = "end of a UDP flow that was not answered" },
@@ -513,17 +519,16 @@ const struct option_row option_rows[] = {
 	  .help = "end of a connection that waits for its last ACK" },
 	{ "tcp-time-wait-timeout", SECONDS(tcp_time_wait, "1"),
 	  .help = "how long the end of a connection is remembered" },
-	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols", .live = true },
+	{ "max-flows", LIMIT(flows, "65536", 1 << 20), .help = "flows of all protocols" },
 	{ "max-new-flows", .argument = "N", .initial = "0", .set = set_number, .live = true,
 	  FIELD(limits.new_flows), .max = 1000000, .help = "new flows a second; 0: no limit" },
 	{ "rate-out", RATE(rate_out), .help = "bytes a second from the guest; 0: no limit" },
 	{ "rate-in", RATE(rate_in), .help = "bytes a second to the guest; 0: no limit" },
-	{ "max-fragments", LIMIT(fragments, "64", 4096), .fixed = "its memory is laid out at the start",
+	{ "max-fragments", LIMIT(fragments, "64", 4096),
 	  .help = "datagrams of the guest under reassembly" },
-	{ "max-dns-queries", LIMIT(dns_pending, "1024", 32768), .help = "DNS queries under way",
-	  .live = true },
-	{ "max-dns-cache", LIMIT(dns_cache, "4096", 1 << 20), .help = "DNS answers kept", .live = true },
-	{ "max-control-clients", LIMIT(control_clients, "64", 1024), .live = true,
+	{ "max-dns-queries", LIMIT(dns_pending, "1024", 32768), .help = "DNS queries under way" },
+	{ "max-dns-cache", LIMIT(dns_cache, "4096", 1 << 20), .help = "DNS answers kept" },
+	{ "max-control-clients", LIMIT(control_clients, "64", 1024),
 	  .help = "clients of the control socket" },
 };
 /* clang-format on */

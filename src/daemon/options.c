@@ -220,7 +220,7 @@ const struct option_row *options_find(const char *name)
 {
 	for (unsigned i = 0; i < n_option_rows; i++)
 		if (!strcmp(option_rows[i].name, name))
-			return &option_rows[i];
+			return &option_rows[meaning_of(i)];
 	return NULL;
 }
 

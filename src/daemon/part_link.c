@@ -108,7 +108,7 @@ static int listen_anywhere(struct daemon *d)
 
 int part_link_make(struct daemon *d)
 {
-	d->link = stream_link_new(&d->env, d->loop, d->conf.one_off, on_left, d);
+	d->link = stream_link_new(&d->env, d->loop, on_left, d);
 	if (!d->link) {
 		log_error(LINK, "out of memory");
 		return -ENOMEM;

@@ -12,6 +12,16 @@
 #include "proto/tcp/tcp.h"
 #include "wire/dns.h"
 
+bool part_services_want_multicast(const struct conf *c)
+{
+	return c->multicast && !c->no_udp;
+}
+
+struct multicast *part_services_make_multicast(struct daemon *d)
+{
+	return multicast_new(&d->env, &multicast_sock_ops, &d->multicast_socks);
+}
+
 int part_services_start(struct daemon *d)
 {
 	struct env *env = &d->env;
@@ -26,15 +36,16 @@ int part_services_start(struct daemon *d)
 	env->dhcp6 = dhcp6_new(env);
 	env->udp = udp_new(env, &udp_sock_ops, &d->udp_socks);
 	env->icmp = icmp_new(env, &icmp_sock_ops, &d->icmp_socks);
-	if (d->conf.multicast && !d->conf.no_udp)
-		env->multicast = multicast_new(env, &multicast_sock_ops, &d->multicast_socks);
+	if (part_services_want_multicast(&d->conf))
+		env->multicast = part_services_make_multicast(d);
 	env->dns = dns_new(env, &dns_sock_ops, &d->dns_socks);
 	tcp_sock_init(d->edges);
 	env->tcp = tcp_new(env, &tcp_sock_dialer);
 	if (env->tcp)
 		tcp_set_service(env->tcp, &dns_tcp_service);
-	if (env->reassembly && env->ndp && env->dhcp4 && env->dhcp6 && env->dns && env->udp && env->icmp &&
-	    env->tcp && (env->multicast || !d->conf.multicast || d->conf.no_udp)) {
+	if (env->reassembly && env->ndp && env->dhcp4 && env->dhcp6 && env->dns && env->udp &&
+	    env->icmp && env->tcp &&
+	    (env->multicast || !part_services_want_multicast(&d->conf))) {
 		env_set_rates(env);
 		return 0;
 	}

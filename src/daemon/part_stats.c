@@ -57,6 +57,14 @@ int part_stats_start(struct daemon *d)
 	return 0;
 }
 
+void part_stats_adjust(struct daemon *d)
+{
+	d->stats_told = d->env.stats;
+	timerq_cancel(&d->env.timers, &d->stats_timer);
+	if (d->conf.stats_s)
+		set_timer(d);
+}
+
 void part_stats_stop(struct daemon *d)
 {
 	timerq_cancel(&d->env.timers, &d->stats_timer);

@@ -32,7 +32,6 @@
 struct stream_link {
 	struct env *env;
 	struct loop *loop;
-	bool one_off;
 	void (*on_left)(void *ctx);
 	void *ctx;
 	int fd_listen, fd; /* -1: none */
@@ -270,7 +269,7 @@ static void client_ended(struct stream_link *l, const char *why)
 	l->fd = -1;
 	demux_guest_down(l->env);
 	event_tell(l->env, &(struct event){ .kind = EVENT_CLIENT_DISCONNECTED, .reason = why });
-	if (l->one_off)
+	if (l->env->conf->one_off)
 		l->on_left(l->ctx);
 }
 
@@ -330,7 +329,7 @@ static void listener_ready(struct watch *w, unsigned events)
 		pause_accept(l, errno);
 	if (fd < 0)
 		return;
-	if (l->fd >= 0 && !l->one_off && client_has_gone(l))
+	if (l->fd >= 0 && !l->env->conf->one_off && client_has_gone(l))
 		see_off(l);
 	if (l->fd >= 0)
 		refuse(l, fd);
@@ -346,7 +345,7 @@ void stream_link_listen(struct stream_link *l, int fd_listen)
 	watch_set(&l->listener, LOOP_READ);
 }
 
-struct stream_link *stream_link_new(struct env *env, struct loop *loop, bool one_off,
+struct stream_link *stream_link_new(struct env *env, struct loop *loop,
 				    void (*on_left)(void *ctx), void *ctx)
 {
 	struct stream_link *l = calloc(1, sizeof(*l));
@@ -361,7 +360,6 @@ struct stream_link *stream_link_new(struct env *env, struct loop *loop, bool one
 	}
 	l->env = env;
 	l->loop = loop;
-	l->one_off = one_off;
 	l->on_left = on_left;
 	l->ctx = ctx;
 	l->fd = l->fd_listen = -1;

@@ -62,12 +62,14 @@ def test_refusals(lab):
     before = daemon.ctl_json("config")
     with daemon.qmp() as session:
         for option, values, part in (
-                ("socket", ["/x"], "before the sandbox"), ("address", ["192.0.2.1"], "at the start"),
+                ("socket", ["/x"], "before the sandbox"), ("address", ["192.0.2.1"], "taken back"),
                 ("tcp-ports", ["80"], "forward-set"), ("no-such-option", ["1"], "there is no option"),
                 ("udp-timeout", ["0"], "is not a number from 1"), ("udp-timeout", [""], "is not a number"),
                 ("dns-record", ["a=192.0.2.1", "b"], "is not a name"), ("debug", ["maybe"], "on or off"),
-                ("dns", ["192.0.2.1"] * 9, "one too many"), ("max-fragments", ["7"], "laid out"),
-                ("mtu", ["5"], "is not 0 or")):
+                ("dns", ["192.0.2.1"] * 9, "one too many"), ("max-fragments", ["0"], "from 1 to 4096"),
+                ("mtu", ["5"], "is not 0 or"), ("no-tcp", ["on"], "there are forwards"),
+                ("multicast", ["on", "off"], "is not a list of groups"), ("outbound-if4", ["eth0"], "made after"),
+                ("foreground", ["off"], "at the start"), ("trace", ["maybe"], "--debug is on or off")):
             contains(config_set(session, option, *values)["error"]["desc"], part, f"the refusal of {option}")
         config_set(session, "no-dns-relay", "on")
         contains(config_set(session, "dns-record", "a.example=192.0.2.1")["error"]["desc"],

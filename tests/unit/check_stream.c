@@ -159,7 +159,7 @@ START_TEST(flood_of_flows_in_turns)
 	ck_assert_ptr_nonnull(tcp_new(&flood.g.env, &fake_dialer));
 	fake_dialer_next(NULL, ECONNREFUSED);
 	flood.loop = loop_new(&flood.g.env.timers, &flood.g.env);
-	flood.link = stream_link_new(&flood.g.env, flood.loop, false, NULL, NULL);
+	flood.link = stream_link_new(&flood.g.env, flood.loop, NULL, NULL);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	stream_link_attach(flood.link, fd[0]);
 	for (uint16_t i = 0; i < FLOOD; i++) {
