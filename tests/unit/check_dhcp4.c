@@ -484,6 +484,12 @@ START_TEST(renewal_after_the_gateway_changed)
 	nak = fake_guest_frame(&g, 0);
 	assert_bytes(nak->data + 14 + 12, 8, "0a 00 02 02 ff ff ff ff");
 	assert_bytes(nak->data + 14 + 28 + 236, 4 + 3 + 6, "63 82 53 63  35 01 06  36 04 0a 00 02 02");
+	/* and one that was offered an address since knows the new one */
+	SEND(.options = REQUEST "36 04 c6 33 64 01" WANT END);
+	nak = fake_guest_frame(&g, 0);
+	assert_bytes(nak->data + 14 + 12, 8, "c6 33 64 01 ff ff ff ff");
+	assert_bytes(nak->data + 14 + 28 + 236, 4 + 3 + 6,
+		     "63 82 53 63  35 01 06  36 04 c6 33 64 01");
 	fake_guest_clear(&g);
 	SILENT(.options = RELEASE OUR_ID END, .ciaddr = GUEST_IP);
 	ck_assert_ptr_null(dhcp4_get_lease(&g.env));

@@ -576,5 +576,72 @@ START_TEST(forward_ends_while_its_datagrams_wait)
 }
 END_TEST
 
-SUITE_MAIN_AFTER(own_net_enter, "listen_udp", full_link, forward_ends_while_its_datagrams_wait, closed_port, others_go_on, error_without_flow, kinds_of_ip4,
-		 kinds_of_ip6, dont_fragment, trains, segments)
+#define CLIENT_ADDR 0xc0000209 /* 192.0.2.9 */
+#define HOST_ADDR   0xc0000201
+
+/* A link whose other end, `end`, belongs to the test, with a neighbor that does not tell where
+ * it is: what is sent to it waits, as long as the room of the socket that it came from is
+ * taken. */
+static void link_without_answers(void)
+{
+	IP("link add dark mtu 1500 type veth peer name end");
+	IP("addr add 192.0.2.1/24 dev dark");
+	IP("link set dark up");
+	IP("link set end up");
+	ck_assert_int_eq(system("echo 1000000 >/proc/sys/net/ipv4/neigh/dark/unres_qlen_bytes"),
+			 0);
+}
+
+/* A datagram of the client comes. */
+static void dark_client_says(uint16_t port)
+{
+	struct sockaddr_ll sa = { .sll_family = AF_PACKET,
+				  .sll_ifindex = (int)if_nametoindex("end") };
+	static struct packet p;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	packet_udp(&p, &(struct packet_ip){ .src = CLIENT_ADDR, .dst = HOST_ADDR }, 4000, port,
+		   "x", 1);
+	memset(p.frame, 0xff, MAC_LEN); /* to all */
+	put_be16(p.frame + ETH_HEADER_LEN + IP4_HEADER_LEN + 6, 0);
+	ck_assert_int_eq(sendto(fd, p.frame, p.len, 0, (struct sockaddr *)&sa, sizeof(sa)),
+			 (ssize_t)p.len);
+	close(fd);
+}
+
+/* An error that is left where it is would wake us up for ever, while the socket has no room and
+ * the guest's link has none. */
+START_TEST(error_while_all_is_full)
+{
+	static const struct icmp_hdr too_big = { ICMP_TYPE_UNREACHABLE,
+						 ICMP_CODE_FRAGMENTATION_NEEDED, 0, 1280 };
+	struct client c = { .own = { addr_ip4(CLIENT_ADDR), 4000 },
+			    .server = { addr_ip4(HOST_ADDR), 0 },
+			    .shown = addr_ip4(CLIENT_ADDR),
+			    .shown_port = 4000 };
+	uint16_t port;
+
+	setup();
+	link_without_answers();
+	c.server.port = port = forward("0:53");
+	dark_client_says(port);
+	await_frames(1);
+	while (!g.env.stats.udp_queued)
+		answer(&c, 60000, true);
+	g.reply_room = g.room = 1;
+	dark_client_says(port);
+	assert_quiet();
+	complain(&c, &too_big);
+	await_frames(2);
+	assert_error(&g.net.ip4.gateway, too_big.type, too_big.code, 1280);
+	assert_quiet();
+	ck_assert_uint_gt(g.env.stats.udp_queued, 0);
+	IP("link del dark");
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN_AFTER(own_net_enter, "listen_udp", error_while_all_is_full, full_link,
+		 forward_ends_while_its_datagrams_wait, closed_port, others_go_on,
+		 error_without_flow, kinds_of_ip4, kinds_of_ip6, dont_fragment, trains,
+		 segments)
