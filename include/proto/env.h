@@ -13,6 +13,7 @@
 #include "flow/stats.h"
 #include "flow/table.h"
 #include "proto/conf.h"
+#include "proto/error_limit.h"
 #include "proto/net.h"
 #include "proto/path_mtu.h"
 #include "proto/sandbox.h"
@@ -77,7 +78,7 @@ struct env {
 	struct shaper to_guest, to_host;
 	struct bucket new_flows;
 	uint32_t next_ip_id; /* identification of packets to the guest */
-	uint64_t errors_due_ns; /* the limit of ICMP errors to the guest: a token is worth some time */
+	struct error_limit error_limit; /* of ICMP errors to the guest */
 
 	const struct guest_ops *guest_ops;
 	void *link;

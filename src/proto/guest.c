@@ -11,9 +11,6 @@
  * MTU of IPv6 (RFC 4443 2.4). */
 #define QUOTE_MAX4 548
 #define QUOTE_MAX6 (IP6_MTU_MIN - IP6_HEADER_LEN - ICMP_HEADER_LEN)
-/* RFC 4443 2.4 (f): a token bucket. */
-#define ERRORS_BURST   100
-#define ERROR_EVERY_NS (10 * NS_PER_MS)
 
 void guest_eth_encode(const struct env *env, struct wr *w, uint16_t type)
 {
@@ -223,19 +220,12 @@ static bool may_complain(const struct env *env, const struct pkt *p)
 	       !addr_is_unspecified(&p->src) && !addr_is_multicast(&p->src) && !is_icmp_error(p);
 }
 
-static bool take_token(struct env *env)
+static bool take_token(struct env *env, const struct pkt *p)
 {
-	uint64_t full_ns = ERRORS_BURST * ERROR_EVERY_NS;
+	bool taken = error_limit_take(&env->error_limit, &env->flows.key, p, env->now_ns);
 
-	/* the bucket is full once `errors_due_ns` is so far in the past */
-	if (env->errors_due_ns + full_ns < env->now_ns)
-		env->errors_due_ns = env->now_ns - full_ns;
-	if (env->errors_due_ns + ERROR_EVERY_NS > env->now_ns) {
-		env->stats.icmp_errors_limited++;
-		return false;
-	}
-	env->errors_due_ns += ERROR_EVERY_NS;
-	return true;
+	env->stats.icmp_errors_limited += !taken;
+	return taken;
 }
 
 bool guest_send_icmp_error(struct env *env, const struct pkt *p, const struct addr *from,
@@ -245,7 +235,7 @@ bool guest_send_icmp_error(struct env *env, const struct pkt *p, const struct ad
 	struct guest_out out = { .src = *from, .dst = p->src };
 	struct icmp_hdr h = { e->type, e->code, (uint16_t)(e->rest >> 16), (uint16_t)e->rest };
 
-	return may_complain(env, p) && take_token(env) &&
+	return may_complain(env, p) && take_token(env, p) &&
 	       !guest_send_icmp(env, &out, &h, p->ip, p->ip_len < max ? p->ip_len : max);
 }
 

@@ -285,10 +285,11 @@ START_TEST(options_that_ask_for_errors)
 }
 END_TEST
 
-/* A hundred at once, then as many a second; of both families together. */
+/* A hundred at once, then as many a second, about one flow; ten times as many about all. */
 START_TEST(errors_are_limited)
 {
 	fake_guest_init(&g);
+	g.env.flows.key = (struct hash_key){ { 1, 2 } }; /* these flows share no bucket */
 	for (int i = 0; i < 150; i++)
 		send_hex(132, "00 01 02 03");
 	ck_assert_uint_eq(g.n_frames, 100);
@@ -297,10 +298,21 @@ START_TEST(errors_are_limited)
 	for (int i = 0; i < 20; i++)
 		send_hex(132, "00 01 02 03");
 	ck_assert_uint_eq(g.n_frames, 109);
+	send_hex(142, "00 01 02 03"); /* another flow does not suffer from that */
+	ck_assert_uint_eq(g.n_frames, 110);
+	fake_guest_clear(&g);
+	fake_guest_advance(&g, NS_PER_SEC);
+	for (int i = 0; i < 150 * 20; i++)
+		send_hex((uint8_t)(142 + i % 20), "00 01 02 03");
+	ck_assert_uint_eq(g.n_frames, 1000);
+	fake_guest_advance(&g, 10 * NS_PER_MS);
+	for (int i = 0; i < 20; i++)
+		send_hex((uint8_t)(142 + i), "00 01 02 03");
+	ck_assert_uint_eq(g.n_frames, 1010);
 	fake_guest_advance(&g, 3600 * NS_PER_SEC);
 	for (int i = 0; i < 150; i++)
 		send_hex(132, "00 01 02 03");
-	ck_assert_uint_eq(g.n_frames, 209);
+	ck_assert_uint_eq(g.n_frames, 1110);
 	fake_guest_free(&g);
 }
 END_TEST

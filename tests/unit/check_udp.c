@@ -403,6 +403,7 @@ END_TEST
 START_TEST(refusals_are_told)
 {
 	begin();
+	g.env.flows.key = (struct hash_key){ { 1, 2 } }; /* flows share no limit of errors */
 	host.open_error = ENETUNREACH;
 	ck_assert_int_eq(guest_says(PEER, 5000, 7, "a"), DROP_HOST_SOCKET);
 	assert_icmp(0, GATEWAY, ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET);
@@ -428,6 +429,10 @@ START_TEST(refusals_are_told)
 	ck_assert_uint_eq(g.env.stats.udp_errors, g.n_frames);
 	ck_assert_uint_eq(g.env.stats.udp_errors + g.env.stats.icmp_errors_limited, 203);
 	ck_assert_uint_gt(g.env.stats.icmp_errors_limited, 0);
+	/* those of one flow */
+	fake_guest_clear(&g);
+	guest_says(PEER, 6001, 7, "g");
+	assert_icmp(0, GATEWAY, ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET);
 	end();
 }
 END_TEST
