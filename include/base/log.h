@@ -55,6 +55,12 @@ void log_write(enum log_level level, enum log_unit unit, const char *fmt, ...)
 			log_write(LOG_LEVEL_DEBUG, LOG_UNIT_##unit, __VA_ARGS__);              \
 	} while (0)
 
+/* Puts a question mark in the place of all in a line that is not text: control characters, what
+ * turns the direction of a line, malformed UTF-8.  Names that a guest, a network or the
+ * environment chose may stand in it: nothing drives a terminal or looks like a line of its own.
+ * Done by the functions above. */
+void log_defuse(char *line);
+
 /* Lets through one message a second; what was held back is counted and told with the next. */
 struct log_limit {
 	uint64_t next_ns;

@@ -69,9 +69,7 @@ static bool is_control(uint32_t code)
 	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-/* Names that a guest or a network chose may stand in a line: nothing in it drives a terminal
- * or looks like a line of its own. */
-static void defuse(char *line)
+void log_defuse(char *line)
 {
 	size_t left = strlen(line), n;
 	uint32_t code;
@@ -95,7 +93,7 @@ void log_write(enum log_level level, enum log_unit unit, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	defuse(line);
+	log_defuse(line);
 	current_sink(level, unit, line);
 	if (observer && level <= LOG_LEVEL_WARN)
 		observer(observer_ctx, level, unit, line);

@@ -294,6 +294,10 @@ int daemon_main(int argc, char **argv)
 			status = run(&d);
 		logging_close();
 		break;
+	case OPTIONS_USAGE: /* people's mistake, not a program's: a second line helps */
+		process_complain("%s", reason);
+		options_print_hint(stderr);
+		break;
 	default:
 		process_complain("%s", reason);
 	}

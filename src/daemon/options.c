@@ -132,12 +132,9 @@ static const struct option_refused *refused_of(int got)
 	return NULL;
 }
 
-/* What is no option of ours is told with a second line, for people; what is wrong with a value,
- * which programs give us, in one. */
 static int explain_usage(int got, char **argv, char *reason, size_t max)
 {
 	const struct option_refused *r = refused_of(got);
-	size_t len;
 
 	if (r)
 		snprintf(reason, max, "--%s is refused: %s", r->name, r->reason);
@@ -145,9 +142,7 @@ static int explain_usage(int got, char **argv, char *reason, size_t max)
 		snprintf(reason, max, "unexpected argument '%.256s'", argv[optind]);
 	else
 		explain_getopt(got, argv, reason, max);
-	len = strlen(reason);
-	snprintf(reason + len, max - len, "\nTry '%s --help'.", program_name());
-	return -EINVAL;
+	return OPTIONS_USAGE;
 }
 
 static void set_defaults(struct conf *c)
@@ -229,6 +224,11 @@ void options_print_version(FILE *out)
 {
 	fprintf(out, "%s %s%s\n", program_name(), program_is_passt() ? "(postern) " : "",
 		POSTERN_VERSION);
+}
+
+void options_print_hint(FILE *out)
+{
+	fprintf(out, "Try '%s --help'.\n", program_name());
 }
 
 /* Prints words from HELP_COLUMN on, where `column` is where the line stands now. */

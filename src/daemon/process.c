@@ -14,17 +14,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/program.h"
+
+#define LINE_MAX_BYTES 1024
 
 void process_complain(const char *fmt, ...)
 {
+	char line[LINE_MAX_BYTES];
 	va_list ap;
 
-	fprintf(stderr, "%s: ", program_name());
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	log_defuse(line);
+	fprintf(stderr, "%s: %s\n", program_name(), line);
 }
 
 /* What reads as empty and swallows what is written to it; where the system has no such device, a

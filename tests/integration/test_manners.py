@@ -346,6 +346,17 @@ def test_names(lab):
     equal(said, ["passt: unknown option '--nonsense'", "Try 'passt --help'."], "the message")
 
 
+def test_a_reason_is_one_line(lab):
+    """Nothing in an option or in the environment makes more than a line of the reason, or drives a terminal."""
+    odd, shown = "1\nerror \033[2J", "1?error ?[2J"
+    for option in "--mtu", "--fd", "--dns", "--runas", "--tcp-ports":
+        contains(fails(lab, program("postern"), option, odd), shown)
+    said = call(lab, program("postern"), f"--{odd}", status=1).stderr.splitlines()
+    equal(said, [f"postern: unknown option '--{shown}'", "Try 'postern --help'."], "the message")
+    contains(fails(lab, "sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES="$2" exec "$1"', "sh",
+                   program("postern"), odd), shown)
+
+
 def test_free_socket(lab):
     """Without -s, the first socket that nobody listens on is taken, of the name that is called."""
     tmp = lab.folder / "tmp"

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/process.h"
 #include "lib/suite.h"
 
 static struct conf conf;
@@ -119,6 +120,8 @@ START_TEST(nothing_drives_a_terminal)
 	ck_assert_str_eq(caught(), "turned ??? text, cut ??\n");
 	log_info(DHCP, "a name: Gr\303\274\303\237e");
 	ck_assert_str_eq(caught(), "a name: Gr\303\274\303\237e\n");
+	process_complain("--mtu '%s' is too much", "1\nerror: \033[2J");
+	ck_assert_str_eq(caught(), "postern: --mtu '1?error: ?[2J' is too much\n");
 	teardown();
 }
 END_TEST
