@@ -2,8 +2,12 @@
 #include "link/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cursor.h"
@@ -185,6 +189,107 @@ START_TEST(flood_of_flows_in_turns)
 }
 END_TEST
 
-SUITE_MAIN("stream", short_frames_are_padded, several_frames_in_one_reservation,
-	   bulk_ends_before_replies_do, refused_replies_are_remembered, partial_writes_resume,
-	   flood_of_flows_in_turns)
+static char folder[32];
+static struct sockaddr_un place = { .sun_family = AF_UNIX };
+
+/* A socket file that nobody listens on any more. */
+static void leave_stale(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(!bind(fd, (struct sockaddr *)&place, sizeof(place)));
+	close(fd);
+}
+
+static void make_place(void)
+{
+	strcpy(folder, "/tmp/check_stream.XXXXXX");
+	must(mkdtemp(folder));
+	snprintf(place.sun_path, sizeof(place.sun_path), "%s/socket", folder);
+}
+
+static void remove_place(void)
+{
+	unlink(place.sun_path);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* One of several that start: tells whether it has the place, and keeps that until `fd_end`
+ * ends. */
+static _Noreturn void contend(int fd_begin, int fd_result, int fd_end)
+{
+	char byte;
+	int rc;
+
+	must(!read(fd_begin, &byte, 1));
+	rc = unix_listen(place.sun_path, 1);
+	must(rc >= 0 || rc == -EADDRINUSE);
+	byte = rc >= 0;
+	must(write(fd_result, &byte, 1) == 1);
+	must(!read(fd_end, &byte, 1));
+	_exit(0);
+}
+
+/* Of those who find a stale socket together, one has the place. */
+START_TEST(one_replaces_a_stale_socket)
+{
+	enum { ROUNDS = 200, N = 4 };
+
+	make_place();
+	for (int round = 0; round < ROUNDS; round++) {
+		int begin[2], result[2], end[2], winners = 0;
+		char byte;
+
+		leave_stale();
+		must(!pipe(begin) && !pipe(result) && !pipe(end));
+		for (int i = 0; i < N; i++) {
+			pid_t child = fork();
+
+			must(child >= 0);
+			if (child)
+				continue;
+			close(begin[1]);
+			close(end[1]);
+			contend(begin[0], result[1], end[0]);
+		}
+		close(result[1]);
+		close(begin[1]);
+		for (int i = 0; i < N; i++) {
+			must(read(result[0], &byte, 1) == 1);
+			winners += byte;
+		}
+		ck_assert_int_eq(winners, 1);
+		close(end[1]);
+		while (wait(NULL) > 0)
+			;
+		close(begin[0]);
+		close(result[0]);
+		close(end[0]);
+		unlink(place.sun_path);
+	}
+	remove_place();
+}
+END_TEST
+
+/* A lock that somebody else holds for good keeps nobody from starting, nor does it last. */
+START_TEST(lock_is_no_condition)
+{
+	int fd_lock, fd;
+
+	make_place();
+	leave_stale();
+	fd_lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(flock(fd_lock, LOCK_SH), 0);
+	fd = unix_listen(place.sun_path, 1);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(unix_listen(place.sun_path, 1), -EADDRINUSE);
+	ck_assert_int_eq(flock(fd_lock, LOCK_EX | LOCK_NB), 0);
+	close(fd_lock);
+	close(fd);
+	remove_place();
+}
+END_TEST
+
+SUITE_MAIN("stream", one_replaces_a_stale_socket, lock_is_no_condition, short_frames_are_padded,
+	   several_frames_in_one_reservation, bulk_ends_before_replies_do,
+	   refused_replies_are_remembered, partial_writes_resume, flood_of_flows_in_turns)
