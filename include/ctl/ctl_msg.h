@@ -61,6 +61,7 @@ extern const char *const ctl_forward_proto_names[]; /* likewise: those that have
 extern const char *const ctl_flow_sort_names[];	    /* by enum ctl_flow_sort */
 extern const char *const ctl_flow_how_names[];	    /* by enum ctl_flow_how */
 extern const char *const ctl_dir_names[];	    /* by enum flow_dir */
+extern const char *const ctl_end_names[]; /* by enum flow_end, from FLOW_END_GUEST on */
 extern const char *const ctl_source_names[];	    /* by enum net_source */
 extern const char *const ctl_layer_names[];	    /* by enum sandbox_layer */
 extern const char *const ctl_layer_state_names[];   /* by enum sandbox_state */
@@ -345,6 +346,8 @@ struct ctl_flow {
 #define CTL_FLOW_HAS_FORWARD 0x80u
 #define CTL_FLOW_HAS_INFO    0x100u
 #define CTL_FLOW_HAS_SORT_KEY 0x200u
+#define CTL_FLOW_HAS_SILENT   0x400u
+#define CTL_FLOW_HAS_ERROR    0x800u
 	uint32_t has;
 	uint64_t id;
 	unsigned proto, dir;
@@ -358,6 +361,9 @@ struct ctl_flow {
 	uint64_t rate_out, rate_in; /* bytes a second, lately; where there is idle_ms */
 	uint64_t age_ms, idle_ms, timeout_ms;
 	const char *reason;
+	unsigned silent;   /* which end did not answer: of ctl_end_names */
+	const char *error; /* of the host's socket: "ECONNREFUSED", and its number */
+	uint64_t error_number;
 	uint64_t closed_ms; /* since it ended */
 	const char *last_state; /* in which it was when it ended */
 	uint64_t sort_key;	/* its place in a listing that is sorted by a value of flows */

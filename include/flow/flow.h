@@ -25,6 +25,8 @@ enum flow_dir {
 	FLOW_IN	  /* through a port forward */
 };
 
+enum flow_end { FLOW_END_NONE, FLOW_END_GUEST, FLOW_END_PEER };
+
 /* The flow as the guest sees it; no padding bytes, it is hashed whole. */
 struct flow_key {
 	struct addr guest, peer;
@@ -79,6 +81,9 @@ struct flow {
 	uint64_t id; /* never used twice in a daemon's life, from 1 */
 	uint64_t hash;
 	enum flow_dir dir;
+	uint16_t error; /* an errno: the host's socket failed with it; 0: it did not */
+	uint8_t silent; /* enum flow_end: which owed an answer for too long, once it timed out
+			 */
 	struct endpoint host; /* our end of the host socket; port 0 while unknown */
 	struct endpoint peer; /* the true peer on the host's network, after address mapping */
 	struct flow_name *name; /* that the guest asked for, of the peer's address; NULL: none */

@@ -19,6 +19,8 @@ struct flow_closed {
 	uint64_t created_ns, closed_ns;
 	uint64_t bytes_out, bytes_in, packets_out, packets_in;
 	enum flow_close_reason reason;
+	int error; /* as in struct flow, likewise */
+	enum flow_end silent;
 };
 
 /* A place in the order of ids. */

@@ -62,6 +62,17 @@ static const char *info_text(const struct ctl_flow_info *i, char *buf, size_t ma
 	return buf;
 }
 
+/* Why it ended, besides the reason. */
+static const char *cause_text(const struct ctl_flow *f, char *buf, size_t max)
+{
+	snprintf(buf, max, "%s%s%s%s%s", f->has & CTL_FLOW_HAS_SILENT ? "silent:" : "",
+		 f->has & CTL_FLOW_HAS_SILENT ? ctl_end_names[f->silent] : "",
+		 f->has & CTL_FLOW_HAS_SILENT && f->has & CTL_FLOW_HAS_ERROR ? " " : "",
+		 f->has & CTL_FLOW_HAS_ERROR ? "error:" : "",
+		 f->has & CTL_FLOW_HAS_ERROR ? f->error : "");
+	return buf;
+}
+
 /* An echo session has an identifier instead of ports. */
 static const char *end_text(const struct ctl_flow *f, const struct endpoint *e,
 			    char buf[static ENDPOINT_STR_MAX])
@@ -96,7 +107,9 @@ static void row(struct table *t, const void *result)
 	table_cell(
 		t, "%s",
 		text_duration(f->has & CTL_FLOW_HAS_CLOSED ? f->closed_ms : f->idle_ms, text));
-	table_cell(t, "%s", f->has & CTL_FLOW_HAS_INFO ? info_text(&f->info, info, INFO_MAX) : "");
+	table_cell(t, "%s",
+		   f->has & CTL_FLOW_HAS_INFO ? info_text(&f->info, info, INFO_MAX)
+					      : cause_text(f, info, INFO_MAX));
 }
 
 /* All there are, unless a limit was given; those that ended come in one go. */

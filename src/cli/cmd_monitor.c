@@ -92,9 +92,14 @@ static void say_flow(struct line *l, const void *data)
 	say(l, " %" PRIu64 " %s %s %s %s", e->id, ctl_proto_names[e->proto],
 	    ctl_dir_names[e->dir], endpoint_print(&e->guest, guest),
 	    endpoint_print(&e->peer, peer));
-	if (e->has & CTL_FLOW_HAS_REASON)
-		say(l, " %s out %s in %s", e->reason, text_bytes(e->bytes_out, out),
-		    text_bytes(e->bytes_in, in));
+	if (!(e->has & CTL_FLOW_HAS_REASON))
+		return;
+	say(l, " %s", e->reason);
+	if (e->has & CTL_FLOW_HAS_SILENT)
+		say(l, " silent %s", ctl_end_names[e->silent]);
+	if (e->has & CTL_FLOW_HAS_ERROR)
+		say(l, " error %s", e->error);
+	say(l, " out %s in %s", text_bytes(e->bytes_out, out), text_bytes(e->bytes_in, in));
 }
 
 static void say_forward(struct line *l, const void *data)

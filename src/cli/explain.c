@@ -277,44 +277,59 @@ static const struct rule open_rules[] = {
 
 /* Flows that ended */
 
-/* By reason, direction (NULL: either), and the state in which it was (likewise).  The first that
- * fits is said. */
+/* By reason, direction (NULL: any), the state in which it was and the end that was silent
+ * (likewise). The first that fits is said. */
 static const struct {
-	const char *reason, *dir, *state, *text;
+	const char *reason, *dir, *state, *silent, *text;
 } closed_rules[] = {
-	{ "finished", NULL, NULL, "Both ends had finished." },
-	{ "idle", NULL, "UNREPLIED",
+	{ "finished", NULL, NULL, NULL, "Both ends had finished." },
+	{ "idle", NULL, "UNREPLIED", NULL,
 	  "No answer ever came. Nothing may be there, or something on the way drops it." },
-	{ "idle", NULL, NULL, "Nothing came from either end for as long as a flow may be idle." },
-	{ "guest-reset", NULL, NULL,
+	{ "idle", NULL, NULL, NULL,
+	  "Nothing came from either end for as long as a flow may be idle." },
+	{ "guest-reset", NULL, NULL, NULL,
 	  "The guest reset it: the program there gave up, or ended without reading all." },
-	{ "peer-reset", "out", NULL,
-	  "The peer reset it: the program there, or something on the way, did not want it any more." },
-	{ "peer-reset", "in", NULL,
+	{ "peer-reset", "out", NULL, NULL,
+	  "The peer reset it: the program there, or something on the way, did not want it any "
+	  "more." },
+	{ "peer-reset", "in", NULL, NULL,
 	  "The client reset it: the program there gave up, or ended without reading all." },
-	{ "refused", "out", NULL,
+	{ "refused", "out", NULL, NULL,
 	  "The peer refused it: nothing listens at that port, or a firewall rejects it." },
-	{ "refused", "in", NULL,
+	{ "refused", "in", NULL, NULL,
 	  "The guest refused it: nothing listens at that port of the guest, or its firewall "
 	  "rejects it." },
-	{ "unreachable", NULL, NULL,
+	{ "unreachable", NULL, NULL, NULL,
 	  "The host's network has no way to the peer: no route, or a router says that it is "
 	  "unreachable." },
-	{ "timed-out", NULL, "CONNECTING",
-	  "The peer never answered: it is down, or something on the way drops what is sent to it." },
-	{ "timed-out", NULL, "SYN-SENT",
+	{ "timed-out", NULL, "CONNECTING", "peer",
+	  "The peer never answered: it is down, or something on the way drops what is sent to "
+	  "it." },
+	{ "timed-out", NULL, "SYN-SENT", "guest",
 	  "The guest never answered: it is down, or its firewall drops what is sent to it." },
-	{ "timed-out", NULL, "SYN-RECEIVED",
+	{ "timed-out", NULL, "SYN-RECEIVED", "guest",
 	  "The guest went silent before the connection was complete." },
-	{ "timed-out", NULL, NULL,
-	  "One end did not acknowledge what was sent to it, however often that was repeated." },
-	{ "guest-left", NULL, NULL, "The guest's link went away, as when it is shut down." },
-	{ "by-operator", NULL, NULL, "It was closed through the control socket, or with its forward." },
-	{ "host-error", NULL, NULL,
-	  "The host's socket could not be had, or failed; the log of the daemon may tell more." },
-	{ "preempted", NULL, NULL, "It made room for a newer flow: a limit was reached." },
-	{ "shutdown", NULL, NULL, "The daemon ended." },
-	{ "address-gone", NULL, NULL, "The host lost the address that it used." },
+	{ "timed-out", NULL, NULL, "guest",
+	  "The guest did not acknowledge what was sent to it, however often that was repeated: "
+	  "it is "
+	  "stopped, or cut off." },
+	{ "timed-out", "out", NULL, "peer",
+	  "The peer did not acknowledge what was sent to it, however often that was repeated: "
+	  "it is "
+	  "down, or the way to it is broken." },
+	{ "timed-out", "in", NULL, "peer",
+	  "The client did not acknowledge what was sent to it, however often that was "
+	  "repeated: it is "
+	  "down, or the way to it is broken." },
+	{ "guest-left", NULL, NULL, NULL,
+	  "The guest's link went away, as when it is shut down." },
+	{ "by-operator", NULL, NULL, NULL,
+	  "It was closed through the control socket, or with its forward." },
+	{ "host-error", NULL, NULL, NULL, "The host's socket could not be had, or failed." },
+	{ "preempted", NULL, NULL, NULL,
+	  "It made room for a newer flow: a limit was reached." },
+	{ "shutdown", NULL, NULL, NULL, "The daemon ended." },
+	{ "address-gone", NULL, NULL, NULL, "The host lost the address that it used." },
 };
 
 static bool fits(const char *wanted, const char *value)
@@ -329,18 +344,30 @@ static void add(struct explain_finding *found, unsigned *n, const char *code, co
 	++*n;
 }
 
+/* The kernel's own words. */
+static void add_error(struct explain_finding *found, const struct ctl_flow *f)
+{
+	size_t len = strlen(found->text);
+
+	snprintf(found->text + len, EXPLAIN_TEXT - len, " The host's socket said: %s (%s).",
+		 strerror((int)f->error_number), f->error);
+}
+
 static unsigned explain_closed(const struct ctl_flow *f, struct explain_finding *found)
 {
 	const char *last = f->last_state ? f->last_state : "";
+	const char *silent = f->has & CTL_FLOW_HAS_SILENT ? ctl_end_names[f->silent] : "";
 	unsigned n = 0;
 
 	for (size_t i = 0; !n && i < sizeof(closed_rules) / sizeof(closed_rules[0]); i++)
 		if (fits(closed_rules[i].reason, f->reason) &&
 		    fits(closed_rules[i].dir, ctl_dir_names[f->dir]) &&
-		    fits(closed_rules[i].state, last))
+		    fits(closed_rules[i].state, last) && fits(closed_rules[i].silent, silent))
 			add(found, &n, closed_rules[i].reason, closed_rules[i].text);
 	if (!n)
 		add(found, &n, "unknown", "It ended for a reason that this program does not know.");
+	if (f->has & CTL_FLOW_HAS_ERROR)
+		add_error(found, f);
 	return n;
 }
 

@@ -52,6 +52,21 @@ void ctl_show_flow(const struct env *env, const struct flow *f, struct ctl_flow 
 	show_origin(c, f->name, f->forward);
 }
 
+static void show_cause(struct ctl_flow *c, const struct flow_closed *f)
+{
+	if (f->silent) {
+		c->has |= CTL_FLOW_HAS_SILENT;
+		c->silent = f->silent - FLOW_END_GUEST;
+	}
+	if (f->error) {
+		const char *name = strerrorname_np(f->error);
+
+		c->has |= CTL_FLOW_HAS_ERROR;
+		c->error = name ? name : "unknown";
+		c->error_number = (uint64_t)f->error;
+	}
+}
+
 void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct ctl_flow *c)
 {
 	*c = (struct ctl_flow){
@@ -70,6 +85,7 @@ void ctl_show_closed_flow(const struct flow_closed *f, uint64_t now_ns, struct c
 	};
 	show_ends(c, &f->key, &f->host, &f->peer);
 	show_origin(c, f->name, f->forward);
+	show_cause(c, f);
 }
 
 void ctl_show_flow_info(const struct flow *f, char congestion[static FLOW_CONGESTION_MAX],

@@ -11,6 +11,7 @@ const char *const ctl_flow_sort_names[] = { "id",   "bytes",	"bytes_out", "bytes
 					    "idle", NULL };
 const char *const ctl_flow_how_names[] = { "reset", "finish", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
+const char *const ctl_end_names[] = { "guest", "peer", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
 const char *const ctl_layer_names[] = { "user", "user_namespace", "namespaces", "root", "capabilities",
 					"no_new_privs", "no_core", "not_dumpable", "seccomp", NULL };
@@ -355,6 +356,10 @@ static const struct ctl_field ctl_flow_fields[] = {
 	MEMBER(ctl_flow, idle_ms, "idle_ms", CTL_UINT, .has = CTL_FLOW_HAS_IDLE),
 	MEMBER(ctl_flow, timeout_ms, "timeout_ms", CTL_UINT, .has = CTL_FLOW_HAS_TIMEOUT),
 	MEMBER(ctl_flow, reason, "reason", CTL_TEXT, .has = CTL_FLOW_HAS_REASON),
+	MEMBER(ctl_flow, silent, "silent", CTL_CHOICE, .names = ctl_end_names,
+	       .has = CTL_FLOW_HAS_SILENT),
+	MEMBER(ctl_flow, error, "error", CTL_TEXT, .has = CTL_FLOW_HAS_ERROR),
+	MEMBER(ctl_flow, error_number, "errno", CTL_UINT, .has = CTL_FLOW_HAS_ERROR),
 	MEMBER(ctl_flow, closed_ms, "closed_ms", CTL_UINT, .has = CTL_FLOW_HAS_CLOSED),
 	MEMBER(ctl_flow, last_state, "last_state", CTL_TEXT, .has = CTL_FLOW_HAS_CLOSED),
 	MEMBER(ctl_flow, sort_key, "sort_key", CTL_UINT, .has = CTL_FLOW_HAS_SORT_KEY),

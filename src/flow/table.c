@@ -192,7 +192,9 @@ void flow_table_remove(struct flow_table *t, struct flow *f, enum flow_close_rea
 				   .bytes_in = f->bytes_in,
 				   .packets_out = f->packets_out,
 				   .packets_in = f->packets_in,
-				   .reason = reason };
+				   .reason = reason,
+				   .error = f->error,
+				   .silent = f->silent };
 	if (t->removed)
 		t->removed(t->removed_ctx, f, c);
 }

@@ -165,6 +165,7 @@ static struct icmp_flow *open_flow(struct env *env, const struct flow_key *key, 
 	}
 	if (*err == EACCES || *err == EPERM)
 		tell_forbidden(icmp);
+	f->flow.error = (uint16_t)*err;
 	close_flow(env, &f->flow, FLOW_CLOSED_HOST_ERROR);
 	return NULL;
 }

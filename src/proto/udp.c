@@ -291,6 +291,7 @@ static struct udp_flow *open_flow(struct env *env, const struct flow_key *key, i
 		return f;
 	log_limited(&limit, env->now_ns, LOG_LEVEL_DEBUG, LOG_UNIT_UDP, "no socket to %s: %s",
 		    endpoint_print(&f->flow.peer, text), strerror(*err));
+	f->flow.error = (uint16_t)*err;
 	udp_flow_close(env, f, FLOW_CLOSED_HOST_ERROR);
 	return NULL;
 }

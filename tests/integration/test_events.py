@@ -1,5 +1,6 @@
 """What the control socket tells unasked, and posternctl monitor."""
 
+import errno
 import json
 
 from lab.checks import check, contains, equal, eventually, raises
@@ -66,7 +67,8 @@ def test_refused_connection(lab):
             lab.guest.tcp_connect(SERVER_ADDR, 9)
         opened = session.receive_event("FLOW_OPENED")
         closed = session.receive_event("FLOW_CLOSED")
-        equal((closed["id"], closed["reason"]), (opened["id"], "refused"), "the end of the flow")
+        equal((closed["id"], closed["reason"], closed["error"], closed["errno"]),
+              (opened["id"], "refused", "ECONNREFUSED", errno.ECONNREFUSED), "the end of the flow")
 
 
 def test_storm(lab):

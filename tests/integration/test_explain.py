@@ -1,11 +1,12 @@
 """posternctl explain: what it says of situations that are really there."""
 
+import errno
 import json
 import signal
 import socket
 import struct
 
-from lab.checks import contains, equal, eventually, raises
+from lab.checks import check, contains, equal, eventually, raises
 from lab.lab import HOST_ADDR, SERVER_ADDR, SILENT_ADDR, UNREACHABLE_ADDR
 from lab.servers import TcpServer, echo, receive_all
 
@@ -137,16 +138,19 @@ def test_refused(lab):
     with raises(ConnectionRefusedError, "connect"):
         lab.guest.tcp_connect(SERVER_ADDR, 9)
     finds(daemon, f"{SERVER_ADDR}:9", "refused", "The peer refused it")
+    contains(daemon.ctl("explain", f"{SERVER_ADDR}:9"),
+             "The host's socket said: Connection refused (ECONNREFUSED).", "the kernel's words")
+    contains(daemon.ctl("flows", "--closed", "tcp"), "error:ECONNREFUSED", "the columns")
 
 
 def test_refused_by_guest(lab):
     """A forward to a port of the guest where nothing listens."""
     daemon = lab.start("-t", "2222:22")
-    with lab.server.tcp_connect(HOST_ADDR, 2222) as sock:
-        try:
+    try:
+        with lab.server.tcp_connect(HOST_ADDR, 2222) as sock:
             sock.recv(1)
-        except ConnectionResetError:
-            pass
+    except ConnectionResetError:
+        pass  # soon, or even sooner
     finds(daemon, f"{HOST_ADDR}:2222", "refused", "The guest refused it: nothing listens")
 
 
@@ -163,6 +167,7 @@ def test_unreachable(lab):
     with raises(OSError, "connect"):
         lab.guest.tcp_connect(UNREACHABLE_ADDR, 80)
     finds(daemon, f"{UNREACHABLE_ADDR}:80", "unreachable", "no way to the peer")
+    contains(daemon.ctl("explain", f"{UNREACHABLE_ADDR}:80"), "UNREACH)", "the kernel's words")
 
 
 def test_no_answer(lab):
@@ -174,6 +179,53 @@ def test_no_answer(lab):
     sock.connect_ex((SILENT_ADDR, 80))
     finds(daemon, f"{SILENT_ADDR}:80", "peer-not-connected", "The peer has not answered")
     sock.close()
+
+
+def timed_out(daemon, what, silent, text):
+    """The flow ends so; what else is told of that."""
+    finds(daemon, what, "timed-out", text)
+    flow, = daemon.ctl_json("flows", "--closed", "tcp")
+    equal((flow["reason"], flow["silent"]), ("timed-out", silent), "the reason, and who was silent")
+    contains(daemon.ctl("flows", "--closed", "tcp"), f"silent:{silent}", "the columns")
+    return flow
+
+
+def test_peer_times_out(lab):
+    """A peer that is gone in the middle of a connection: the kernel gives it up."""
+    lab.host.sysctl("ipv4/tcp_retries2", 2)
+    daemon = lab.start()
+    sock, conn, what = connection(lab)
+    lab.server.run("ip", "route", "replace", "blackhole", f"{HOST_ADDR}/32")
+    with daemon.qmp() as session:
+        session.execute("events-subscribe", events=["FLOW_CLOSED"], proto="tcp")
+        sock.sendall(b"anybody there?")
+        flow = timed_out(daemon, what, "peer", "The peer did not acknowledge")
+        equal((flow["error"], flow["errno"]), ("ETIMEDOUT", errno.ETIMEDOUT), "the error")
+        told = session.receive_event("FLOW_CLOSED")
+        equal([told[member] for member in ("reason", "silent", "error", "errno")],
+              ["timed-out", "peer", "ETIMEDOUT", errno.ETIMEDOUT], "the event")
+    contains(daemon.ctl("explain", what), "Connection timed out (ETIMEDOUT)", "the kernel's words")
+    sock.close()
+    conn.close()
+
+
+def test_peer_does_not_connect(lab):
+    """An address from which nothing comes, for as long as it is tried."""
+    daemon = lab.start("--tcp-connect-timeout", 1)
+    with raises(OSError, "connect"):
+        lab.guest.tcp_connect(SILENT_ADDR, 80)
+    flow = timed_out(daemon, f"{SILENT_ADDR}:80", "peer", "The peer never answered")
+    check("error" not in flow, f"the host's socket did not fail: {flow}")
+
+
+def test_guest_times_out(lab):
+    """A guest that does not answer a client of a forward."""
+    daemon = lab.start("-t", "2222:22", "--tcp-syn-timeout", 1)
+    lab.guest.relay.send_signal(signal.SIGSTOP)
+    with lab.server.tcp_connect(HOST_ADDR, 2222):
+        flow = timed_out(daemon, f"{HOST_ADDR}:2222", "guest", "The guest never answered")
+        check("error" not in flow, f"the host's socket did not fail: {flow}")
+    lab.guest.relay.send_signal(signal.SIGCONT)
 
 
 def reset(lab, by_guest):

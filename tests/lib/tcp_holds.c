@@ -13,7 +13,7 @@ static void numbers_hold(const struct tcp_conn *c)
 	must(seq_le(c->rcv_nxt, c->rcv_adv));
 	must(c->rcv_adv - c->recvq.base <= TCP_RECVQ_MAX + 1);
 	must(c->first_piece < 0 && list_empty(&c->batch) && !c->n_acked);
-	if (!c->host_error)
+	if (!c->flow.error)
 		must(c->rcv_nxt == c->recvq.base + ready + c->fin_received);
 	must(!c->fin_sent || c->snd_nxt == c->snd_fin + 1);
 	must(!c->recovering || seq_le(c->recover, c->snd_nxt));
@@ -41,7 +41,7 @@ static void to_guest_holds(const struct tcp_conn *c, const struct fake_host *h)
 	bool more = h->n_written > sent || (h->ended && !h->error);
 	uint32_t in_flight = c->snd_nxt - c->snd_una;
 
-	if (!tcp_sends(c) || list_linked(&c->turn) || list_linked(&c->to_guest) || !more || c->recovering || c->host_error)
+	if (!tcp_sends(c) || list_linked(&c->turn) || list_linked(&c->to_guest) || !more || c->recovering || c->flow.error)
 		return;
 	if (in_flight) {
 		must(h->n_written == sent || c->snd_wnd < in_flight + c->mss);
@@ -55,7 +55,7 @@ static void to_host_holds(const struct tcp_conn *c, const struct fake_host *h)
 	if (tcp_recvq_ready(&c->recvq))
 		must((c->host_blocked && h->wants_room) || list_linked(&c->to_host));
 	else if (c->fin_received)
-		must(c->host_shut || c->host_error);
+		must(c->host_shut || c->flow.error);
 	must(!c->host_shut == !h->shut);
 }
 

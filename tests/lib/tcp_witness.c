@@ -36,7 +36,7 @@ static bool counts(const struct fake_host *h, const struct tcp_hdr *s)
 
 	if (!c || c->state < TCP_SYN_RECEIVED ||
 	    (!tcp_receives(c) && c->state != TCP_SYN_RECEIVED) ||
-	    (c->host_error && seq_gt(s->seq, c->rcv_nxt)))
+	    (c->flow.error && seq_gt(s->seq, c->rcv_nxt)))
 		return false;
 	if ((s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) != TCP_ACK || seq_gt(s->ack, c->snd_nxt))
 		return false;
@@ -151,7 +151,7 @@ void tcp_witness_settled(struct tcp_witness *w, const struct env *env,
 	const struct tcp_conn *c = h->conn;
 	uint32_t held = w->n_came - (uint32_t)h->n_taken;
 
-	if (!c || c->state <= TCP_SYN_RECEIVED || c->host_error || h->error)
+	if (!c || c->state <= TCP_SYN_RECEIVED || c->flow.error || h->error)
 		return;
 	must(c->rcv_nxt == w->irs + 1 + w->n_came + c->fin_received);
 	must(env->tcp->pool.n_used <= (w->highest - (uint32_t)h->n_taken) / TCP_CHUNK_SIZE + 2);

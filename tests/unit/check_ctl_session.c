@@ -550,11 +550,11 @@ END_TEST
 START_TEST(closed_flows)
 {
 	const char *text;
+	struct flow *f;
 
 	talk_start_negotiated();
 	for (unsigned i = 1; i <= FLOW_CLOSED_KEPT + 10; i++) {
-		struct flow *f = fake_flow_open(&talk_guest.env, (uint16_t)i);
-
+		f = fake_flow_open(&talk_guest.env, (uint16_t)i);
 		talk_guest.env.now_ns += NS_PER_SEC;
 		f->class->close(&talk_guest.env, f,
 				i % 2 ? FLOW_CLOSED_IDLE : FLOW_CLOSED_PEER_RESET);
@@ -569,6 +569,16 @@ START_TEST(closed_flows)
 		text, "{\"id\":266,\"proto\":\"tcp\",\"dir\":\"out\",\"state\":\"CLOSED\"");
 	talk_assert_contains(text,
 			     "\"age_ms\":1000,\"reason\":\"peer-reset\",\"closed_ms\":2000,\"last_state\":\"ESTABLISHED\"}]}");
+	/* who was silent, and what the host's socket said */
+	f = fake_flow_open(&talk_guest.env, 1);
+	f->silent = FLOW_END_PEER;
+	f->error = ETIMEDOUT;
+	f->class->close(&talk_guest.env, f, FLOW_CLOSED_TIMED_OUT);
+	talk_assert_contains(
+		talk_say("{\"execute\": \"query-flows\", \"arguments\": {\"closed\": true, "
+			 "\"limit\": 1}}"),
+		"\"reason\":\"timed-out\",\"silent\":\"peer\",\"error\":\"ETIMEDOUT\","
+		"\"errno\":110,\"closed_ms\":0,");
 	talk_stop();
 }
 END_TEST

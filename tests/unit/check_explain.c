@@ -1,6 +1,7 @@
 /* What posternctl explain finds: each rule, and that none speaks of what is in order. */
 #include "cli/explain.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "flow/flow.h"
@@ -157,7 +158,10 @@ START_TEST(closed_flows)
 			f.dir = dir;
 			f.state = "CLOSED";
 			f.reason = flow_close_reason_name(r);
-			ck_assert_str_eq(codes(&f), f.reason);
+			f.has = CTL_FLOW_HAS_REASON | CTL_FLOW_HAS_CLOSED |
+				(r == FLOW_CLOSED_TIMED_OUT ? CTL_FLOW_HAS_SILENT : 0);
+			for (f.silent = 0; ctl_end_names[f.silent]; f.silent++)
+				ck_assert_str_eq(codes(&f), f.reason);
 		}
 	f.reason = "something-new";
 	ck_assert_str_eq(codes(&f), "unknown");
@@ -169,17 +173,30 @@ START_TEST(who_and_when)
 	static const struct {
 		const char *reason;
 		enum flow_dir dir;
-		const char *last, *text;
+		const char *last;
+		enum flow_end silent;
+		const char *text;
 	} cases[] = {
-		{ "refused", FLOW_OUT, "CONNECTING", "The peer refused" },
-		{ "refused", FLOW_IN, "SYN-SENT", "The guest refused" },
-		{ "peer-reset", FLOW_OUT, "ESTABLISHED", "The peer reset" },
-		{ "peer-reset", FLOW_IN, "ESTABLISHED", "The client reset" },
-		{ "timed-out", FLOW_OUT, "CONNECTING", "The peer never answered" },
-		{ "timed-out", FLOW_IN, "SYN-SENT", "The guest never answered" },
-		{ "timed-out", FLOW_OUT, "ESTABLISHED", "One end did not" },
-		{ "idle", FLOW_OUT, "UNREPLIED", "No answer ever came" },
-		{ "idle", FLOW_OUT, "ASSURED", "Nothing came" },
+		{ "refused", FLOW_OUT, "CONNECTING", 0, "The peer refused" },
+		{ "refused", FLOW_IN, "SYN-SENT", 0, "The guest refused" },
+		{ "peer-reset", FLOW_OUT, "ESTABLISHED", 0, "The peer reset" },
+		{ "peer-reset", FLOW_IN, "ESTABLISHED", 0, "The client reset" },
+		{ "timed-out", FLOW_OUT, "CONNECTING", FLOW_END_PEER,
+		  "The peer never answered" },
+		{ "timed-out", FLOW_IN, "SYN-SENT", FLOW_END_GUEST,
+		  "The guest never answered" },
+		{ "timed-out", FLOW_OUT, "SYN-RECEIVED", FLOW_END_GUEST,
+		  "The guest went silent" },
+		{ "timed-out", FLOW_OUT, "SYN-RECEIVED", FLOW_END_PEER,
+		  "The peer did not ack" },
+		{ "timed-out", FLOW_OUT, "ESTABLISHED", FLOW_END_PEER, "The peer did not ack" },
+		{ "timed-out", FLOW_IN, "ESTABLISHED", FLOW_END_PEER,
+		  "The client did not ack" },
+		{ "timed-out", FLOW_OUT, "LAST-ACK", FLOW_END_GUEST, "The guest did not ack" },
+		{ "timed-out", FLOW_IN, "ESTABLISHED", FLOW_END_GUEST,
+		  "The guest did not ack" },
+		{ "idle", FLOW_OUT, "UNREPLIED", 0, "No answer ever came" },
+		{ "idle", FLOW_OUT, "ASSURED", 0, "Nothing came" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -188,8 +205,49 @@ START_TEST(who_and_when)
 				      .reason = cases[i].reason,
 				      .last_state = cases[i].last };
 
+		if (cases[i].silent) {
+			f.has |= CTL_FLOW_HAS_SILENT;
+			f.silent = cases[i].silent - FLOW_END_GUEST;
+		}
+
 		ck_assert_uint_eq(explain_flow(&f, found), 1);
 		ck_assert_int_eq(strncmp(found[0].text, cases[i].text, strlen(cases[i].text)), 0);
+	}
+}
+END_TEST
+
+/* The error of the host's socket is told with each reason that comes of one. */
+START_TEST(errors)
+{
+	static const struct {
+		const char *reason, *error;
+		int number;
+		const char *text;
+	} cases[] = {
+		{ "refused", "ECONNREFUSED", ECONNREFUSED,
+		  "The peer refused it: nothing listens at that port, or a firewall rejects "
+		  "it. "
+		  "The host's socket said: Connection refused (ECONNREFUSED)." },
+		{ "host-error", "EMFILE", EMFILE,
+		  "The host's socket could not be had, or failed. The host's socket said: Too "
+		  "many "
+		  "open files (EMFILE)." },
+		{ "unreachable", "EHOSTUNREACH", EHOSTUNREACH, NULL },
+		{ "peer-reset", "EPIPE", EPIPE, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ctl_flow f = { .has = CTL_FLOW_HAS_REASON | CTL_FLOW_HAS_CLOSED |
+					     CTL_FLOW_HAS_ERROR,
+				      .state = "CLOSED",
+				      .reason = cases[i].reason,
+				      .error = cases[i].error,
+				      .error_number = (uint64_t)cases[i].number };
+
+		ck_assert_str_eq(codes(&f), f.reason);
+		ck_assert_ptr_nonnull(strstr(found[0].text, f.error));
+		if (cases[i].text)
+			ck_assert_str_eq(found[0].text, cases[i].text);
 	}
 }
 END_TEST
@@ -218,4 +276,4 @@ START_TEST(forwards_and_servers)
 END_TEST
 
 SUITE_MAIN("explain", in_order, open_flows, guest_side, peer_side, closed_flows, who_and_when,
-	   forwards_and_servers)
+	   errors, forwards_and_servers)

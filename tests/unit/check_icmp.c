@@ -316,6 +316,7 @@ START_TEST(forbidden_is_said_once)
 	ck_assert_ptr_nonnull(strstr(line, "net.ipv4.ping_group_range"));
 	ck_assert_int_eq(decoded(1).icmp.type, ICMP_TYPE_UNREACHABLE);
 	ck_assert_int_eq(decoded(1).icmp.code, ICMP_CODE_ADMIN_PROHIBITED);
+	ck_assert_int_eq(g.env.flows.closed[1].error, EACCES);
 	/* but the gateway answers */
 	ck_assert_int_eq(ping(GATEWAY, 1, 3, "a"), DROP_NONE);
 	ck_assert_int_eq(decoded(2).icmp.type, ICMP_TYPE_ECHO_REPLY);

@@ -289,13 +289,27 @@ START_TEST(each_segment_in_each_state)
 }
 END_TEST
 
-/* The reason that the table remembers for the flow that ended last. */
-static enum flow_close_reason last_reason(void)
+/* What the table remembers of the flow that ended last. */
+static const struct flow_closed *last_closed(void)
 {
 	const struct flow_table *t = &hand.g.env.flows;
 
 	ck_assert_ptr_null(hand_conn());
-	return t->closed[(t->n_closed - 1) % FLOW_CLOSED_KEPT].reason;
+	return &t->closed[(t->n_closed - 1) % FLOW_CLOSED_KEPT];
+}
+
+static enum flow_close_reason last_reason(void)
+{
+	return last_closed()->reason;
+}
+
+/* The host's socket said so. */
+static void assert_failed(enum flow_close_reason reason, int error)
+{
+	ck_assert_int_eq(last_reason(), reason);
+	ck_assert_int_eq(last_closed()->error, error);
+	ck_assert_int_eq(last_closed()->silent,
+			 error == ETIMEDOUT ? FLOW_END_PEER : FLOW_END_NONE);
 }
 
 static void host_event(unsigned events)
@@ -364,7 +378,7 @@ START_TEST(host_breaks_in_each_state)
 		hand.h.error = ECONNRESET;
 		host_event(TCP_HOST_READ | TCP_HOST_WRITE | TCP_HOST_END | TCP_HOST_ERROR);
 		hand_expect(s == TCP_SYN_SENT ? R : R | A, hand.ack, hand.seq, 0);
-		ck_assert_int_eq(last_reason(), FLOW_CLOSED_PEER_RESET);
+		assert_failed(FLOW_CLOSED_PEER_RESET, ECONNRESET);
 		ck_assert(!hand.h.open);
 		hand_end();
 	}
@@ -381,7 +395,32 @@ START_TEST(host_breaks_behind_bytes)
 	host_event(TCP_HOST_READ | TCP_HOST_WRITE | TCP_HOST_END | TCP_HOST_ERROR);
 	hand_expect(A | TCP_PSH, hand.ack, hand.seq, 10);
 	hand_expect(R | A, hand.ack + 10, hand.seq, 0);
-	ck_assert_int_eq(last_reason(), FLOW_CLOSED_TIMED_OUT);
+	assert_failed(FLOW_CLOSED_TIMED_OUT, ETIMEDOUT);
+	hand_end();
+}
+END_TEST
+
+/* What broke first is told, whatever comes behind it. */
+START_TEST(host_breaks_while_the_guest_sends)
+{
+	hand_begin(0xfffffff0, 0xfffffffa);
+	hand_reach(TCP_ESTABLISHED);
+	hand.h.error = EPIPE;
+	hand_send(A, hand.seq, hand.ack, 10);
+	hand_batch();
+	hand_expect(R | A, hand.ack, hand.seq + 10, 0);
+	assert_failed(FLOW_CLOSED_PEER_RESET, EPIPE);
+	/* likewise where something was to be sent again */
+	hand_end();
+	hand_begin(0xfffffff0, 0xfffffffa);
+	hand_reach(TCP_ESTABLISHED);
+	fake_host_write(&hand.g.env, &hand.h, 10, false);
+	hand_expect(A | TCP_PSH, hand.ack, hand.seq, 10);
+	hand.h.n_written -= 10;
+	hand.h.error = ETIMEDOUT;
+	fake_guest_advance(&hand.g, 10 * NS_PER_SEC);
+	hand_expect(R | A, hand.ack + 10, hand.seq, 0);
+	assert_failed(FLOW_CLOSED_TIMED_OUT, ETIMEDOUT);
 	hand_end();
 }
 END_TEST
@@ -420,7 +459,7 @@ START_TEST(host_does_not_connect)
 		hand.h.connect_error = errors[i].err;
 		host_event(TCP_HOST_READ | TCP_HOST_WRITE | TCP_HOST_ERROR);
 		hand_expect(R | A, 0, hand.irs + 1, 0);
-		ck_assert_int_eq(last_reason(), errors[i].reason);
+		assert_failed(errors[i].reason, errors[i].err);
 		hand_end();
 	}
 }
@@ -573,6 +612,6 @@ END_TEST
 
 SUITE_MAIN("tcp_states", each_segment_in_each_state, host_bytes_in_each_state,
 	   host_end_in_each_state, host_sent_before_the_handshake, host_breaks_in_each_state,
-	   host_breaks_behind_bytes, host_connects, host_does_not_connect,
-	   guest_refuses_with_an_icmp_error, new_connection_before_the_old_one_is_delivered,
-	   reset_before_all_is_delivered, switched_off)
+	   host_breaks_behind_bytes, host_breaks_while_the_guest_sends, host_connects,
+	   host_does_not_connect, guest_refuses_with_an_icmp_error,
+	   new_connection_before_the_old_one_is_delivered, reset_before_all_is_delivered, switched_off)

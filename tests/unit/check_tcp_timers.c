@@ -24,11 +24,16 @@ static void advance_ms(uint64_t ms)
 	fake_guest_advance(&hand.g, ms * NS_PER_MS);
 }
 
-static enum flow_close_reason last_reason(void)
+static const struct flow_closed *last_closed(void)
 {
 	const struct flow_table *t = &hand.g.env.flows;
 
-	return t->closed[(t->n_closed - 1) % FLOW_CLOSED_KEPT].reason;
+	return &t->closed[(t->n_closed - 1) % FLOW_CLOSED_KEPT];
+}
+
+static enum flow_close_reason last_reason(void)
+{
+	return last_closed()->reason;
 }
 
 /* As it is told to those who ask. */
@@ -44,17 +49,18 @@ static const struct {
 	unsigned seconds;
 	enum flow_close_reason reason;
 	bool reset; /* the guest and the host side are told */
+	enum flow_end silent;
 } ends[] = {
-	{ TCP_CONNECTING, 10, FLOW_CLOSED_TIMED_OUT, true },
-	{ TCP_SYN_SENT, 60, FLOW_CLOSED_TIMED_OUT, true },
-	{ TCP_SYN_RECEIVED, 60, FLOW_CLOSED_TIMED_OUT, true },
-	{ TCP_ESTABLISHED, 1000, FLOW_CLOSED_IDLE, true },
-	{ TCP_FIN_WAIT_1, 500, FLOW_CLOSED_TIMED_OUT, true },
-	{ TCP_FIN_WAIT_2, 500, FLOW_CLOSED_IDLE, true },
-	{ TCP_CLOSE_WAIT, 500, FLOW_CLOSED_IDLE, true },
-	{ TCP_CLOSING, 60, FLOW_CLOSED_TIMED_OUT, true },
-	{ TCP_LAST_ACK, 60, FLOW_CLOSED_TIMED_OUT, true },
-	{ TCP_TIME_WAIT, 1, FLOW_CLOSED_FINISHED, false },
+	{ TCP_CONNECTING, 10, FLOW_CLOSED_TIMED_OUT, true, FLOW_END_PEER },
+	{ TCP_SYN_SENT, 60, FLOW_CLOSED_TIMED_OUT, true, FLOW_END_GUEST },
+	{ TCP_SYN_RECEIVED, 60, FLOW_CLOSED_TIMED_OUT, true, FLOW_END_GUEST },
+	{ TCP_ESTABLISHED, 1000, FLOW_CLOSED_IDLE, true, FLOW_END_NONE },
+	{ TCP_FIN_WAIT_1, 500, FLOW_CLOSED_TIMED_OUT, true, FLOW_END_GUEST },
+	{ TCP_FIN_WAIT_2, 500, FLOW_CLOSED_IDLE, true, FLOW_END_NONE },
+	{ TCP_CLOSE_WAIT, 500, FLOW_CLOSED_IDLE, true, FLOW_END_NONE },
+	{ TCP_CLOSING, 60, FLOW_CLOSED_TIMED_OUT, true, FLOW_END_GUEST },
+	{ TCP_LAST_ACK, 60, FLOW_CLOSED_TIMED_OUT, true, FLOW_END_GUEST },
+	{ TCP_TIME_WAIT, 1, FLOW_CLOSED_FINISHED, false, FLOW_END_NONE },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == N_TCP_STATES, "each state ends");
 
@@ -71,6 +77,8 @@ START_TEST(each_state_ends)
 		advance_ms(1);
 		ck_assert_ptr_null(hand_conn());
 		ck_assert_int_eq(last_reason(), ends[i].reason);
+		ck_assert_int_eq(last_closed()->silent, ends[i].silent);
+		ck_assert_int_eq(last_closed()->error, 0);
 		ck_assert(hand.h.reset == ends[i].reset);
 		while (hand_next(&p))
 			last = p;
@@ -96,6 +104,48 @@ START_TEST(connect_ends_whatever_the_guest_sends)
 	hand_expect(R | A, 0, hand.irs + 1, 0);
 	ck_assert_int_eq(last_reason(), FLOW_CLOSED_TIMED_OUT);
 	hand_end();
+}
+END_TEST
+
+static void assert_given_up(enum flow_end silent)
+{
+	for (unsigned s = 0; s < 3600 && hand_conn(); s++)
+		advance_ms(1000);
+	ck_assert_ptr_null(hand_conn());
+	ck_assert_int_eq(last_reason(), FLOW_CLOSED_TIMED_OUT);
+	ck_assert_int_eq(last_closed()->silent, silent);
+	hand_forget();
+	hand_end();
+}
+
+/* Data that is not acknowledged, a closed window about which no question is answered; and a
+ * peer that does not take what came before the guest's end. */
+START_TEST(who_is_silent)
+{
+	begin(TCP_ESTABLISHED);
+	hand.g.conf.timeouts.tcp_idle = 7200;
+	fake_host_write(&hand.g.env, &hand.h, 10, false);
+	assert_given_up(FLOW_END_GUEST);
+
+	begin(TCP_ESTABLISHED);
+	hand.g.conf.timeouts.tcp_idle = 7200;
+	hand.window = 0;
+	hand_ack();
+	fake_host_write(&hand.g.env, &hand.h, 10, false);
+	ck_assert_uint_eq(hand_conn()->snd_nxt, hand_conn()->snd_una);
+	assert_given_up(FLOW_END_GUEST);
+
+	begin(TCP_ESTABLISHED);
+	hand.g.conf.timeouts.tcp_idle = 1800;
+	hand.h.room = 0;
+	hand_send(A | F, hand.seq, hand.ack, 10);
+	hand_batch();
+	fake_host_write(&hand.g.env, &hand.h, 0, true);
+	hand.seq += 11;
+	hand.ack++;
+	hand_ack();
+	ck_assert_uint_eq(hand_conn()->state, TCP_LAST_ACK);
+	assert_given_up(FLOW_END_PEER);
 }
 END_TEST
 
@@ -482,11 +532,9 @@ START_TEST(end_with_an_ack_that_waits)
 }
 END_TEST
 
-SUITE_MAIN("tcp_timers", each_state_ends, connect_ends_whatever_the_guest_sends,
-	   timers_fire_seldom, traffic_keeps_alive,
-	   silent_guest_is_asked, answer_to_a_keepalive, keepalive_without_room,
-	   no_keepalive_while_data_is_in_flight, slow_host_keeps_alive, time_wait_begins_again,
-	   time_wait_as_configured,
-	   time_wait_undelivered, time_wait_delivered_late, syn_again, ack_rides_on_the_answer, ack_rides_on_the_fin,
-	   ack_does_not_wait,
-	   end_with_an_ack_that_waits)
+SUITE_MAIN("tcp_timers", each_state_ends, who_is_silent, connect_ends_whatever_the_guest_sends,
+	   timers_fire_seldom, traffic_keeps_alive, silent_guest_is_asked,
+	   answer_to_a_keepalive, keepalive_without_room, no_keepalive_while_data_is_in_flight,
+	   slow_host_keeps_alive, time_wait_begins_again, time_wait_as_configured,
+	   time_wait_undelivered, time_wait_delivered_late, syn_again, ack_rides_on_the_answer,
+	   ack_rides_on_the_fin, ack_does_not_wait, end_with_an_ack_that_waits)

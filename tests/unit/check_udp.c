@@ -409,6 +409,7 @@ START_TEST(refusals_are_told)
 	assert_icmp(0, GATEWAY, ICMP_TYPE_UNREACHABLE, ICMP_CODE_NET);
 	ck_assert_uint_eq(g.env.flows.n, 0);
 	ck_assert_uint_eq(g.env.flows.by_reason[FLOW_CLOSED_HOST_ERROR], 1);
+	ck_assert_int_eq(g.env.flows.closed[0].error, ENETUNREACH);
 	host.open_error = 0;
 	guest_says(PEER, 5000, 7, "b");
 	fake_udp_sock(&host, 0)->send_error = EPERM;

@@ -76,7 +76,6 @@ struct tcp_conn {
 	uint8_t n_questions; /* segments with data from the guest since ours */
 	uint16_t mss; /* of segments to the guest, payload bytes */
 	uint16_t mss_guest; /* ... that the guest takes, whatever the path */
-	int host_error; /* an errno: the host side broke; what it sent before goes on */
 
 	/* receive sequence space; recvq.base is the first byte that the host side has not got */
 	uint32_t irs, rcv_nxt;
@@ -159,6 +158,8 @@ uint64_t tcp_state_deadline(const struct env *env, const struct tcp_conn *c);
 /* conn.c */
 /* Ends a connection: tells the guest with a reset unless it knows, the host side likewise. */
 void tcp_abort(struct env *env, struct tcp_conn *c, enum flow_close_reason reason);
+/* Likewise one whose host side failed with `err`, an errno. */
+void tcp_fail(struct env *env, struct tcp_conn *c, int err);
 /* Ends a connection whose both directions are finished. */
 void tcp_finish(struct env *env, struct tcp_conn *c, enum flow_close_reason reason);
 /* Ends it if nothing is left to do; false when it did. */
@@ -183,8 +184,6 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 /* Hands pieces and queue to the host side, then a FIN that they end in; false when the
  * connection is gone. */
 bool tcp_flush_to_host(struct env *env, struct tcp_conn *c);
-/* What an errno of the host side means for the flow. */
-enum flow_close_reason tcp_reason_of(int err);
 
 /* window.c */
 /* The window field of a segment that leaves now; moves rcv_adv. */

@@ -155,8 +155,8 @@ static void refuse_connecting(struct env *env, struct tcp_conn *c)
 	uint8_t syn[TCP_HEADER_LEN];
 	struct wr w = wr_init(syn, sizeof(syn));
 
-	if (is_no_way(c->host_error)) {
-		struct host_error e = host_error_from_errno(env->net, &k->guest, c->host_error);
+	if (is_no_way(c->flow.error)) {
+		struct host_error e = host_error_from_errno(env->net, &k->guest, c->flow.error);
 
 		tcp_encode(&w, &(struct tcp_hdr){ .sport = k->guest_port, .dport = k->peer_port,
 						  .seq = c->irs, .flags = TCP_SYN });
@@ -184,6 +184,36 @@ void tcp_abort(struct env *env, struct tcp_conn *c, enum flow_close_reason reaso
 			       c->state == TCP_SYN_SENT ? 0 : TCP_ACK);
 	close_host(c, true);
 	destroy(env, c, reason);
+}
+
+static enum flow_close_reason reason_of(int err)
+{
+	switch (err) {
+	case ECONNRESET:
+	case EPIPE:
+		return FLOW_CLOSED_PEER_RESET;
+	case ECONNREFUSED:
+		return FLOW_CLOSED_REFUSED;
+	case ETIMEDOUT:
+		return FLOW_CLOSED_TIMED_OUT;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+		return FLOW_CLOSED_UNREACHABLE;
+	default:
+		return FLOW_CLOSED_HOST_ERROR;
+	}
+}
+
+void tcp_fail(struct env *env, struct tcp_conn *c, int err)
+{
+	enum flow_close_reason reason = reason_of(err);
+
+	c->flow.error = (uint16_t)err;
+	if (reason == FLOW_CLOSED_TIMED_OUT)
+		c->flow.silent = FLOW_END_PEER;
+	tcp_abort(env, c, reason);
 }
 
 void tcp_finish(struct env *env, struct tcp_conn *c, enum flow_close_reason reason)
@@ -215,8 +245,7 @@ static void host_connected(struct env *env, struct tcp_conn *c)
 	if (rc == -EINPROGRESS)
 		return;
 	if (rc) {
-		c->host_error = -rc;
-		tcp_abort(env, c, tcp_reason_of(-rc));
+		tcp_fail(env, c, -rc);
 		return;
 	}
 	c->host_ops->local(c->host, &c->flow.host);
@@ -242,8 +271,7 @@ static enum drop refuse_open(struct env *env, struct tcp_conn *c, int err)
 {
 	if (is_scarce(err))
 		preempt_refused(env, FLOW_TCP);
-	c->host_error = err;
-	tcp_abort(env, c, is_scarce(err) ? FLOW_CLOSED_HOST_ERROR : tcp_reason_of(err));
+	tcp_fail(env, c, err);
 	return is_scarce(err) ? DROP_HOST_SOCKET : DROP_NONE;
 }
 
@@ -424,7 +452,7 @@ void tcp_from_host(struct env *env, struct tcp_conn *c, unsigned events)
 	}
 	/* where nothing is peeked any more, an error would stay unseen */
 	if (events & TCP_HOST_ERROR && !tcp_sends(c) && (err = c->host_ops->connected(c->host))) {
-		tcp_abort(env, c, tcp_reason_of(-err));
+		tcp_fail(env, c, -err);
 		return;
 	}
 	if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RECEIVED)

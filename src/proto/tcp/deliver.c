@@ -40,7 +40,7 @@ static void discard(struct tcp_conn *c, uint32_t seq, uint32_t len)
 
 bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
-	if (c->host_error) {
+	if (c->flow.error) {
 		discard(c, seq, len);
 		return true;
 	}
@@ -52,7 +52,7 @@ bool tcp_deliver(struct env *env, struct tcp_conn *c, uint32_t seq, const uint8_
 	/* pieces and queue never stand side by side: their order would be lost */
 	if (c->first_piece >= 0 && !tcp_flush_to_host(env, c))
 		return false;
-	if (c->host_error) {
+	if (c->flow.error) {
 		discard(c, seq, len);
 		return true;
 	}
@@ -218,10 +218,10 @@ static void take_fin(struct env *env, struct tcp_conn *c)
 static bool host_failed(struct env *env, struct tcp_conn *c, int err)
 {
 	if (!tcp_sends(c)) {
-		tcp_abort(env, c, tcp_reason_of(err));
+		tcp_fail(env, c, err);
 		return false;
 	}
-	c->host_error = err;
+	c->flow.error = (uint16_t)err;
 	c->host_readable = true; /* an event that tells of it may be under way */
 	c->host_blocked = false;
 	tcp_recvq_clear(&c->recvq, &env->tcp->pool);
@@ -241,30 +241,10 @@ bool tcp_flush_to_host(struct env *env, struct tcp_conn *c)
 		return false;
 	if (c->fin_seen && !c->fin_received && seq_ge(c->rcv_nxt, c->fin_seq))
 		take_fin(env, c);
-	if (c->fin_received && !c->host_shut && !c->host_error && !tcp_recvq_ready(&c->recvq)) {
+	if (c->fin_received && !c->host_shut && !c->flow.error && !tcp_recvq_ready(&c->recvq)) {
 		tcp_recvq_clear(&c->recvq, &env->tcp->pool); /* of what was sent behind the FIN */
 		c->host_shut = true;
 		c->host_ops->shutdown(c->host);
 	}
 	return true;
-}
-
-enum flow_close_reason tcp_reason_of(int err)
-{
-	switch (err) {
-	case ECONNRESET:
-	case EPIPE:
-		return FLOW_CLOSED_PEER_RESET;
-	case ECONNREFUSED:
-		return FLOW_CLOSED_REFUSED;
-	case ETIMEDOUT:
-		return FLOW_CLOSED_TIMED_OUT;
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-	case ENETDOWN:
-		return FLOW_CLOSED_UNREACHABLE;
-	default:
-		return FLOW_CLOSED_HOST_ERROR;
-	}
 }

@@ -265,11 +265,11 @@ static bool send_new(struct env *env, struct tcp_conn *c)
 		n = tcp_send_data(env, c, c->snd_nxt, len, &drained);
 		if (n == -ENOBUFS)
 			break;
-		if ((n < 0 && n != -EAGAIN) || (n <= 0 && c->host_error)) {
-			tcp_abort(env, c, tcp_reason_of(c->host_error ? c->host_error : (int)-n));
+		if ((n < 0 && n != -EAGAIN) || (n <= 0 && c->flow.error)) {
+			tcp_fail(env, c, c->flow.error ? c->flow.error : (int)-n);
 			return false;
 		}
-		if (n <= 0 || (drained && !c->host_end && !c->host_error))
+		if (n <= 0 || (drained && !c->host_end && !c->flow.error))
 			c->host_readable = false;
 		if (!n)
 			c->host_eof = true;

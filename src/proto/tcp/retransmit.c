@@ -169,6 +169,10 @@ bool tcp_rtx_continue(struct env *env, struct tcp_conn *c)
 		n = tcp_send_data(env, c, hole.left, n < c->mss ? (uint32_t)n : c->mss, &drained);
 		if (n == -ENOBUFS)
 			break;
+		if (n < 0 && n != -EAGAIN) {
+			tcp_fail(env, c, (int)-n);
+			return false;
+		}
 		if (n <= 0) { /* what was there before is not: nothing can mend this */
 			tcp_abort(env, c, FLOW_CLOSED_HOST_ERROR);
 			return false;

@@ -61,6 +61,12 @@ void tcp_timer_update(struct env *env, struct tcp_conn *c)
 		timerq_set_earlier(&env->timers, &c->flow.timer, deadline);
 }
 
+static void give_up(struct env *env, struct tcp_conn *c, enum flow_end silent)
+{
+	c->flow.silent = (uint8_t)silent;
+	tcp_abort(env, c, FLOW_CLOSED_TIMED_OUT);
+}
+
 static void state_expired(struct env *env, struct tcp_conn *c)
 {
 	switch ((enum tcp_state)c->state) {
@@ -75,8 +81,8 @@ static void state_expired(struct env *env, struct tcp_conn *c)
 	case TCP_CLOSE_WAIT:
 		tcp_abort(env, c, FLOW_CLOSED_IDLE);
 		break;
-	default:
-		tcp_abort(env, c, FLOW_CLOSED_TIMED_OUT);
+	default: /* a guest that has nothing to acknowledge is not waited for */
+		give_up(env, c, c->snd_una != c->snd_nxt ? FLOW_END_GUEST : FLOW_END_PEER);
 		break;
 	}
 }
@@ -91,7 +97,7 @@ static bool rtx_expired(struct env *env, struct tcp_conn *c)
 		return true;
 	}
 	if (c->rto.backoff >= RETRIES_MAX) {
-		tcp_abort(env, c, FLOW_CLOSED_TIMED_OUT);
+		give_up(env, c, FLOW_END_GUEST);
 		return false;
 	}
 	tcp_rto_expired(&c->rto);
