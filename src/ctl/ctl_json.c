@@ -188,6 +188,12 @@ struct decoder {
 	char *error;
 };
 
+/* Whether the member may not be missing: some always, and some where those are that go with it. */
+static bool is_due(const struct ctl_field *f, const void *msg)
+{
+	return !f->has || *(const uint32_t *)msg & f->has;
+}
+
 static int decode_object(struct decoder *d, const cJSON *object, const struct ctl_message *m,
 			 void *msg);
 
@@ -367,7 +373,7 @@ static int decode_object(struct decoder *d, const cJSON *object, const struct ct
 			return err;
 	}
 	for (i = 0; i < m->n_fields; i++)
-		if (!m->fields[i].has && !(seen & (uint64_t)1 << i))
+		if (!(seen & (uint64_t)1 << i) && is_due(&m->fields[i], msg))
 			return refuse(d, m->fields[i].name, "is missing");
 	return 0;
 }
@@ -533,7 +539,7 @@ static cJSON *encode_object(const struct ctl_message *m, const void *msg)
 		const struct ctl_field *f = &m->fields[i];
 		const void *p = (const char *)msg + f->offset;
 
-		if (f->has && !(*(const uint32_t *)msg & f->has))
+		if (!is_due(f, msg))
 			continue;
 		item = f->list ? encode_list(f, p) : encode_one(f, p);
 		if (cJSON_AddItemToObjectCS(object, f->name, item))

@@ -295,8 +295,7 @@ static int open_batch(struct forwards *fs, const struct forward_batch *b,
 }
 
 /* Of a protocol that is off, the guest has no servers. */
-static int check_proto(const struct forwards *fs, enum flow_proto proto,
-		       struct forward_error *error)
+static int check_proto(const struct forwards *fs, enum flow_proto proto, struct forward_error *error)
 {
 	const struct conf *c = fs->env->conf;
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ctl/ctl_member.h"
 #include "lib/suite.h"
 
 /* Feeds `text` to a frame scanner in portions of `step` bytes; writes what it finds, a letter
@@ -268,6 +269,43 @@ START_TEST(decode_refuses)
 }
 END_TEST
 
+struct pair {
+#define PAIR_HAS_ERROR 0x1u
+	uint32_t has;
+	const char *text;
+	uint64_t number;
+};
+
+static const struct ctl_field pair_fields[] = {
+	MEMBER(pair, text, "text", CTL_TEXT, .has = PAIR_HAS_ERROR),
+	MEMBER(pair, number, "number", CTL_UINT, .has = PAIR_HAS_ERROR),
+};
+static MESSAGE(pair);
+
+/* Members with one flag come together or not at all: who sees the flag reads all of them. */
+START_TEST(members_that_go_together)
+{
+	static const struct {
+		const char *text, *error;
+	} rows[] = {
+		{ "{}", "" },
+		{ "{\"text\": \"x\", \"number\": 1}", "" },
+		{ "{\"number\": 1}", "argument 'text' is missing" },
+		{ "{\"text\": \"x\"}", "argument 'number' is missing" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ctl_doc *d = ctl_doc_parse(rows[i].text, strlen(rows[i].text), error);
+		struct pair pair;
+		int rc = ctl_doc_decode(d, ctl_doc_root(d), &pair_message, &pair, "argument",
+					error);
+
+		ck_assert_str_eq(rc ? error : "", rows[i].error);
+		ctl_doc_free(d);
+	}
+}
+END_TEST
+
 /* What cJSON takes and JSON does not have (RFC 8259 6, 7). */
 START_TEST(numbers_and_escapes)
 {
@@ -426,6 +464,6 @@ START_TEST(echo_is_exact)
 END_TEST
 
 SUITE_MAIN("ctl_json", frame_boundaries, frame_garbage, frame_depth, frame_commas,
-	   decode_all_kinds, decode_refuses, numbers_and_escapes, replies_may_have_more, print_what_was_decoded,
-	   print_hostile_strings, print_large_numbers_exactly, buffer_is_bounded,
+	   decode_all_kinds, decode_refuses, members_that_go_together, numbers_and_escapes,
+	   replies_may_have_more, print_what_was_decoded, print_hostile_strings, print_large_numbers_exactly, buffer_is_bounded,
 	   empty_buffer_is_small, echo_is_exact)
