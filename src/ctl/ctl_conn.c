@@ -21,7 +21,7 @@ struct ctl_conn {
 	struct ctl *ctl;
 	struct ctl_session session;
 	struct watch watch;
-	struct timer stall; /* armed while output waits; moves on whenever some is taken */
+	struct timer stall; /* armed while answers wait; moves on whenever some is taken */
 	int fd;
 };
 
@@ -92,7 +92,6 @@ static int conn_read(struct ctl_conn *conn)
 static int conn_write(struct ctl_conn *conn)
 {
 	struct ctl_buf *out = &conn->session.out;
-	struct timerq *timers = &conn->ctl->target.env->timers;
 	size_t len = ctl_buf_len(out);
 	ssize_t n;
 
@@ -105,11 +104,20 @@ static int conn_write(struct ctl_conn *conn)
 		return -errno;
 	if (n > 0)
 		ctl_buf_consume(out, (size_t)n);
-	if (!ctl_buf_len(out))
-		timerq_cancel(timers, &conn->stall);
-	else if (n > 0 || !timer_armed(&conn->stall))
-		return timerq_set(timers, &conn->stall,
-				  conn->ctl->target.env->now_ns + CTL_STALL_NS);
+	return 0;
+}
+
+/* A request may wait for room in the socket with nothing in `out`.  What a client is told unasked is no
+ * reason to end it: it loses that, with a count.  0 or -ENOMEM. */
+static int mind_stall(struct ctl_conn *conn, bool has_taken)
+{
+	const struct ctl_session *s = &conn->session;
+	struct env *env = conn->ctl->target.env;
+
+	if (!ctl_buf_len(&s->out) && !ctl_session_is_busy(s))
+		timerq_cancel(&env->timers, &conn->stall);
+	else if (has_taken || !timer_armed(&conn->stall))
+		return timerq_set(&env->timers, &conn->stall, env->now_ns + CTL_STALL_NS);
 	return 0;
 }
 
@@ -158,6 +166,8 @@ static void conn_serve(struct ctl_conn *conn, unsigned events)
 		ctl_session_work(&conn->session, CTL_WORK_PER_TURN / conn->ctl->info.n_clients);
 	if (!err && is_worth_writing(&conn->session))
 		err = conn_write(conn);
+	if (!err)
+		err = mind_stall(conn, events & LOOP_WRITE);
 	if (err)
 		log_debug(CTL, "client lost: error %d", -err);
 	if (err || conn_is_over(conn))

@@ -40,11 +40,12 @@ static void too_late(struct timer *t, void *ctx)
 static struct timer deadline = { .fire = too_late };
 
 static unsigned n_wakeups;
+static uint64_t ahead_ns; /* of the real clock, which deadlines that are set from now on follow */
 
 static void wakeup(void *ctx, uint64_t now_ns)
 {
 	n_wakeups++;
-	g.env.now_ns = now_ns;
+	g.env.now_ns = now_ns + ahead_ns;
 }
 
 static void quit(void *ctx)
@@ -59,6 +60,7 @@ static void start(void)
 	int fd;
 
 	fake_guest_init(&g);
+	ahead_ns = 0;
 	g.env.now_ns = loop_clock_ns();
 	g.conf.limits.control_clients = CLIENTS_MAX;
 	loop = loop_new(&g.env.timers, &g.env);
@@ -198,6 +200,7 @@ START_TEST(number_of_clients_is_bounded)
 	client_wait_eof(more);
 	ck_assert_ptr_nonnull(strstr(more->text, "there are too many control clients"));
 	client_close(more);
+	client_wait(clients[0], "{\"limit\":\"control-clients\",\"count\":1}");
 	/* the others go on, and who leaves makes room */
 	client_close(clients[1]);
 	wait_clients(clients[0], CLIENTS_MAX - 1);
@@ -245,6 +248,42 @@ START_TEST(client_that_does_not_read)
 }
 END_TEST
 
+/* The time that a client has for an answer counts anew when it takes some, and ends with the answer. */
+START_TEST(client_that_takes_its_time)
+{
+	static const char schema[] = "{\"execute\": \"query-schema\", \"id\": 1}";
+	struct client *slow, *other;
+	uint64_t begin_ns;
+	char some[65536];
+
+	start();
+	slow = client_ready();
+	other = client_ready();
+	timerq_cancel(&g.env.timers, &deadline);
+	client_say(slow, schema);
+	client_wait(slow, "], \"id\": 1}\r\n");
+	wait_clients(other, 2);
+	ck_assert_uint_eq(timerq_next(&g.env.timers), TIMERQ_NEVER);
+
+	for (int i = 0; i < 8; i++)
+		client_say(slow, schema);
+	begin_ns = g.env.now_ns;
+	for (int i = 0; i < 500; i++) /* until the kernel takes no more for it */
+		wait_clients(other, 2);
+	ahead_ns = 20 * NS_PER_SEC;
+	ck_assert_int_gt(recv(slow->watch.fd, some, sizeof(some), MSG_DONTWAIT), 0);
+	for (int i = 0; i < 10; i++)
+		wait_clients(other, 2);
+	ck_assert_int_eq(timerq_run(&g.env.timers, begin_ns + 45 * NS_PER_SEC, 10, &g.env), 0);
+	ck_assert_int_eq(timerq_run(&g.env.timers, begin_ns + 60 * NS_PER_SEC, 10, &g.env), 1);
+	wait_clients(other, 1);
+	timerq_set(&g.env.timers, &deadline, g.env.now_ns + DEADLINE_NS);
+	client_close(slow);
+	client_close(other);
+	stop();
+}
+END_TEST
+
 /* A slow reader gets all of it, in order. */
 START_TEST(client_that_reads_late)
 {
@@ -283,6 +322,13 @@ START_TEST(half_closed_client_gets_its_reply)
 	shutdown(c->watch.fd, SHUT_WR);
 	client_wait_eof(c);
 	ck_assert_ptr_nonnull(strstr(c->text, "\"package\""));
+	client_close(c);
+	/* also what takes many turns */
+	c = client_ready();
+	client_say(c, "{\"execute\": \"query-stats\"}{\"execute\": \"query-schema\", \"id\": 2}");
+	shutdown(c->watch.fd, SHUT_WR);
+	client_wait_eof(c);
+	ck_assert_ptr_nonnull(strstr(c->text, "], \"id\": 2}\r\n"));
 	client_close(c);
 	stop();
 }
@@ -460,7 +506,7 @@ START_TEST(socket_of_slirp_dialect)
 END_TEST
 
 SUITE_MAIN("ctl_conn", socket_is_private, number_of_clients_is_bounded,
-	   client_that_does_not_read, client_that_reads_late, half_closed_client_gets_its_reply,
+	   client_that_does_not_read, client_that_takes_its_time, client_that_reads_late, half_closed_client_gets_its_reply,
 	   clients_that_vanish, too_large_a_request_ends_the_client, no_descriptors,
 	   other_users_are_refused, quit_answers_first, socket_for_looking,
 	   socket_of_slirp_dialect)
