@@ -14,6 +14,7 @@
 #include "lib/fake_guest.h"
 #include "lib/suite.h"
 #include "link/stream.h"
+#include "proto/event.h"
 
 #define DEADLINE_NS (20 * NS_PER_SEC)
 #define NOBODY	    65534
@@ -439,16 +440,21 @@ END_TEST
 
 START_TEST(quit_answers_first)
 {
-	struct client *c;
+	struct client *c, *other;
 
 	start();
+	other = client_ready();
 	c = client_ready();
 	client_say(c, "{\"execute\": \"quit\"}");
 	loop_run(loop);
+	event_tell(&g.env, &(struct event){ .kind = EVENT_SHUTDOWN });
 	ctl_free(ctl);
 	ctl = NULL;
 	client_wait_eof(c);
-	ck_assert_str_eq(c->text, "{\"return\": {}}\r\n");
+	ck_assert_ptr_eq(strstr(c->text, "{\"return\": {}}\r\n"), c->text);
+	client_wait_eof(other);
+	ck_assert_ptr_nonnull(strstr(other->text, "\"event\": \"SHUTDOWN\""));
+	client_close(other);
 	client_close(c);
 	stop();
 }

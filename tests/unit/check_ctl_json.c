@@ -63,6 +63,7 @@ START_TEST(frame_garbage)
 	assert_frames("{}}\n{}", "ogo");
 	assert_frames("{\"a\": \x01{}", "go"); /* a control character begins afresh */
 	assert_frames("{\"a\": \"\xff{}", "go");
+	assert_frames("{\"a\": \"\xfe{}", "go");
 	assert_frames("foo\xff{}", "go");
 	assert_frames("{\"a\": \"b\nc\n{}", "ggo"); /* no string goes over a line's end */
 	assert_frames("\x01\x02", "gg");

@@ -547,6 +547,33 @@ START_TEST(flows_in_portions)
 }
 END_TEST
 
+/* What is dear to find out makes a portion shorter. */
+START_TEST(dear_elements)
+{
+	size_t with_info, without;
+
+	talk_start_negotiated();
+	for (unsigned i = 0; i < 100; i++)
+		fake_flow_open(&talk_guest.env, (uint16_t)(i + 1));
+	talk_input("{\"execute\": \"query-flows\", \"arguments\": {\"info\": true}}"
+		   "{\"execute\": \"query-flows\"}");
+	ctl_session_work(&talk_session, 1); /* the request */
+	ctl_session_work(&talk_session, 10 * CTL_WORK_PER_TURN);
+	talk_take_behind(0);
+	with_info = talk_count(talk_taken, "{\"id\":");
+	while (talk_session.call.method)
+		ctl_session_work(&talk_session, 1);
+	talk_take_behind(0);
+	ctl_session_work(&talk_session, 1);
+	ctl_session_work(&talk_session, 10 * CTL_WORK_PER_TURN);
+	talk_take_behind(0);
+	without = talk_count(talk_taken, "{\"id\":");
+	ck_assert_uint_gt(with_info, 0);
+	ck_assert_uint_lt(with_info, without);
+	talk_stop();
+}
+END_TEST
+
 START_TEST(closed_flows)
 {
 	const char *text;
@@ -631,4 +658,4 @@ END_TEST
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
 	   version_and_commands, status, status_of_problems, status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members, flow_filters, flow_query_refusals,
-	   flows_in_portions, closed_flows, flow_close, quit_command, names_agree)
+	   flows_in_portions, dear_elements, closed_flows, flow_close, quit_command, names_agree)
