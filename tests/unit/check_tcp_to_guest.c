@@ -1,6 +1,7 @@
 /* Data to the guest: its window, segments, what is lost, probes, the end. */
 #include <errno.h>
 
+#include "flow/details.h"
 #include "lib/must.h"
 #include "lib/suite.h"
 #include "lib/tcp_hand.h"
@@ -640,7 +641,47 @@ START_TEST(host_breaks_for_sending_behind_a_full_window)
 }
 END_TEST
 
-SUITE_MAIN("tcp_to_guest", segments, window_of_the_guest, small_window, silly_window,
+static struct flow_details details(void)
+{
+	const struct flow *f = &hand_conn()->flow;
+	struct flow_details d = { 0 };
+
+	f->class->details(f, &d);
+	return d;
+}
+
+/* What is told to those who ask: what is in flight, and what both windows leave room for. */
+START_TEST(what_is_told)
+{
+	struct flow_details d;
+
+	begin();
+	d = details();
+	ck_assert(d.tcp && !d.kernel);
+	ck_assert_uint_eq(d.unacked + d.queue_out + d.guest_retransmits, 0);
+	ck_assert_uint_eq(d.guest_window, HAND_WINDOW);
+	ck_assert_uint_eq(d.window, hand_conn()->rcv_adv - hand.seq);
+	ck_assert_uint_eq(d.mss, MSS);
+	host_writes(3 * MSS);
+	hand_forget();
+	ck_assert_uint_eq(details().unacked, 3 * MSS);
+	ck_assert_uint_eq(details().guest_window, HAND_WINDOW - 3 * MSS);
+	advance(60000);
+	hand_forget();
+	ck_assert_uint_eq(details().guest_retransmits, hand.g.env.stats.tcp_retransmits);
+	ck_assert_uint_gt(details().guest_retransmits, 1);
+	ack(3 * MSS, 0, 0, 0);
+	ck_assert_uint_eq(details().unacked + details().guest_window, 0);
+	hand.h.room = 30;
+	hand_send(A, hand.seq, hand.ack + 3 * MSS, 100);
+	hand_batch();
+	hand_forget();
+	ck_assert_uint_eq(details().queue_out, 70);
+	hand_end();
+}
+END_TEST
+
+SUITE_MAIN("tcp_to_guest", what_is_told, segments, window_of_the_guest, small_window, silly_window,
 	   window_of_older_segments, three_duplicates, not_duplicates, selective,
 	   selective_with_progress, timeout, timeout_after_selective, round_trips_are_timed, guest_delays_its_acks,
 	   guest_is_silent, fin_is_lost, data_and_fin_are_lost, closed_window,
