@@ -56,11 +56,15 @@ void udp_free(struct udp *u)
 
 /* Flow life */
 
+/* A lively exchange, as connection tracking has it: answers, and more than one question. */
+static bool is_assured(const struct flow *flow)
+{
+	return flow->packets_out && flow->packets_in && flow->packets_out + flow->packets_in > 2;
+}
+
 static const char *state(const struct flow *flow)
 {
-	const struct udp_flow *f = container_of(flow, const struct udp_flow, flow);
-
-	if (!list_linked(&f->unassured))
+	if (is_assured(flow))
 		return "ASSURED";
 	return flow->packets_in && flow->packets_out ? "REPLIED" : "UNREPLIED";
 }
@@ -70,7 +74,7 @@ static uint64_t deadline(const struct udp_flow *f)
 	const struct conf_timeouts *t = f->timeouts;
 
 	return f->flow.used_ns +
-	       (list_linked(&f->unassured) ? t->udp_oneway : t->udp_stream) * NS_PER_SEC;
+	       (is_assured(&f->flow) ? t->udp_stream : t->udp_oneway) * NS_PER_SEC;
 }
 
 static uint64_t timeout(const struct env *env, const struct flow *flow)
@@ -193,11 +197,9 @@ bool udp_preempt(struct env *env)
 	return true;
 }
 
-/* A lively exchange, as connection tracking has it: answers, and more than one question. */
 static void assure(struct udp_flow *f)
 {
-	if (list_linked(&f->unassured) && f->flow.packets_out && f->flow.packets_in &&
-	    f->flow.packets_out + f->flow.packets_in > 2)
+	if (list_linked(&f->unassured) && is_assured(&f->flow))
 		list_remove(&f->unassured);
 }
 

@@ -228,6 +228,16 @@ def test_guest_times_out(lab):
     lab.guest.relay.send_signal(signal.SIGCONT)
 
 
+def test_no_answer_over_udp(lab):
+    """A datagram that nobody answers, while its flow is there, and when it has ended."""
+    daemon = lab.start("--udp-timeout", "3")
+    lab.server.udp_socket(port=9)  # which only listens
+    lab.guest.udp_socket().sendto(b"?", (SERVER_ADDR, 9))
+    finds(daemon, f"{SERVER_ADDR}:9", "not-answered", "The peer has not answered 1 packets")
+    eventually(lambda: not daemon.ctl_json("flows"), 20, "the flow ends")
+    finds(daemon, f"{SERVER_ADDR}:9", "idle", "No answer ever came")
+
+
 def reset(lab, by_guest):
     daemon = lab.start()
     sock, conn, what = connection(lab)

@@ -471,6 +471,12 @@ START_TEST(timeouts)
 	fake_guest_advance(&g, 2 * NS_PER_SEC);
 	ck_assert_uint_eq(g.env.flows.n, 0);
 	ck_assert_uint_eq(g.env.flows.by_reason[FLOW_CLOSED_IDLE], 2);
+	guest_says(PEER, 5000, 7, "a");
+	fake_guest_advance(&g, 31 * NS_PER_SEC);
+	/* in which state each was is told when it has ended, too */
+	ck_assert_str_eq(g.env.flows.closed[0].state, "REPLIED");
+	ck_assert_str_eq(g.env.flows.closed[1].state, "ASSURED");
+	ck_assert_str_eq(g.env.flows.closed[2].state, "UNREPLIED");
 	end();
 }
 END_TEST
