@@ -22,6 +22,8 @@ struct ctl_daemon_ops {
 	 * with the reason in `error`, and nothing is changed. */
 	int (*option_set)(void *daemon, const char *option, const char *const *values, size_t n,
 			  char error[static CTL_ERROR_MAX]);
+	/* How many descriptors are open; 0: the system does not tell.  NULL: nobody knows. */
+	uint64_t (*open_files)(const void *daemon);
 	/* Ends the guest's link; false when nobody is there. */
 	bool (*disconnect)(void *daemon);
 };

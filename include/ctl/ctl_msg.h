@@ -229,8 +229,11 @@ struct ctl_layer {
 
 /* A limit of an option --max-*, or one that is built in. */
 struct ctl_limit {
+#define CTL_LIMIT_HAS_HARD 0x1u
+	uint32_t has;
 	const char *limit;
 	uint64_t used, max;
+	uint64_t hard; /* so far the system would let us raise it */
 };
 
 /* The port that could not be had last. */

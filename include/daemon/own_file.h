@@ -18,6 +18,10 @@ struct own_file {
 /* Remembers the file that is at `path` now.  0 or -errno. */
 int own_file_remember(struct own_file *f, const char *path);
 
+/* Remembers a folder alone, whose path ends with a slash, to look at; no file in it is ours.  0
+ * or -errno. */
+int own_file_remember_folder(struct own_file *f, const char *path);
+
 /* In a mount namespace of our own, before its root is changed: from now on the folder leads nowhere but
  * down.  What cannot be confined so is forgotten. */
 void own_file_confine(struct own_file *f);

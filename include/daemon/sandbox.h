@@ -9,7 +9,7 @@
 
 struct own_file;
 
-#define SANDBOX_FILES_MAX 5
+#define SANDBOX_FILES_MAX 6
 
 struct sandbox {
 	struct sandbox_status layers[N_SANDBOX_LAYERS];

@@ -12,8 +12,8 @@
 #include "base/timerq.h"
 #include "flow/stats.h"
 #include "flow/table.h"
-#include "proto/conf.h"
 #include "proto/error_limit.h"
+#include "proto/limit.h"
 #include "proto/net.h"
 #include "proto/path_mtu.h"
 #include "proto/sandbox.h"
@@ -73,6 +73,7 @@ struct env {
 	struct flow_table flows;
 	struct timerq timers;
 	struct stats stats;
+	uint64_t limits_reached[N_LIMITS]; /* so often */
 	struct guest guest;
 	struct path_mtus path_mtus; /* behind the guest */
 	struct shaper to_guest, to_host;

@@ -5,6 +5,8 @@
 #ifndef PROTO_EVENT_H
 #define PROTO_EVENT_H
 
+#include <errno.h>
+
 #include "proto/env.h"
 #include "proto/forward_spec.h"
 
@@ -32,18 +34,6 @@ enum event_kind {
 	N_EVENTS
 };
 
-/* Limits that traffic or clients can reach. */
-enum event_limit {
-	LIMIT_FLOWS,
-	LIMIT_OPEN_FILES,
-	LIMIT_DNS_QUERIES,
-	LIMIT_FRAGMENTS,
-	LIMIT_TCP_MEMORY,
-	LIMIT_CONTROL_CLIENTS,
-	LIMIT_NEW_FLOWS,
-	N_LIMITS
-};
-
 /* A port of the host that could not be had, or a client of a forward that did not come through.
  */
 struct event_forward {
@@ -68,7 +58,7 @@ struct event {
 	const char *reason;		     /* CLIENT_DISCONNECTED, LEASE_ENDED */
 	const struct lease *lease;	     /* LEASE_* */
 	const struct event_forward *forward; /* FORWARD_FAILED */
-	enum event_limit limit;		     /* LIMIT_REACHED */
+	enum limit limit;		     /* LIMIT_REACHED */
 	enum drop drop;			     /* FRAMES_DROPPED */
 	const struct event_config *config;   /* CONFIG_CHANGED */
 	uint64_t capture;		     /* CAPTURE_*: its id */
@@ -90,9 +80,17 @@ static inline void event_tell(struct env *env, const struct event *e)
 		env->event_ops->tell(env->listener, e);
 }
 
-static inline void event_limit_reached(struct env *env, enum event_limit limit)
+static inline void event_limit_reached(struct env *env, enum limit limit)
 {
+	env->limits_reached[limit]++;
 	event_tell(env, &(struct event){ .kind = EVENT_LIMIT_REACHED, .limit = limit });
+}
+
+/* `err`, an errno, is why there is no descriptor for something. */
+static inline void event_no_descriptor(struct env *env, int err)
+{
+	if (err == EMFILE || err == ENFILE)
+		event_limit_reached(env, LIMIT_OPEN_FILES);
 }
 
 #endif

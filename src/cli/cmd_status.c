@@ -161,8 +161,15 @@ static void show_limits(FILE *out, const struct ctl_list *list)
 	const struct ctl_limit *limits = list->items;
 
 	for (size_t i = 0; i < list->n; i++)
-		fact_print(out, i ? "" : "Limits", "%" PRIu64 " of %" PRIu64 " %s", limits[i].used,
-			   limits[i].max, limits[i].limit);
+		if (limits[i].has & CTL_LIMIT_HAS_HARD && limits[i].hard != limits[i].max)
+			fact_print(out, i ? "" : "Limits",
+				   "%" PRIu64 " of %" PRIu64 " %s, of %" PRIu64
+				   " that there could be",
+				   limits[i].used, limits[i].max, limits[i].limit,
+				   limits[i].hard);
+		else
+			fact_print(out, i ? "" : "Limits", "%" PRIu64 " of %" PRIu64 " %s",
+				   limits[i].used, limits[i].max, limits[i].limit);
 }
 
 static void show_problems(FILE *out, const struct ctl_list *list)

@@ -141,6 +141,12 @@ static void print_limits(FILE *out, const struct metrics *m)
 	print_head(out, "postern_limit_max", GAUGE, NULL, "how much there may be of it");
 	for (size_t i = 0; i < list->n; i++)
 		print_labelled(out, m, "postern_limit_max", "limit", limits[i].limit, limits[i].max);
+	print_head(out, "postern_limit_hard", GAUGE, NULL,
+		   "how far the system would let the daemon raise it");
+	for (size_t i = 0; i < list->n; i++)
+		if (limits[i].has & CTL_LIMIT_HAS_HARD)
+			print_labelled(out, m, "postern_limit_hard", "limit", limits[i].limit,
+				       limits[i].hard);
 }
 
 static void print_sandbox(FILE *out, const struct metrics *m)
@@ -215,13 +221,26 @@ struct labelled {
 };
 
 static const struct labelled labelled[] = {
-	{ "drop.*", "postern_dropped_frames", "frames of the guest that were dropped, by reason",
+	{ "drop.*",
+	  "postern_dropped_frames",
+	  "frames of the guest that were dropped, by reason",
 	  { "reason" } },
-	{ "*.opened", "postern_flows_opened", "flows that were opened, by protocol", { "protocol" } },
-	{ "*.refused", "postern_flows_refused", "flows refused for lack of room or sockets, by protocol",
+	{ "*.opened",
+	  "postern_flows_opened",
+	  "flows that were opened, by protocol",
 	  { "protocol" } },
-	{ "*.closed.*", "postern_flows_closed", "flows that ended, by protocol and reason",
+	{ "*.refused",
+	  "postern_flows_refused",
+	  "flows refused for lack of room or sockets, by protocol",
+	  { "protocol" } },
+	{ "*.closed.*",
+	  "postern_flows_closed",
+	  "flows that ended, by protocol and reason",
 	  { "protocol", "reason" } },
+	{ "limit.*",
+	  "postern_limits_reached",
+	  "times that a limit was reached, by limit",
+	  { "limit" } },
 	{ "log.*", "postern_problems", "what was logged, by level", { "level" } },
 };
 

@@ -42,13 +42,14 @@ static void admit(struct ctl_listener *l, int fd)
 				 "client refused: no memory");
 }
 
-static void pause_accept(struct ctl *c)
+static void pause_accept(struct ctl *c, int err)
 {
 	static struct log_limit limit;
 	struct env *env = c->target.env;
 
 	log_warn_limited(&limit, env->now_ns, CTL, "no clients accepted for now: %s",
-			 strerror(errno));
+			 strerror(err));
+	event_no_descriptor(env, err);
 	if (timerq_set(&env->timers, &c->resume, env->now_ns + CTL_RESUME_NS))
 		return;
 	for (unsigned i = 0; i < c->n_listeners; i++)
@@ -86,7 +87,7 @@ static void listener_event(struct watch *w, unsigned events)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_accept(l->ctl);
+			pause_accept(l->ctl, errno);
 		return;
 	}
 }

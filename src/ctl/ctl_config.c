@@ -75,7 +75,7 @@ int ctl_config_query(struct ctl_call *call, const struct env *env, void *result)
 	struct ctl_option o;
 	unsigned n = 0;
 
-	if (!info->ops)
+	if (!info->ops->option_at)
 		return ctl_fail(call, -ENOTSUP, "there are no options here");
 	while (info->ops->option_at(info->daemon, n, &o))
 		n++;

@@ -13,10 +13,6 @@
 #define EVENT_MAX  8192 /* bytes of one: names and lists in it are bounded */
 #define FLOW_KINDS (1u << EVENT_FLOW_OPENED | 1u << EVENT_FLOW_CLOSED)
 
-static const char *const limit_names[] = { "flows",	"open-files", "dns-queries",
-					   "fragments", "tcp-memory", "control-clients", "new-flows" };
-static_assert(sizeof(limit_names) / sizeof(limit_names[0]) == N_LIMITS, "a name each");
-
 /* The text of an event, into `out`. */
 static void print_event(struct ctl_buf *out, const char *name, const struct ctl_message *m,
 			const void *data)
@@ -79,7 +75,7 @@ static void post(struct ctl_events *ev, enum event_kind kind, const struct flow 
 static void post_limit(struct ctl_events *ev, unsigned limit, uint64_t count)
 {
 	post(ev, EVENT_LIMIT_REACHED, NULL,
-	     &(struct ctl_event_count){ limit_names[limit], count });
+	     &(struct ctl_event_count){ limit_name((enum limit)limit), count });
 }
 
 static void post_drop(struct ctl_events *ev, unsigned reason, uint64_t count)

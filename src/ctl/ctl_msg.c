@@ -225,6 +225,7 @@ static const struct ctl_field ctl_limit_fields[] = {
 	MEMBER(ctl_limit, limit, "limit", CTL_TEXT),
 	MEMBER(ctl_limit, used, "used", CTL_UINT),
 	MEMBER(ctl_limit, max, "max", CTL_UINT),
+	MEMBER(ctl_limit, hard, "hard", CTL_UINT, .has = CTL_LIMIT_HAS_HARD),
 };
 static MESSAGE(ctl_limit);
 

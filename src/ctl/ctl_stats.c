@@ -133,6 +133,20 @@ static uint64_t n_problem_levels(void)
 	return 2;
 }
 
+static bool show_limit(struct ctl_call *call, const struct env *env, uint64_t i,
+		       struct ctl_counter *c)
+{
+	*c = (struct ctl_counter){ name(call, "limit.%s", limit_name((enum limit)i)),
+				   CTL_COUNTER, env->limits_reached[i],
+				   "times that this limit was reached" };
+	return true;
+}
+
+static uint64_t n_limits(void)
+{
+	return N_LIMITS;
+}
+
 static const struct {
 	const char *name, *text;
 	size_t offset;
@@ -267,15 +281,11 @@ static const struct {
 	bool (*show)(struct ctl_call *call, const struct env *env, uint64_t i,
 		     struct ctl_counter *c);
 } groups[] = {
-	{ n_counters, show_counter },
-	{ n_protos, show_opened },
-	{ n_protos, show_refused },
-	{ n_drops, show_drop },
-	{ n_reasons, show_closed },
-	{ n_reasons_of_protos, show_closed_of_proto },
-	{ n_problem_levels, show_problems },
-	{ n_event_counts, show_events },
-	{ n_turns, show_turns },
+	{ n_counters, show_counter },	     { n_protos, show_opened },
+	{ n_protos, show_refused },	     { n_drops, show_drop },
+	{ n_reasons, show_closed },	     { n_reasons_of_protos, show_closed_of_proto },
+	{ n_problem_levels, show_problems }, { n_limits, show_limit },
+	{ n_event_counts, show_events },     { n_turns, show_turns },
 	{ n_memories, show_memory },
 };
 

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ctl/ctl_event.h"
@@ -171,6 +172,19 @@ static int lease_status(struct ctl_call *call, const struct env *env, struct ctl
 	return CTL_DONE;
 }
 
+/* Whether the system tells. */
+static bool open_files(const struct ctl_info *info, struct ctl_limit *l)
+{
+	uint64_t used = info->ops->open_files ? info->ops->open_files(info->daemon) : 0;
+	struct rlimit max;
+
+	if (!used || getrlimit(RLIMIT_NOFILE, &max))
+		return false;
+	*l = (struct ctl_limit){ CTL_LIMIT_HAS_HARD, "open-files", used, max.rlim_cur,
+				 max.rlim_max };
+	return true;
+}
+
 /* Limits that traffic or clients can reach, by the names of their options and events. */
 static int limit_status(struct ctl_call *call, const struct env *env, struct ctl_list *list)
 {
@@ -186,18 +200,20 @@ static int limit_status(struct ctl_call *call, const struct env *env, struct ctl
 	if (env->tcp)
 		memory = tcp_get_memory(env);
 	const struct ctl_limit all[] = {
-		{ "flows", env->flows.n, env->flows.max },
-		{ "fragments", env->reassembly ? reassembly_count(env) : 0, max->fragments },
-		{ "dns-queries", dns->pending, max->dns_pending },
-		{ "dns-cache", dns->cache_entries, max->dns_cache },
-		{ "control-clients", call->info->n_clients, max->control_clients },
-		{ "tcp-memory", memory.used, memory.max },
+		{ 0, "flows", env->flows.n, env->flows.max },
+		{ 0, "fragments", env->reassembly ? reassembly_count(env) : 0, max->fragments },
+		{ 0, "dns-queries", dns->pending, max->dns_pending },
+		{ 0, "dns-cache", dns->cache_entries, max->dns_cache },
+		{ 0, "control-clients", call->info->n_clients, max->control_clients },
+		{ 0, "tcp-memory", memory.used, memory.max },
 	};
-	limits = ctl_doc_alloc(call->doc, sizeof(all));
+	const size_t n = sizeof(all) / sizeof(all[0]);
+
+	limits = ctl_doc_alloc(call->doc, (n + 1) * sizeof(*limits));
 	if (!limits)
 		return no_memory(call);
 	memcpy(limits, all, sizeof(all));
-	*list = (struct ctl_list){ limits, sizeof(all) / sizeof(all[0]) };
+	*list = (struct ctl_list){ limits, n + open_files(call->info, &limits[n]) };
 	return CTL_DONE;
 }
 

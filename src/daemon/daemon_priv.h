@@ -45,6 +45,7 @@ struct daemon {
 	bool host_lost;	     /* the host has less than that now */
 	struct ctl *ctl;
 	struct own_file control_file, status_file, api_file;
+	struct own_file fds; /* the folder in /proc that has our descriptors */
 	struct pid_file pid_file;
 	struct sandbox sandbox;
 	struct timer stats_timer; /* of --stats */

@@ -42,6 +42,17 @@ int own_file_remember(struct own_file *f, const char *path)
 	return 0;
 }
 
+int own_file_remember_folder(struct own_file *f, const char *path)
+{
+	int rc;
+
+	*f = OWN_FILE_NONE;
+	rc = take_folder(f, path, path + strlen(path) - 1);
+	if (rc)
+		own_file_forget(f);
+	return rc;
+}
+
 static bool is_same_file(int a, int b)
 {
 	struct stat sa, sb;

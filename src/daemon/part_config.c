@@ -25,6 +25,15 @@ static bool disconnect(void *ctx)
 	return stream_link_disconnect(d->link);
 }
 
+/* The kernel says it as the folder's size, since Linux 6.2. */
+static uint64_t open_files(const void *ctx)
+{
+	const struct daemon *d = ctx;
+	struct stat st;
+
+	return d->fds.fd_dir < 0 || fstat(d->fds.fd_dir, &st) ? 0 : (uint64_t)st.st_size;
+}
+
 static bool is_given(const struct daemon *d, const struct option_row *row)
 {
 	for (unsigned i = 0; i < d->settings.n; i++)
@@ -135,4 +144,5 @@ static int option_set(void *ctx, const char *option, const char *const *values, 
 	return rc;
 }
 
-const struct ctl_daemon_ops daemon_ops = { quit, option_at, option_set, disconnect };
+const struct ctl_daemon_ops daemon_ops = { quit, option_at, option_set, open_files,
+					   disconnect };

@@ -57,9 +57,11 @@ static int open_socket(struct daemon *d, enum activation_socket activated, const
 
 int part_ctl_make(struct daemon *d)
 {
+	own_file_remember_folder(&d->fds, "/proc/self/fd/"); /* where there is a /proc */
 	d->ctl = ctl_new(&d->env, d->loop, &daemon_ops, d);
 	if (d->ctl)
 		return 0;
+	own_file_forget(&d->fds);
 	log_error(CTL, "out of memory");
 	return -ENOMEM;
 }
@@ -67,6 +69,7 @@ int part_ctl_make(struct daemon *d)
 void part_ctl_free(struct daemon *d)
 {
 	ctl_free(d->ctl);
+	own_file_forget(&d->fds);
 }
 
 int part_ctl_start(struct daemon *d)

@@ -22,6 +22,7 @@ int part_sandbox_start(struct daemon *d)
 	d->sandbox.files[2] = &d->status_file;
 	d->sandbox.files[3] = &d->api_file;
 	d->sandbox.files[4] = &d->pid_file.file;
+	d->sandbox.files[5] = &d->fds;
 	rc = sandbox_enter(&d->sandbox, &d->conf, paths);
 	if (!rc)
 		ctl_set_root(d->ctl, d->sandbox.root);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "proto/event.h"
 
 int dns_lookups_init(struct dns_lookups *l, size_t max)
 {
@@ -119,6 +120,8 @@ static int open_try(struct dns_lookup *k)
 	err = l->ops->open(l->host, try, &try->server, k->tcp, msg, k->len, &try->sock);
 	if (!err)
 		note_sent(try);
+	else
+		event_no_descriptor(l->env, -err);
 	return err;
 }
 

@@ -154,8 +154,7 @@ static void note_failed(struct forwards *fs, const struct forward *f,
 	fs->last_error_ns = fs->env->now_ns;
 	event_tell(fs->env,
 		   &(struct event){ .kind = EVENT_FORWARD_FAILED, .forward = &failed });
-	if (error->error == EMFILE || error->error == ENFILE)
-		event_limit_reached(fs->env, LIMIT_OPEN_FILES);
+	event_no_descriptor(fs->env, error->error);
 }
 
 const struct forward_error *forwards_last_error(const struct forwards *fs, uint64_t *at_nsp)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "proto/event.h"
 #include "proto/guest.h"
 #include "proto/udp_flow.h"
 #include "wire/icmp6.h"
@@ -65,6 +66,7 @@ static void open_listener(struct env *env, struct multicast_listener *l)
 
 	l->sock = m->ops->open(m->host, l, &l->at, &err);
 	if (!l->sock) {
+		event_no_descriptor(env, err);
 		env->stats.multicast_refused++;
 		log_warn_limited(&limit, env->now_ns, UDP, "the host does not hear %s: %s",
 				 endpoint_print(&l->at, text), strerror(err));

@@ -71,7 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct ctl_events events;
 	const struct ctl_dialect *dialect;
 	struct ctl_target target = { &env, &ops, NULL, &events };
-	struct ctl_info info = { .n_clients = 1, .events = &events, .fd_statm = -1 };
+	struct ctl_info info = {
+		.n_clients = 1, .ops = &ops, .events = &events, .fd_statm = -1
+	};
 	size_t step;
 
 	if (!size)

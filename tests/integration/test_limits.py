@@ -1,11 +1,13 @@
 """Timeouts, limits and switches of the command line, each reached."""
 
 import json
+import os
 import signal
 import socket
 import time
 
-from lab.checks import check, contains, equal, eventually, raises, within
+from lab.checks import Skip, check, contains, equal, eventually, raises, within
+from lab.daemon import plain_program
 from lab.frames import Link
 from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR, SILENT_ADDR
 from lab.servers import TcpServer, echo, receive_all, udp_echo
@@ -136,6 +138,36 @@ def test_max_control_clients(lab):
     eventually(lambda: daemon.fd_count() == idle, 10, "the daemon has seen them go")
     with daemon.qmp() as session:
         session.execute("query-status")
+
+
+def limit(daemon, name):
+    return next(row for row in daemon.ctl_json("status")["limits"] if row["limit"] == name)
+
+
+def test_open_files(lab):
+    """Descriptors and their limits are shown, in the sandbox too; that they ran out is told of."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 2):
+        raise Skip("the kernel does not tell how many files are open")
+    daemon = lab.daemon().start(binary=plain_program("postern"), wrapper=["prlimit", "--nofile=80:80"])
+    lab.guest.attach(daemon)
+    lab.guest.configure()
+    equal(limit(daemon, "open-files"), {"limit": "open-files", "used": daemon.fd_count() + 1, "max": 80,
+                                        "hard": 80}, "the limit, with posternctl's connection")
+    contains(daemon.ctl("status"), " of 80 open-files\n")
+    port, _ = udp_server(lab)
+    with daemon.qmp() as session:
+        socks = []
+        for _ in range(60):
+            socks.append(lab.guest.udp_socket())
+            check_udp(socks[-1], port)
+        equal(session.receive_event("LIMIT_REACHED")["limit"], "open-files", "the event")
+        check(counter(daemon, "limit.open-files") > 0, "the counter")
+        used = limit(daemon, "open-files")["used"]
+        check(48 <= used <= 80, f"{used} of 80 are used")
+        contains(daemon.ctl("metrics"), 'postern_limit_max{limit="open-files"} 80\n')
+        # a forward finds none either
+        error = session.request("forward-add", {"proto": "tcp", "spec": "1000-1100"})["error"]
+        equal((error["data"]["errname"], error["data"]["proto"]), ("EMFILE", "tcp"), "the error")
 
 
 def test_no_descriptor_for_the_guest(lab):

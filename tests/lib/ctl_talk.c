@@ -19,13 +19,20 @@ char talk_taken[TAKEN_MAX];
 struct loop_turns talk_turns;
 static struct ctl_info info;
 
+unsigned talk_n_files;
+
 static void quit(void *ctx)
 {
 	talk_n_quits++;
 }
 
+static uint64_t open_files(const void *daemon)
+{
+	return talk_n_files;
+}
+
 struct ctl_events talk_events;
-static const struct ctl_daemon_ops ops = { .quit = quit };
+static const struct ctl_daemon_ops ops = { .quit = quit, .open_files = open_files };
 static struct ctl_target target = { &talk_guest.env, &ops, NULL, &talk_events };
 
 void talk_input(const char *text)
@@ -71,10 +78,11 @@ const char *talk_end(void)
 static void start(const struct ctl_dialect *dialect, enum ctl_authority authority)
 {
 	fake_guest_init(&talk_guest);
-	talk_n_quits = 0;
+	talk_n_quits = talk_n_files = 0;
 	talk_turns = (struct loop_turns){ 0 };
 	info = (struct ctl_info){ .start_ns = talk_guest.env.now_ns - 5 * NS_PER_SEC,
 				  .n_clients = 1,
+				  .ops = &ops,
 				  .events = &talk_events,
 				  .turns = &talk_turns,
 				  .fd_statm = -1 };

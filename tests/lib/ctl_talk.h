@@ -18,6 +18,7 @@ extern struct ctl_session talk_session;
 extern struct ctl_events talk_events;
 extern struct loop_turns talk_turns;
 extern unsigned talk_n_quits;
+extern unsigned talk_n_files; /* that are open; 0: not known */
 extern char talk_taken[]; /* what the client took last */
 
 /* Begins and takes the greeting. */

@@ -377,5 +377,53 @@ START_TEST(help)
 }
 END_TEST
 
-SUITE_MAIN("cli", escapes, bytes, durations, columns, colours, json, words_that_follow, arguments, letters, mistakes, no_socket,
-	   help)
+static void assert_line(const char *line)
+{
+	ck_assert_msg(strstr(out_text, line) != NULL, "'%s' is not in '%s'", line, out_text);
+}
+
+/* What is not there is told as such, and what failed with its port. */
+START_TEST(status_for_people)
+{
+	static const struct ctl_limit limits[] = {
+		{ .limit = "flows", .used = 1, .max = 10 },
+		{ CTL_LIMIT_HAS_HARD, "open-files", 41, 1024, 4096 },
+		{ CTL_LIMIT_HAS_HARD, "open-files", 41, 1024, 1024 },
+	};
+	struct ctl_status s = { .version = "1",
+				.limits = { limits, 3 },
+				.forwards = {
+					.has = CTL_FORWARD_COUNT_HAS_ERROR,
+					.rules = 2,
+					.open_ports = 80,
+					.failed_ports = 1,
+					.last_error = { .where = { .host_port = 80 },
+							.reason = "Address already in use",
+							.age_ms = 3000 } } };
+
+	cmd_status.show(open_out(), &s);
+	close_out();
+	assert_line("Guest       not connected\n");
+	assert_line("Leases      none\n");
+	assert_line("Forwards    2 rules, 80 ports open, 1 not\n"
+		    "            3.0s ago: tcp * port 80: Address already in use\n");
+	assert_line("Limits      1 of 10 flows\n"
+		    "            41 of 1024 open-files, of 4096 that there could be\n"
+		    "            41 of 1024 open-files\n");
+	s.forwards.last_error.where =
+		(struct ctl_forward_port){ CTL_FORWARD_PORT_HAS_HOST_ADDR |
+						   CTL_FORWARD_PORT_HAS_INTERFACE,
+					   1,
+					   ADDR_LOOPBACK6,
+					   "eth0",
+					   53,
+					   13,
+					   "EACCES" };
+	cmd_status.show(open_out(), &s);
+	close_out();
+	assert_line(" ago: udp ::1%eth0 port 53: ");
+}
+END_TEST
+
+SUITE_MAIN("cli", status_for_people, escapes, bytes, durations, columns, colours, json,
+	   words_that_follow, arguments, letters, mistakes, no_socket, help)

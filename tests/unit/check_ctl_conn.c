@@ -391,6 +391,7 @@ START_TEST(no_descriptors)
 		close(spare[i]);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	wait_clients(c, 1);
+	ck_assert_uint_gt(g.env.limits_reached[LIMIT_OPEN_FILES], 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	n_wakeups = 0;
 	client_wait(more, "\"QMP\""); /* tried again after a while */

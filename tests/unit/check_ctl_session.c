@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "lib/ctl_talk.h"
 #include "lib/fake_flow.h"
 #include "lib/suite.h"
+#include "proto/event.h"
 #include "proto/preempt.h"
 
 START_TEST(negotiation)
@@ -243,6 +245,25 @@ START_TEST(status)
 }
 END_TEST
 
+/* The limit of descriptors is the system's, and stands there when that tells how many there
+ * are. */
+START_TEST(status_of_open_files)
+{
+	struct rlimit files;
+	char want[128];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	talk_start_negotiated();
+	ck_assert_ptr_null(strstr(talk_say("{\"execute\": \"query-status\"}"), "open-files"));
+	talk_n_files = 41;
+	snprintf(want, sizeof(want),
+		 ",{\"limit\":\"open-files\",\"used\":41,\"max\":%llu,\"hard\":%llu}]",
+		 (unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max);
+	talk_assert_contains(talk_say("{\"execute\": \"query-status\"}"), want);
+	talk_stop();
+}
+END_TEST
+
 /* The last problems, the newest first; the level counts on. */
 START_TEST(status_of_problems)
 {
@@ -319,6 +340,7 @@ START_TEST(stats)
 	talk_start_negotiated();
 	talk_guest.env.stats.link_frames_in = UINT64_MAX;
 	talk_guest.env.stats.drops[DROP_RUNT] = 3;
+	event_limit_reached(&talk_guest.env, LIMIT_OPEN_FILES);
 	talk_guest.env.flows.by_reason[FLOW_CLOSED_IDLE] = 4;
 	talk_guest.env.flows.by_proto_reason[FLOW_UDP][FLOW_CLOSED_IDLE] = 3;
 	talk_guest.env.flows.opened[FLOW_TCP] = 1;
@@ -333,6 +355,8 @@ START_TEST(stats)
 	talk_assert_contains(text,
 			     "{\"name\":\"drop.runt\",\"kind\":\"counter\",\"value\":3,"
 			     "\"description\":\"frame shorter than an Ethernet header\"}");
+	talk_assert_contains(
+		text, "{\"name\":\"limit.open-files\",\"kind\":\"counter\",\"value\":1,");
 	talk_assert_contains(text, "{\"name\":\"closed.idle\",\"kind\":\"counter\",\"value\":4,");
 	talk_assert_contains(text, "{\"name\":\"udp.closed.idle\",\"kind\":\"counter\",\"value\":3,");
 	talk_assert_contains(text, "{\"name\":\"tcp.opened\",\"kind\":\"counter\",\"value\":1,");
@@ -350,7 +374,8 @@ START_TEST(stats)
 	talk_assert_contains(text, "{\"name\":\"memory.dns-cache-bytes\",\"kind\":\"gauge\",\"value\":0,");
 	ck_assert_uint_eq(talk_count(text, "\"value\""),
 			  n_stats_rows + N_DROPS - 1 + 4 * (N_FLOW_CLOSE_REASONS - 1) +
-				  2 * N_FLOW_PROTOS + 2 + 3 + LOOP_TURN_BOUNDS + 2 + 3);
+				  2 * N_FLOW_PROTOS + 2 + 3 + N_LIMITS + LOOP_TURN_BOUNDS + 2 +
+				  3);
 	talk_stop();
 }
 END_TEST
@@ -657,5 +682,7 @@ END_TEST
 
 SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
-	   version_and_commands, status, status_of_problems, status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members, flow_filters, flow_query_refusals,
-	   flows_in_portions, dear_elements, closed_flows, flow_close, quit_command, names_agree)
+	   version_and_commands, status, status_of_open_files, status_of_problems,
+	   status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members,
+	   flow_filters, flow_query_refusals, flows_in_portions, dear_elements, closed_flows,
+	   flow_close, quit_command, names_agree)

@@ -161,6 +161,7 @@ START_TEST(no_server)
 	up.err = -EMFILE;
 	client_ask(1, "www.example.org");
 	ck_assert(client_answered());
+	ck_assert_uint_eq(g.env.limits_reached[LIMIT_OPEN_FILES], 2); /* once a server */
 	ck_assert_uint_eq(client_rcode(), DNS_SERVFAIL);
 	client_finish();
 }

@@ -26,13 +26,16 @@ static void assert_part(const char *part)
 
 START_TEST(state)
 {
-	static const struct ctl_limit limits[] = { { "flows", 7, 65536 } };
+	static const struct ctl_limit limits[] = {
+		{ .limit = "flows", .used = 7, .max = 65536 },
+		{ CTL_LIMIT_HAS_HARD, "open-files", 41, 1024, 4096 },
+	};
 	static const struct ctl_layer layers[] = { { .layer = 8, .state = CTL_LAYER_APPLIED } };
 	const struct ctl_status status = { .version = "1\"2\\3\n4",
 					   .uptime_ms = 61005,
 					   .guest = { .connected = true },
 					   .flows = { .tcp = 4, .udp = 3 },
-					   .limits = { limits, 1 },
+					   .limits = { limits, 2 },
 					   .sandbox = { layers, 1 } };
 	const struct ctl_dns dns = { .relay = false };
 
@@ -51,6 +54,10 @@ START_TEST(state)
 		    "postern_flows_open{protocol=\"icmp\"} 0\n");
 	assert_part("\npostern_limit_used{limit=\"flows\"} 7\n");
 	assert_part("\npostern_limit_max{limit=\"flows\"} 65536\n");
+	assert_part("\npostern_limit_used{limit=\"open-files\"} 41\n");
+	assert_part("\npostern_limit_max{limit=\"open-files\"} 1024\n");
+	assert_part(" how far the system would let the daemon raise it\n"
+		    "postern_limit_hard{limit=\"open-files\"} 4096\n");
 	assert_part("\npostern_sandbox_layer{layer=\"seccomp\"} 1\n");
 	ck_assert_str_eq(text + strlen(text) - 6, "# EOF\n");
 }

@@ -333,6 +333,7 @@ START_TEST(refused_by_the_host)
 	host.open_error = EACCES;
 	igmp_of(0x16, 0xe00000fb);
 	ck_assert_uint_eq(g.env.stats.multicast_refused, 1);
+	ck_assert_uint_eq(g.env.limits_reached[LIMIT_OPEN_FILES], 0);
 	guest_says(0xe00000fb, 5353, 5353, "x"); /* not with each datagram */
 	igmp_of(0x16, 0xe00000fb);		 /* nor report */
 	ck_assert_uint_eq(g.env.stats.multicast_refused, 1);
