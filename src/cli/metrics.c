@@ -244,8 +244,9 @@ static const struct labelled labelled[] = {
 	{ "log.*", "postern_problems", "what was logged, by level", { "level" } },
 };
 
-/* These are the sums of others, or part of the histogram. */
-static const char *const left_out[] = { "flow.opened", "flow.refused", "closed.*", "loop.*" };
+/* These are the sums of others, what query-dns tells as well, or part of the histogram. */
+static const char *const left_out[] = { "flow.opened", "flow.refused", "closed.*", "dns.upstream.*",
+					"loop.*" };
 
 static bool is_proto(const char *text, size_t len)
 {

@@ -16,7 +16,7 @@
 static const char *__attribute__((format(printf, 2, 3))) name(struct ctl_call *call,
 							      const char *fmt, ...)
 {
-	enum { NAME_MAX_BYTES = 64 };
+	enum { NAME_MAX_BYTES = 96 };
 	char *text = ctl_doc_alloc(call->doc, NAME_MAX_BYTES);
 	va_list ap;
 
@@ -175,24 +175,69 @@ static uint64_t n_event_counts(void)
 	return sizeof(event_counts) / sizeof(event_counts[0]);
 }
 
-/* The rows are told of over several turns, but go together: they are those of the first. */
-static const struct loop_turns *turns_then(struct ctl_call *call)
-{
-	struct loop_turns *then = call->state;
+/* The rows are told of over several turns, but those that go together are of one moment. */
+struct moment {
+	struct loop_turns turns;
+	struct dns_status dns;
+};
 
-	if (!then && call->info->turns) {
-		then = call->state = ctl_doc_alloc(call->doc, sizeof(*then));
-		if (then)
-			*then = *call->info->turns;
-	}
-	return then;
+/* NULL without memory. */
+static const struct moment *moment_of(struct ctl_call *call, const struct env *env)
+{
+	struct moment *m = call->state;
+
+	if (m)
+		return m;
+	m = call->state = ctl_doc_alloc(call->doc, sizeof(*m));
+	if (m && call->info->turns)
+		m->turns = *call->info->turns;
+	if (m && env->dns)
+		dns_get_status(env, &m->dns);
+	return m;
+}
+
+static const struct {
+	const char *name, *text;
+	size_t offset;
+} server_counts[] = {
+	{ "queries", "queries to this name server", offsetof(struct dns_server, sent) },
+	{ "answers", "answers of this name server", offsetof(struct dns_server, answers) },
+	{ "timeouts", "queries to which this name server was silent for its time",
+	  offsetof(struct dns_server, timeouts) },
+	{ "failures", "queries that this name server refused or that did not reach it",
+	  offsetof(struct dns_server, failures) },
+};
+#define N_SERVER_COUNTS (sizeof(server_counts) / sizeof(server_counts[0]))
+
+static bool show_server(struct ctl_call *call, const struct env *env, uint64_t i,
+			struct ctl_counter *c)
+{
+	const struct moment *m = moment_of(call, env);
+	uint64_t which = i / N_SERVER_COUNTS, k = i % N_SERVER_COUNTS;
+	const struct dns_server *s = m ? &m->dns.servers.all[which] : NULL;
+	char addr[ADDR_STR_MAX];
+
+	if (!m || which >= m->dns.servers.n)
+		return false;
+	*c = (struct ctl_counter){ name(call, "dns.upstream.%s.%s", addr_print(&s->addr, addr),
+					server_counts[k].name),
+				   CTL_COUNTER,
+				   *(const uint64_t *)((const char *)s + server_counts[k].offset),
+				   server_counts[k].text };
+	return true;
+}
+
+static uint64_t n_servers(void)
+{
+	return NET_UPSTREAMS_MAX * N_SERVER_COUNTS;
 }
 
 /* How many turns took up to 4^i microseconds; then how many there were, and their time. */
 static bool show_turns(struct ctl_call *call, const struct env *env, uint64_t i,
 		       struct ctl_counter *c)
 {
-	const struct loop_turns *t = turns_then(call);
+	const struct moment *m = call->info->turns ? moment_of(call, env) : NULL;
+	const struct loop_turns *t = m ? &m->turns : NULL;
 	uint64_t n = 0;
 
 	if (!t)
@@ -281,11 +326,17 @@ static const struct {
 	bool (*show)(struct ctl_call *call, const struct env *env, uint64_t i,
 		     struct ctl_counter *c);
 } groups[] = {
-	{ n_counters, show_counter },	     { n_protos, show_opened },
-	{ n_protos, show_refused },	     { n_drops, show_drop },
-	{ n_reasons, show_closed },	     { n_reasons_of_protos, show_closed_of_proto },
-	{ n_problem_levels, show_problems }, { n_limits, show_limit },
-	{ n_event_counts, show_events },     { n_turns, show_turns },
+	{ n_counters, show_counter },
+	{ n_servers, show_server },
+	{ n_protos, show_opened },
+	{ n_protos, show_refused },
+	{ n_drops, show_drop },
+	{ n_reasons, show_closed },
+	{ n_reasons_of_protos, show_closed_of_proto },
+	{ n_problem_levels, show_problems },
+	{ n_limits, show_limit },
+	{ n_event_counts, show_events },
+	{ n_turns, show_turns },
 	{ n_memories, show_memory },
 };
 

@@ -638,6 +638,12 @@ def test_dns(lab):
     lab.guest.run("dig", "+short", "www.lab.example")
     contains(daemon.ctl("dns"), "198.51.100.53", "posternctl dns")
     contains(json.dumps(daemon.ctl_json("dns")), "198.51.100.53", "the JSON")
+    lab.guest.run("dig", "+short", "www.lab.example")
+    counters = {row["name"]: row["value"] for row in daemon.ctl_json("stats")}
+    server = daemon.ctl_json("dns")["servers"][0]
+    check(server["queries"] > 0 and counters["dns.cache-hits"] > 0, f"queries and hits: {counters}")
+    for what in ("queries", "answers", "timeouts", "failures"):
+        equal(counters[f"dns.upstream.198.51.100.53.{what}"], server[what], what)
 
 
 def test_quit(lab):

@@ -342,6 +342,50 @@ static void no_answer(struct env *env, const struct dns_client *c, const uint8_t
 {
 }
 
+static void assert_counter(const char *name, unsigned value)
+{
+	char want[160];
+
+	snprintf(want, sizeof(want), "{\"name\":\"%s\",\"kind\":\"counter\",\"value\":%u,", name,
+		 value);
+	talk_assert_contains(talk_taken, want);
+}
+
+/* Hits and misses of the cache, and what became of queries to each server of the host. */
+START_TEST(dns_counters)
+{
+	struct dns_client client = { .answer = no_answer };
+	const struct dns_made made = { .ttl = 60, .n_answers = 1 };
+	static struct fake_dns up;
+	uint8_t msg[512];
+	size_t len = dns_make_query(msg, 1, "www.example.org", 1);
+
+	talk_start_negotiated();
+	talk_guest.net.upstreams[0] = addr_ip4(0xc0000235);
+	talk_guest.net.upstreams[1] = addr_of("2001:db8::35");
+	talk_guest.net.n_upstreams = 2;
+	up.env = &talk_guest.env;
+	talk_guest.env.dns = dns_new(&talk_guest.env, &fake_dns_ops, &up);
+	ck_assert_int_eq(dns_ask(&talk_guest.env, msg, len, &client), DROP_NONE);
+	dns_from_host(&talk_guest.env, up.tries[0].try, ECONNREFUSED, NULL, 0);
+	fake_dns_answer(&up, 1, &made);
+	ck_assert_int_eq(dns_ask(&talk_guest.env, msg, len, &client), DROP_NONE);
+	talk_say("{\"execute\": \"query-stats\"}");
+	assert_counter("dns.cache-misses", 1);
+	assert_counter("dns.cache-hits", 1);
+	assert_counter("dns.upstream.192.0.2.53.queries", 1);
+	assert_counter("dns.upstream.192.0.2.53.answers", 0);
+	assert_counter("dns.upstream.192.0.2.53.timeouts", 0);
+	assert_counter("dns.upstream.192.0.2.53.failures", 1);
+	assert_counter("dns.upstream.2001:db8::35.queries", 1);
+	assert_counter("dns.upstream.2001:db8::35.answers", 1);
+	assert_counter("dns.upstream.2001:db8::35.failures", 0);
+	ck_assert_uint_eq(talk_count(talk_taken, "\"dns.upstream."), 8);
+	dns_free(talk_guest.env.dns);
+	talk_stop();
+}
+END_TEST
+
 START_TEST(dns_server_in_trouble)
 {
 	struct dns_client client = { .answer = no_answer };
@@ -367,4 +411,4 @@ END_TEST
 
 SUITE_MAIN("ctl_services", forward_add, forward_families, forward_errors, forward_add_refusals,
 	   forward_best_effort, forward_remove, leases, leases_of_both_families,
-	   lease_without_end, dns, dns_server_in_trouble)
+	   lease_without_end, dns, dns_counters, dns_server_in_trouble)

@@ -98,6 +98,8 @@ START_TEST(counters)
 		{ "closed.idle", CTL_COUNTER, 6, "a sum" },
 		{ "udp.closed.idle", CTL_COUNTER, 6, "x" },
 		{ "log.errors", CTL_COUNTER, 7, "x" },
+		{ "limit.open-files", CTL_COUNTER, 8, "x" },
+		{ "dns.upstream.2001:db8::35.queries", CTL_COUNTER, 9, "as query-dns has it" },
 	};
 	const struct ctl_status status = { .version = "1" };
 	const struct ctl_dns dns = { .relay = false };
@@ -124,6 +126,8 @@ START_TEST(counters)
 		    "postern_flows_opened_total{protocol=\"udp\"} 0\n# TYPE");
 	assert_part("\npostern_flows_closed_total{protocol=\"udp\",reason=\"idle\"} 6\n# TYPE");
 	assert_part("\npostern_problems_total{level=\"errors\"} 7\n# TYPE");
+	assert_part("\npostern_limits_reached_total{limit=\"open-files\"} 8\n# TYPE");
+	ck_assert_ptr_null(strstr(text, "db8"));
 
 	/* the older format names counters by their samples */
 	print(&(struct metrics){ &status, all, sizeof(all) / sizeof(all[0]), &dns, NULL, true });
