@@ -315,11 +315,11 @@ struct ctl_flow_query {
 #define CTL_FLOW_QUERY_HAS_LIMIT  0x4000u
 #define CTL_FLOW_QUERY_HAS_SORT	  0x8000u
 #define CTL_FLOW_QUERY_HAS_INFO	  0x10000u
-#define CTL_FLOW_QUERY_HAS_AFTER_KEY 0x20000u
+#define CTL_FLOW_QUERY_HAS_KEY 0x20000u
 	struct ctl_flow_where where;
 	bool closed, info;
 	unsigned sort;
-	uint64_t after, after_key, limit;
+	uint64_t after, key, limit;
 };
 
 /* What is found out for this; a flow's end towards the guest is ours, the other the kernel's. */
@@ -348,7 +348,7 @@ struct ctl_flow {
 #define CTL_FLOW_HAS_NAME    0x40u
 #define CTL_FLOW_HAS_FORWARD 0x80u
 #define CTL_FLOW_HAS_INFO    0x100u
-#define CTL_FLOW_HAS_SORT_KEY 0x200u
+#define CTL_FLOW_HAS_KEY 0x200u
 #define CTL_FLOW_HAS_SILENT   0x400u
 #define CTL_FLOW_HAS_ERROR    0x800u
 	uint32_t has;
@@ -369,7 +369,7 @@ struct ctl_flow {
 	uint64_t error_number;
 	uint64_t closed_ms; /* since it ended */
 	const char *last_state; /* in which it was when it ended */
-	uint64_t sort_key;	/* its place in a listing that is sorted by a value of flows */
+	uint64_t key;	/* its place in a listing that is sorted by a value of flows */
 	struct ctl_flow_info info;
 };
 

@@ -122,9 +122,9 @@ static bool more(void *args, size_t n, const void *last)
 		return false;
 	q->where.has |= CTL_FLOW_QUERY_HAS_AFTER;
 	q->after = f->id;
-	if (f->has & CTL_FLOW_HAS_SORT_KEY) {
-		q->where.has |= CTL_FLOW_QUERY_HAS_AFTER_KEY;
-		q->after_key = f->sort_key;
+	if (f->has & CTL_FLOW_HAS_KEY) {
+		q->where.has |= CTL_FLOW_QUERY_HAS_KEY;
+		q->key = f->key;
 	}
 	return true;
 }

@@ -248,8 +248,8 @@ static int next_sorted(struct ctl_call *call, const struct env *env, struct ctl_
 	if (!f)
 		return CTL_CONTINUE;
 	show(call, env, f, result);
-	result->has |= CTL_FLOW_HAS_SORT_KEY;
-	result->sort_key = l->last.key;
+	result->has |= CTL_FLOW_HAS_KEY;
+	result->key = l->last.key;
 	return CTL_ITEM;
 }
 
@@ -259,18 +259,18 @@ static int next_sorted(struct ctl_call *call, const struct env *env, struct ctl_
 static int check_query(struct ctl_call *call, const struct ctl_flow_query *q)
 {
 	bool after = q->where.has & CTL_FLOW_QUERY_HAS_AFTER;
-	bool after_key = q->where.has & CTL_FLOW_QUERY_HAS_AFTER_KEY;
+	bool key = q->where.has & CTL_FLOW_QUERY_HAS_KEY;
 
 	if (q->closed && (q->sort || after))
 		return ctl_fail(call, -EINVAL, "argument '%s' does not go with 'closed'",
 				q->sort ? "sort" : "after");
-	if (has_keys(q) && after != after_key)
+	if (has_keys(q) && after != key)
 		return ctl_fail(
 			call, -EINVAL,
-			"with this 'sort', arguments 'after' and 'after_key' go together");
-	if (!has_keys(q) && after_key)
+			"with this 'sort', arguments 'after' and 'key' go together");
+	if (!has_keys(q) && key)
 		return ctl_fail(call, -EINVAL,
-				"argument 'after_key' does not go with this order of flows");
+				"argument 'key' does not go with this order of flows");
 	return 0;
 }
 
@@ -287,8 +287,8 @@ static int start_query(struct ctl_call *call, const struct env *env)
 	if (!l)
 		return -EINVAL;
 	l->limit = limit;
-	l->resumes = q->where.has & CTL_FLOW_QUERY_HAS_AFTER_KEY;
-	l->last = (struct ranked){ q->after_key, q->after };
+	l->resumes = q->where.has & CTL_FLOW_QUERY_HAS_KEY;
+	l->last = (struct ranked){ q->key, q->after };
 	call->cursor = q->closed ? env->flows.n_closed : has_keys(q) ? 0 : q->after;
 	return 0;
 }

@@ -320,8 +320,8 @@ def list_pages(sock, sort):
         if count:
             last = json.loads(tail[tail.rindex(b'{"id":'):tail.rindex(b"]")])
             place = b', "after": %d' % last["id"]
-            if "sort_key" in last:
-                place += b', "after_key": %d' % last["sort_key"]
+            if "key" in last:
+                place += b', "key": %d' % last["key"]
     return total
 
 
@@ -425,7 +425,7 @@ def test_many_flows(lab):
     equal(len(daemon.ctl("flows", "--limit", "5").splitlines()), 6, "the lines of five flows")
     rows = daemon.ctl_json("flows", "--sort", "idle")  # in pages
     equal(sorted(row["guest"]["port"] for row in rows), list(range(10000, 12500)), "the flows, sorted")
-    keys = [row["sort_key"] for row in rows]
+    keys = [row["key"] for row in rows]
     equal(keys, sorted(keys, reverse=True), "their keys")
     equal([row["guest"]["port"] for row in json.loads(
         daemon.ctl("flows", "--port", "11111", "--proto", "udp", "--json"))], [11111], "the one")

@@ -158,7 +158,7 @@ START_TEST(sorted_by_rate)
 	ck_assert_str_eq(ids("\"sort\": \"rate_in\", \"limit\": 3"), "2 3 1");
 	talk_assert_contains(query("\"sort\": \"rate\", \"limit\": 1"),
 			     "\"rate_out\":90,\"rate_in\":7000,");
-	talk_assert_contains(talk_taken, "\"sort_key\":7090}]");
+	talk_assert_contains(talk_taken, "\"key\":7090}]");
 	/* one that goes on overtakes those that rest */
 	env()->now_ns += NS_PER_SEC * 9 / 10;
 	flow_count(f, env()->now_ns, 900, 0);
@@ -173,15 +173,15 @@ START_TEST(order_and_place)
 {
 	static const char *const wrong[][2] = {
 		{ "\"sort\": \"bytes\", \"after\": 1",
-		  "with this 'sort', arguments 'after' and 'after_key' go together" },
-		{ "\"sort\": \"idle\", \"after_key\": 1",
-		  "with this 'sort', arguments 'after' and 'after_key' go together" },
-		{ "\"after\": 1, \"after_key\": 1",
-		  "argument 'after_key' does not go with this order of flows" },
-		{ "\"sort\": \"age\", \"after\": 1, \"after_key\": 1",
-		  "argument 'after_key' does not go with this order of flows" },
-		{ "\"closed\": true, \"after_key\": 1",
-		  "argument 'after_key' does not go with this order of flows" },
+		  "with this 'sort', arguments 'after' and 'key' go together" },
+		{ "\"sort\": \"idle\", \"key\": 1",
+		  "with this 'sort', arguments 'after' and 'key' go together" },
+		{ "\"after\": 1, \"key\": 1",
+		  "argument 'key' does not go with this order of flows" },
+		{ "\"sort\": \"age\", \"after\": 1, \"key\": 1",
+		  "argument 'key' does not go with this order of flows" },
+		{ "\"closed\": true, \"key\": 1",
+		  "argument 'key' does not go with this order of flows" },
 		{ "\"closed\": true, \"after\": 1",
 		  "argument 'after' does not go with 'closed'" },
 		{ "\"closed\": true, \"sort\": \"age\"",
@@ -219,14 +219,14 @@ static unsigned next_page(const char *sort, unsigned limit, struct shown *shown,
 	const char *at;
 
 	if (n)
-		snprintf(place, sizeof(place), ", \"after\": %llu, \"after_key\": %llu",
+		snprintf(place, sizeof(place), ", \"after\": %llu, \"key\": %llu",
 			 (unsigned long long)shown[n - 1].id,
 			 (unsigned long long)shown[n - 1].key);
 	snprintf(arguments, sizeof(arguments), "\"sort\": \"%s\", \"limit\": %u%s", sort, limit,
 		 place);
 	for (at = query(arguments); (at = strstr(at, "{\"id\":")); at++, n++)
 		shown[n] = (struct shown){ member_of(at, "{\"id\":"),
-					   member_of(at, "\"sort_key\":") };
+					   member_of(at, "\"key\":") };
 	return n;
 }
 
@@ -316,7 +316,7 @@ START_TEST(pages_are_full)
 	ck_assert_uint_eq(talk_count(talk_taken, "{\"id\":"), 100);
 	ck_assert_uint_eq(talk_count(talk_taken, "\"bytes_out\":96,"), 1); /* shown before */
 	ck_assert_uint_ge(talk_count(talk_taken, "\"bytes_out\":89,"), 20);
-	ck_assert_uint_eq(talk_count(talk_taken, "\"sort_key\":9"), 1);
+	ck_assert_uint_eq(talk_count(talk_taken, "\"key\":9"), 1);
 	talk_stop();
 }
 END_TEST
@@ -382,7 +382,7 @@ START_TEST(very_many)
 	assert_portions("\"sort\": \"bytes\", \"limit\": 10", 10);
 	assert_portions("\"sort\": \"bytes\", \"limit\": 10000", 10000);
 	assert_portions(
-		"\"sort\": \"bytes\", \"limit\": 10000, \"after\": 5001, \"after_key\": 5000",
+		"\"sort\": \"bytes\", \"limit\": 10000, \"after\": 5001, \"key\": 5000",
 		5000);
 	assert_portions("\"sort\": \"rate\", \"limit\": 10000", 10000);
 	assert_portions("\"dport\": 1", 0);
