@@ -39,7 +39,7 @@ struct ctl_field {
 			  there */
 	size_t offset; /* in the struct */
 	uint64_t min, max;		  /* CTL_UINT; a max of 0 is CTL_UINT_MAX */
-	const char *const *names;	  /* CTL_CHOICE; NULL ends them */
+	const char *const *names; /* CTL_CHOICE; NULL ends them; CTL_TEXT: what is usual */
 	const struct ctl_message *object; /* CTL_OBJECT */
 	const char *help;		  /* arguments: what it is for */
 };
@@ -60,6 +60,9 @@ extern const char *const ctl_proto_names[];	    /* by enum flow_proto */
 extern const char *const ctl_forward_proto_names[]; /* likewise: those that have ports */
 extern const char *const ctl_flow_sort_names[];	    /* by enum ctl_flow_sort */
 extern const char *const ctl_flow_how_names[];	    /* by enum ctl_flow_how */
+extern const char *const ctl_flow_state_names[];    /* of open flows, all there are */
+extern const char *const ctl_close_reason_names[];  /* by enum flow_close_reason, from this on: */
+#define CTL_CLOSE_REASON_FIRST 1
 extern const char *const ctl_dir_names[];	    /* by enum flow_dir */
 extern const char *const ctl_end_names[]; /* by enum flow_end, from FLOW_END_GUEST on */
 extern const char *const ctl_source_names[];	    /* by enum net_source */
@@ -316,8 +319,10 @@ struct ctl_flow_query {
 #define CTL_FLOW_QUERY_HAS_SORT	  0x8000u
 #define CTL_FLOW_QUERY_HAS_INFO	  0x10000u
 #define CTL_FLOW_QUERY_HAS_KEY 0x20000u
+#define CTL_FLOW_QUERY_HAS_REASON    0x40000u
 	struct ctl_flow_where where;
 	bool closed, info;
+	unsigned reason; /* its place in ctl_close_reason_names */
 	unsigned sort;
 	uint64_t after, key, limit;
 };

@@ -95,6 +95,7 @@ static int next_open(struct ctl_call *call, const struct env *env, struct ctl_fl
  * that end meanwhile move nothing. */
 static int next_closed(struct ctl_call *call, const struct env *env, struct ctl_flow *result)
 {
+	const struct ctl_flow_query *q = call->args;
 	const struct listing *l = call->state;
 	const struct flow_table *t = &env->flows;
 	const struct flow_closed *f;
@@ -102,7 +103,9 @@ static int next_closed(struct ctl_call *call, const struct env *env, struct ctl_
 	if (!call->cursor || t->n_closed - call->cursor >= FLOW_CLOSED_KEPT)
 		return CTL_DONE;
 	f = &t->closed[--call->cursor % FLOW_CLOSED_KEPT];
-	if (!ctl_flow_filter_matches_closed(&l->filter, f))
+	if (!ctl_flow_filter_matches_closed(&l->filter, f) ||
+	    (q->where.has & CTL_FLOW_QUERY_HAS_REASON &&
+	     q->reason + CTL_CLOSE_REASON_FIRST != (unsigned)f->reason))
 		return CTL_CONTINUE;
 	ctl_show_closed_flow(f, env->now_ns, result);
 	return CTL_ITEM;
@@ -261,6 +264,8 @@ static int check_query(struct ctl_call *call, const struct ctl_flow_query *q)
 	bool after = q->where.has & CTL_FLOW_QUERY_HAS_AFTER;
 	bool key = q->where.has & CTL_FLOW_QUERY_HAS_KEY;
 
+	if (!q->closed && q->where.has & CTL_FLOW_QUERY_HAS_REASON)
+		return ctl_fail(call, -EINVAL, "argument 'reason' goes with 'closed' alone");
 	if (q->closed && (q->sort || after))
 		return ctl_fail(call, -EINVAL, "argument '%s' does not go with 'closed'",
 				q->sort ? "sort" : "after");

@@ -10,6 +10,16 @@ const char *const ctl_flow_sort_names[] = { "id",   "bytes",	"bytes_out", "bytes
 					    "rate", "rate_out", "rate_in",   "age",
 					    "idle", NULL };
 const char *const ctl_flow_how_names[] = { "reset", "finish", NULL };
+const char *const ctl_flow_state_names[] = { "connecting",  "syn-sent",	  "syn-received",
+					     "established", "fin-wait-1", "fin-wait-2",
+					     "close-wait",  "closing",	  "last-ack",
+					     "time-wait",   "unreplied",  "replied",
+					     "assured",	    NULL };
+const char *const ctl_close_reason_names[] = { "finished",     "idle",	     "guest-reset",
+					       "peer-reset",   "refused",    "unreachable",
+					       "timed-out",    "guest-left", "by-operator",
+					       "host-error",   "preempted",  "shutdown",
+					       "address-gone", NULL };
 const char *const ctl_dir_names[] = { "out", "in", NULL };
 const char *const ctl_end_names[] = { "guest", "peer", NULL };
 const char *const ctl_source_names[] = { "flag", "host", "fallback", NULL };
@@ -269,8 +279,8 @@ MESSAGE(ctl_status);
 	MEMBER(type, where.dir, "dir", CTL_CHOICE, .names = ctl_dir_names,                     \
 	       .has = CTL_FLOW_WHERE_HAS_DIR,                                                  \
 	       .help = "opened by the guest, or through a forward"),                           \
-	MEMBER(type, where.state, "state", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_STATE,          \
-	       .help = "only this state"),                                                     \
+	MEMBER(type, where.state, "state", CTL_TEXT, .names = ctl_flow_state_names,            \
+	       .has = CTL_FLOW_WHERE_HAS_STATE, .help = "only this state"),                    \
 	MEMBER(type, where.addr, "addr", CTL_TEXT, .has = CTL_FLOW_WHERE_HAS_ADDR,             \
 	       .help = "an end with this address, or in this prefix"),                         \
 	MEMBER(type, where.port, "port", CTL_PORT, .has = CTL_FLOW_WHERE_HAS_PORT,             \
@@ -290,6 +300,9 @@ static const struct ctl_field ctl_flow_query_fields[] = {
 	FLOW_WHERE(ctl_flow_query),
 	MEMBER(ctl_flow_query, closed, "closed", CTL_BOOL, .has = CTL_FLOW_QUERY_HAS_CLOSED,
 	       .help = "those that ended last, newest first"),
+	MEMBER(ctl_flow_query, reason, "reason", CTL_CHOICE, .names = ctl_close_reason_names,
+	       .has = CTL_FLOW_QUERY_HAS_REASON,
+	       .help = "of those: only what ended for this reason"),
 	MEMBER(ctl_flow_query, sort, "sort", CTL_CHOICE, .names = ctl_flow_sort_names,
 	       .has = CTL_FLOW_QUERY_HAS_SORT,
 	       .help = "by this, largest first; id: oldest first"),

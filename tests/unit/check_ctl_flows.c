@@ -1,11 +1,13 @@
 /* Flows on the control socket: conditions, order, portions, details, ends. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "flow/details.h"
 #include "lib/ctl_talk.h"
 #include "lib/fake_flow.h"
 #include "lib/suite.h"
+#include "proto/tcp/conn.h"
 
 #define PEER(n) ((struct endpoint){ addr_ip4(0xc6336400u | (n)), 443 })
 
@@ -169,6 +171,50 @@ START_TEST(sorted_by_rate)
 }
 END_TEST
 
+START_TEST(why_they_ended)
+{
+	struct flow *f;
+
+	talk_start_negotiated();
+	for (unsigned r = FLOW_CLOSED_NOT + 1; r < N_FLOW_CLOSE_REASONS; r++) {
+		ck_assert_str_eq(ctl_close_reason_names[r - CTL_CLOSE_REASON_FIRST],
+				 flow_close_reason_name(r));
+		f = fake_flow_open(env(), (uint16_t)r);
+		f->class->close(env(), f, r);
+	}
+	ck_assert_ptr_null(
+		ctl_close_reason_names[N_FLOW_CLOSE_REASONS - CTL_CLOSE_REASON_FIRST]);
+	ck_assert_str_eq(ids("\"closed\": true, \"reason\": \"finished\""), "1");
+	ck_assert_str_eq(ids("\"closed\": true, \"reason\": \"timed-out\""), "7");
+	ck_assert_str_eq(ids("\"closed\": true, \"reason\": \"timed-out\", \"port\": 1"), "");
+	ck_assert_str_eq(ids("\"closed\": true, \"limit\": 2"), "13 12");
+	talk_stop();
+}
+END_TEST
+
+static bool is_known(const char *state)
+{
+	for (unsigned i = 0; ctl_flow_state_names[i]; i++)
+		if (!strcasecmp(ctl_flow_state_names[i], state))
+			return true;
+	return false;
+}
+
+START_TEST(states_have_names)
+{
+	static const char *const others[] = { "UNREPLIED", "REPLIED", "ASSURED" };
+	unsigned n = 0;
+
+	for (unsigned s = 0; s < N_TCP_STATES; s++)
+		ck_assert(is_known(tcp_state_name(s)));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ck_assert(is_known(others[i]));
+	while (ctl_flow_state_names[n])
+		n++;
+	ck_assert_uint_eq(n, N_TCP_STATES + sizeof(others) / sizeof(others[0]));
+}
+END_TEST
+
 START_TEST(order_and_place)
 {
 	static const char *const wrong[][2] = {
@@ -184,6 +230,7 @@ START_TEST(order_and_place)
 		  "argument 'key' does not go with this order of flows" },
 		{ "\"closed\": true, \"after\": 1",
 		  "argument 'after' does not go with 'closed'" },
+		{ "\"reason\": \"idle\"", "argument 'reason' goes with 'closed' alone" },
 		{ "\"closed\": true, \"sort\": \"age\"",
 		  "argument 'sort' does not go with 'closed'" },
 	};
@@ -464,5 +511,5 @@ START_TEST(info)
 END_TEST
 
 SUITE_MAIN("ctl_flows", who_opened_it, names, names_are_forgotten, sorted, sorted_by_rate,
-	   order_and_place, pages, pages_of_what_moves, pages_are_full, sorted_at_random,
-	   very_many, close_by_condition, info)
+	   why_they_ended, states_have_names, order_and_place, pages, pages_of_what_moves,
+	   pages_are_full, sorted_at_random, very_many, close_by_condition, info)
