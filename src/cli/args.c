@@ -357,11 +357,16 @@ void args_free(struct args *a)
 
 /* Help */
 
+static void print_names(FILE *out, const struct ctl_field *f)
+{
+	for (unsigned i = 0; f->names[i]; i++)
+		fprintf(out, "%s%s", i ? "|" : "", f->names[i]);
+}
+
 static void print_value_name(FILE *out, const struct ctl_field *f)
 {
-	if (f->kind == CTL_CHOICE && !f->list)
-		for (unsigned i = 0; f->names[i]; i++)
-			fprintf(out, "%s%s", i ? "|" : "", f->names[i]);
+	if (f->names && !f->list)
+		print_names(out, f);
 	else
 		for (const char *p = f->name; *p; p++)
 			fputc(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p, out);
@@ -386,6 +391,17 @@ static void print_synopsis(FILE *out, const struct command *cmd)
 	fputs(options ? " [OPTION]..." : "", out);
 }
 
+/* What may be given, word by word where that is known; of a list, with commas between them. */
+static void print_value(FILE *out, const struct ctl_field *f)
+{
+	if (!f->names || !f->list) {
+		print_value_name(out, f);
+		return;
+	}
+	print_names(out, f);
+	fputs(",...", out);
+}
+
 /* "-b, " before an argument that has a short name. */
 static void print_letter(FILE *out, const struct command *cmd, const struct ctl_field *f)
 {
@@ -399,6 +415,8 @@ void args_print_command(FILE *out, const struct command *cmd)
 	fputs("usage: posternctl [-s SOCKET] [--json] ", out);
 	print_synopsis(out, cmd);
 	fprintf(out, "\n%s\n", cmd->help);
+	if (cmd->file)
+		fputs("  FILE\n        to be written, or - for standard output\n", out);
 	for (unsigned i = 0; i < cmd->args->n_fields; i++) {
 		const struct ctl_field *f = &cmd->args->fields[i];
 
@@ -408,7 +426,7 @@ void args_print_command(FILE *out, const struct command *cmd)
 		if (!has_place(cmd, f))
 			fprintf(out, "%s%s", f->name, f->kind == CTL_BOOL ? "" : " ");
 		if (f->kind != CTL_BOOL)
-			print_value_name(out, f);
+			print_value(out, f);
 		fprintf(out, "\n        %s\n", f->help);
 	}
 }

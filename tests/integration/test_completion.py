@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 
-from lab.checks import Skip, check, equal, within
+from lab.checks import Skip, check, equal, eventually, within
 from lab.daemon import program
 from lab.lab import SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all
@@ -89,6 +89,47 @@ def test_commands(lab):
         equal(complete(lab, f"posternctl {command} --"), sorted({*common, *own}), f"options of {command}")
 
 
+def test_words_of_commands(lab):
+    """Wherever posternctl takes one of some words, these are offered, with dashes before the option and
+    without; of a list, those that are not there yet."""
+    for line, offered in {
+            "flows --sort r": ["rate", "rate_in", "rate_out"],
+            "flows sort by": ["bytes", "bytes_in", "bytes_out"],
+            "flows tcp --sort=i": ["id", "idle"],
+            "flows --state e": ["established"],
+            "flows udp state ": None,
+            "flows --closed --reason p": ["peer-reset", "preempted"],
+            "flows -": None,
+            "flow close --how ": ["finish", "reset"],
+            "flow close state s": ["syn-received", "syn-sent"],
+            "flow close dir ": ["in", "out"],
+            "log level ": ["debug", "info", "warning"],
+            "top --sort t": ["total"],
+            "top -n 5 sort ra": ["rate"],
+            "capture file --dir ": ["from-guest", "to-guest"],
+            "capture file proto a": ["arp"],
+            "monitor FLOW_": ["FLOW_CLOSED", "FLOW_OPENED"],
+            "monitor FLOW_OPENED,FLOW_": ["FLOW_OPENED,FLOW_CLOSED"],
+            "monitor WARNING,SH": ["WARNING,SHUTDOWN"],
+            "monitor --proto i": ["icmp"],
+            "forward set ": ["tcp", "udp"],
+            "config ": ["set"],
+            "config set dns-filter-aaaa o": ["off", "on"],
+            "config set no-dns-relay ": ["off", "on"],
+            "config set udp-timeout ": [],
+            "client ": ["disconnect"],
+            "capture stop --": options_of(lab, program("posternctl"))}.items():
+        found = complete(lab, f"posternctl {line}")
+        check(found if offered is None else found == offered, f"'{line}' offers {found}, not {offered}")
+    states = complete(lab, "posternctl flows --state ")
+    check(len(states) == 13 and "assured" in states and "time-wait" in states, f"the states: {states}")
+    files = lab.folder / "files"
+    files.mkdir()
+    (files / "some.pcapng").touch()
+    equal(complete(lab, "posternctl capture s", files), ["some.pcapng", "stop"], "files, and another command")
+    equal(complete(lab, "posternctl metrics --output s", files), ["some.pcapng"], "the files")
+
+
 def test_running_daemon(lab):
     """Flows and forwards are those of the daemon that the line names."""
     daemon = lab.start("-t", "2222:22,2230-2239:30-39", "-t", "127.0.0.1/2223:23", "-u",
@@ -100,16 +141,40 @@ def test_running_daemon(lab):
         sock.sendall(b"x")
         receive_all(sock, 1)
         ids = [str(flow["id"]) for flow in daemon.ctl_json("flows")]
-        equal(complete(lab, f"{ctl} flow close "), sorted(ids), "the flows")
+        for place in "flow close ", "explain ", "capture file --flow ", "capture file flow ":
+            equal(complete(lab, ctl + " " + place), sorted(ids), f"the flows that {place} offers")
+    eventually(lambda: not daemon.ctl_json("flows"), 20, "the flow has ended")
+    equal(complete(lab, f"{ctl} flow close "), [], "the flows afterwards")
+    equal(complete(lab, f"{ctl} explain "), sorted(ids), "the flow that ended")
     equal(complete(lab, f"{ctl} forward remove --id "), ["1", "2", "3", "4"], "the forwards")
     specs = complete(lab, f"{ctl} forward remove tcp ")
     equal(specs, ["127.0.0.1/2223:23", "2222:22", "2230-2239:30-39"], "the forwards of TCP")
+    for line in "forward set tcp ", "forward set tcp 127.0.0.1/2223:23 ":
+        equal(complete(lab, f"{ctl} {line}"), specs, f"the forwards that {line} offers")
     # behind a colon, bash takes what follows for a word of its own
     equal(complete(lab, f"{ctl} forward remove tcp 2222:"), ["22"], "the rest of one")
     for proto, offered in ("tcp", specs), ("udp", complete(lab, f"{ctl} forward remove udp ")):
         for spec in offered:
             daemon.ctl("forward", "remove", proto, spec)
     equal(daemon.ctl_json("forwards"), [], "the forwards once all that was offered is removed")
+    equal(complete(lab, f"{ctl} capture stop "), [], "the captures before")
+    daemon.ctl("capture", str(lab.folder / "capture"))
+    equal(complete(lab, f"{ctl} capture stop "), [str(daemon.ctl_json("captures")[0]["id"])], "the capture")
+
+
+def test_settings(lab):
+    """What is offered as a setting is an option of the daemon, and none that is known to be fixed."""
+    daemon = lab.start("--hostname", "web")
+    ctl = f"posternctl -s {daemon.control}"
+    offered = complete(lab, f"{ctl} config set ")
+    options = daemon.ctl_json("config")["options"]
+    live = {option["option"] for option in options if option["live"]}
+    fixed = {option["option"] for option in options if not option["live"]}
+    check(len(live) > 10 and fixed, f"too few are known: {live}, {fixed}")
+    equal(sorted(live - set(offered)), [], "what can be changed, and is not offered")
+    equal(sorted(fixed & set(offered)), [], "what cannot be changed, and is offered")
+    check({"hostname", "no-dns-relay"} <= set(offered), f"what has no default: {offered}")
+    equal(complete(lab, "posternctl -s /nowhere config set "), [], "the settings without a daemon")
 
 
 def test_no_daemon(lab):
