@@ -2,6 +2,7 @@
 #include "cli/args.h"
 #include "cli/out_json.h"
 #include "cli/top.h"
+#include "ctl/ctl_event_msg.h"
 
 #include <string.h>
 
@@ -327,6 +328,43 @@ START_TEST(mistakes)
 }
 END_TEST
 
+/* As many elements as there is room for, and one more. */
+START_TEST(too_many_elements)
+{
+	char line[512] = "monitor WARNING";
+
+	for (int i = 1; i < ARGS_CHOSEN_MAX; i++)
+		strcat(line, ",WARNING");
+	ck_assert_int_eq(parse(line), 0);
+	strcat(line, ",WARNING");
+	assert_refused(line, "events has too many elements");
+}
+END_TEST
+
+/* What a guest, a network or a log line says drives no terminal. */
+START_TEST(hostile_events)
+{
+	static const char *const texts[] = {
+		"{\"event\": \"WARNING\", \"data\": {\"level\": \"warning\", \"unit\": \"dns\", "
+		"\"text\": \"a\\u001b[31mb\\n\\u009bc\"}, \"timestamp\": {\"seconds\": 0, \"microseconds\": 0}}",
+		"{\"event\": \"NEW\\u001b[2J\", \"data\": {}, \"timestamp\": {\"seconds\": 0, \"microseconds\": 0}}",
+	};
+	static const char *const ends[] = {
+		" WARNING warning dns: a\\x1b[31mb\\x0a\\u{9b}c\n", " NEW\\x1b[2J\n",
+	};
+	struct ctl_event e;
+
+	for (int i = 0; i < 2; i++) {
+		struct ctl_doc *doc = ctl_doc_parse(texts[i], strlen(texts[i]), error);
+
+		ck_assert_int_eq(ctl_doc_decode(doc, ctl_doc_root(doc), &ctl_event_message, &e, NULL, error), 0);
+		cmd_monitor.event(open_out(), doc, &e);
+		ck_assert_pstr_eq(strchr(close_out(), ' '), ends[i]);
+		ctl_doc_free(doc);
+	}
+}
+END_TEST
+
 START_TEST(no_socket)
 {
 	char name[] = "posternctl", command[] = "status", *argv[] = { name, command, NULL };
@@ -426,4 +464,5 @@ START_TEST(status_for_people)
 END_TEST
 
 SUITE_MAIN("cli", status_for_people, escapes, bytes, durations, columns, colours, json,
-	   words_that_follow, arguments, letters, mistakes, no_socket, help)
+	   words_that_follow, arguments, letters, mistakes, too_many_elements, hostile_events,
+	   no_socket, help)
