@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/command_line.h"
 #include "daemon/option_value.h"
 
 #define FIRST_FD 3
@@ -105,4 +107,39 @@ int activation_take(struct activation *a, char *reason, size_t max)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
 	return rc;
+}
+
+void activation_path(const struct activation *a, enum activation_socket which,
+		     char path[static ACTIVATION_PATH_MAX])
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(un);
+
+	static_assert(sizeof(un.sun_path) < ACTIVATION_PATH_MAX, "and a zero");
+	*path = '\0';
+	if (a->fds[which] >= 0 && !getsockname(a->fds[which], (struct sockaddr *)&un, &len))
+		snprintf(path, ACTIVATION_PATH_MAX, "%.*s", (int)sizeof(un.sun_path),
+			 un.sun_path);
+}
+
+void activation_show(const struct activation *a, int argc, char *const argv[])
+{
+	static const struct {
+		enum activation_socket which;
+		const char *option;
+	} shown[] = { { ACTIVATION_CONTROL, "--control" }, { ACTIVATION_STATUS, "--status" } };
+	char path[ACTIVATION_PATH_MAX], texts[2][ACTIVATION_PATH_MAX + 16];
+	const char *words[3] = { NULL };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		activation_path(a, shown[i].which, path);
+		if (!*path)
+			continue;
+		snprintf(texts[n], sizeof(texts[n]), "%s=%s", shown[i].option, path);
+		words[n] = texts[n];
+		n++;
+	}
+	if (n)
+		command_line_add(argc, argv, words);
 }

@@ -290,6 +290,7 @@ int daemon_main(int argc, char **argv)
 		status = EXIT_SUCCESS;
 		break;
 	case OPTIONS_RUN:
+		activation_show(&d.activation, argc, argv);
 		if (!settle(&d))
 			status = run(&d);
 		logging_close();

@@ -1,7 +1,10 @@
 """Sockets that a service manager hands over."""
 
 import json
+import os
+import pathlib
 import shutil
+import signal
 import socket
 
 from lab.checks import Skip, check, contains, equal, eventually
@@ -76,6 +79,9 @@ def test_all_sockets(lab):
     with daemon.qmp() as session:
         equal(session.execute("forward-add", proto="tcp", spec="2222:22")[0]["id"], 1, "the id")
     contains(ask_api(handed.paths["api"], json.dumps({"execute": "list_hostfwd"})), "2222")
+    for name in ("control", "status"):  # seen from outside, by who has no other way to know of them
+        contains(pathlib.Path(f"/proc/{daemon.process.pid}/cmdline").read_text().split("\0"),
+                 f"--{name}={handed.paths[name]}")
     daemon.control = handed.paths["status"]
     with daemon.qmp() as session:
         contains(session.request("quit")["error"]["desc"], "this socket may only look")
@@ -85,6 +91,20 @@ def test_all_sockets(lab):
     equal([path for path in unused if path.exists()], [], "the files made all the same")
     daemon.stop()
     equal([name for name, path in handed.paths.items() if not path.exists()], [], "the files removed")
+
+
+def test_list(lab):
+    """posternctl list finds control sockets that the daemon did not make, in the background as well."""
+    handed = Handed(lab, "control", "guest")
+    pid_file = lab.folder / "pid"
+    handed.start("--pid", pid_file, "--sandbox=strict", foreground=False, binary=plain_program("postern"))
+    equal(handed.daemon.process.wait(30), 0, f"the parent's status; it said: {handed.daemon.log()}")
+    pid = int(pid_file.read_text())
+    rows = json.loads(lab.host.run(program("posternctl"), "list", "--json"))
+    row = next(row for row in rows if row["pid"] == pid)
+    equal((row.get("socket"), row.get("connected")), (str(handed.paths["control"]), False), "what is listed")
+    os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not pid_file.exists(), 20, "the daemon ends")
 
 
 def test_no_name(lab):

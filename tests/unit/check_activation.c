@@ -169,4 +169,28 @@ START_TEST(refusals)
 }
 END_TEST
 
-SUITE_MAIN("activation", by_name, alone, nothing, refusals)
+START_TEST(paths)
+{
+	struct activation a = { { -1, -1, -1, -1 } };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char path[ACTIVATION_PATH_MAX];
+
+	activation_path(&a, ACTIVATION_CONTROL, path);
+	ck_assert_str_eq(path, "");
+	a.fds[ACTIVATION_CONTROL] = make(LISTENS); /* without a path */
+	activation_path(&a, ACTIVATION_CONTROL, path);
+	ck_assert_str_eq(path, "");
+	/* as long as there can be, so that no zero is left */
+	snprintf(un.sun_path, sizeof(un.sun_path), "/tmp/check_activation.%d.", (int)getpid());
+	memset(un.sun_path + strlen(un.sun_path), 'x',
+	       sizeof(un.sun_path) - strlen(un.sun_path));
+	a.fds[ACTIVATION_STATUS] = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(a.fds[ACTIVATION_STATUS], (struct sockaddr *)&un, sizeof(un)), 0);
+	activation_path(&a, ACTIVATION_STATUS, path);
+	ck_assert_uint_eq(strlen(path), sizeof(un.sun_path));
+	ck_assert_mem_eq(path, un.sun_path, sizeof(un.sun_path));
+	ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
+SUITE_MAIN("activation", paths, by_name, alone, nothing, refusals)

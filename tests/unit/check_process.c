@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/command_line.h"
 #include "daemon/notify.h"
 #include "daemon/own_file.h"
 #include "daemon/pid_file.h"
@@ -49,6 +50,20 @@ static const char *read_file(void)
 	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
 	fclose(f);
 	return text;
+}
+
+static size_t read_proc(const char *name, char *text, size_t max)
+{
+	char file[64];
+	size_t len;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/self/%s", name);
+	f = fopen(file, "r");
+	ck_assert_ptr_nonnull(f);
+	len = fread(text, 1, max, f);
+	fclose(f);
+	return len;
 }
 
 static const char *own_pid(void)
@@ -358,8 +373,30 @@ START_TEST(notify_nobody)
 }
 END_TEST
 
-SUITE_MAIN("process", taken_descriptor, own_file_goes, own_file_by_relative_path,
+/* Others see the words that were added; who reads our environment still finds it. */
+START_TEST(command_line)
+{
+	char name[] = "postern", option[] = "-f", *argv[] = { name, option, NULL };
+	static const char want[] = "postern\0-f\0--control=/run/x.ctl\0--status=/run/x.status";
+	const char *words[] = { "--control=/run/x.ctl", "--status=/run/x.status", NULL };
+	char before[4096], text[4096];
+	size_t len = read_proc("environ", before, sizeof(before));
+	int rc = command_line_add(2, argv, words);
+
+	if (rc == -EINVAL) {
+		printf("not checked: the kernel has no CONFIG_CHECKPOINT_RESTORE\n");
+		return;
+	}
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_eq(read_proc("cmdline", text, sizeof(text)), sizeof(want));
+	ck_assert_mem_eq(text, want, sizeof(want));
+	ck_assert_uint_eq(read_proc("environ", text, sizeof(text)), len);
+	ck_assert_mem_eq(text, before, len);
+}
+END_TEST
+
+SUITE_MAIN("process", command_line, taken_descriptor, own_file_goes, own_file_by_relative_path,
 	   anothers_file_stays, pid_file, pid_file_of_another, pid_file_not_written,
 	   pid_file_that_stays, pid_file_that_went, pid_file_for_nobody, pid_file_refused,
-	   descriptors, others_are_closed,
-	   notify_by_path, notify_by_abstract_name, notify_nobody)
+	   descriptors, others_are_closed, notify_by_path, notify_by_abstract_name,
+	   notify_nobody)
