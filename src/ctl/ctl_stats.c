@@ -215,11 +215,11 @@ static bool show_server(struct ctl_call *call, const struct env *env, uint64_t i
 	const struct moment *m = moment_of(call, env);
 	uint64_t which = i / N_SERVER_COUNTS, k = i % N_SERVER_COUNTS;
 	const struct dns_server *s = m ? &m->dns.servers.all[which] : NULL;
-	char addr[ADDR_STR_MAX];
+	char at[UPSTREAM_STR_MAX];
 
 	if (!m || which >= m->dns.servers.n)
 		return false;
-	*c = (struct ctl_counter){ name(call, "dns.upstream.%s.%s", addr_print(&s->addr, addr),
+	*c = (struct ctl_counter){ name(call, "dns.upstream.%s.%s", upstream_print(&s->at, at),
 					server_counts[k].name),
 				   CTL_COUNTER,
 				   *(const uint64_t *)((const char *)s + server_counts[k].offset),

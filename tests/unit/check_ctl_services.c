@@ -361,8 +361,8 @@ START_TEST(dns_counters)
 	size_t len = dns_make_query(msg, 1, "www.example.org", 1);
 
 	talk_start_negotiated();
-	talk_guest.net.upstreams[0] = addr_ip4(0xc0000235);
-	talk_guest.net.upstreams[1] = addr_of("2001:db8::35");
+	talk_guest.net.upstreams[0] = (struct upstream){ addr_ip4(0xc0000235), "" };
+	talk_guest.net.upstreams[1] = (struct upstream){ addr_of("2001:db8::35"), "" };
 	talk_guest.net.n_upstreams = 2;
 	up.env = &talk_guest.env;
 	talk_guest.env.dns = dns_new(&talk_guest.env, &fake_dns_ops, &up);

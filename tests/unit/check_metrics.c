@@ -172,7 +172,7 @@ START_TEST(guest_label)
 		{ "udp.closed.idle", CTL_COUNTER, 6, "x" },
 		{ "loop.up-to-1us", CTL_COUNTER, 2, "x" },
 	};
-	static const struct ctl_limit limits[] = { { "flows", 7, 65536 } };
+	static const struct ctl_limit limits[] = { { 0, "flows", 7, 65536 } };
 	const struct ctl_status status = { .version = "1", .limits = { limits, 1 } };
 	const struct ctl_dns dns = { .relay = false };
 
