@@ -294,7 +294,8 @@ def test_each_request_has_its_own_file(lab):
         for _ in range(4):
             session.receive_reply()
         for number in range(4):
-            equal(session.receive_reply()["return"]["spec"]["why"], str(number), "the capture")
+            started = session.receive_reply()["return"]
+            equal((started["spec"]["why"], started["pid"]), (str(number), os.getpid()), "the capture")
         lab.guest.run("ping", "-n", "-c1", "-W5", SERVER_ADDR)
         for row in session.execute("query-captures"):
             session.execute("capture-stop", id=row["id"])

@@ -89,6 +89,10 @@ def test_metrics_for_node_exporter(lab):
     for words in ("metrics", "stats", "--help"):
         line = f"{program('posternctl')} -s {daemon.control} {words} >/dev/full"
         contains(lab.host.run("sh", "-c", line, status=1), "cannot write the result", "the error")
+    taken = path.parent / "folder"
+    taken.mkdir()
+    daemon.ctl("metrics", "--output", taken, status=1)  # written, but has no place to go
+    equal(sorted(p.name for p in path.parent.iterdir()), ["folder", path.name], "the files that stay")
     daemon.stop()
     daemon.ctl("metrics", "--output", path, status=1)
     check(path.read_text().endswith("# EOF\n"), "a daemon that is gone left no file")
