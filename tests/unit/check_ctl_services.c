@@ -157,6 +157,27 @@ START_TEST(forward_best_effort)
 }
 END_TEST
 
+/* Those of one protocol, and the answer has no others. */
+START_TEST(forward_set)
+{
+	start_forwards();
+	forward("add", "\"proto\": \"udp\", \"spec\": \"53\"");
+	forward("add", "\"proto\": \"tcp\", \"spec\": \"22,23\"");
+	forward("set", "\"proto\": \"tcp\", \"specs\": [\"23\", \"24\"]");
+	ck_assert_uint_eq(talk_count(talk_taken, "\"id\":"), 2);
+	talk_assert_contains(talk_taken, "{\"id\":3,\"proto\":\"tcp\",\"host_port\":23,");
+	talk_assert_contains(talk_taken, "{\"id\":4,\"proto\":\"tcp\",\"host_port\":24,");
+	/* all or nothing */
+	assert_refused("set", "\"proto\": \"tcp\", \"specs\": [\"25\", \"80\"]", "TCP *:80: Address already");
+	assert_refused("set", "\"proto\": \"tcp\", \"specs\": [\"25\", \"x\"]", "'x'");
+	talk_say("{\"execute\": \"query-forwards\"}");
+	ck_assert_uint_eq(talk_count(talk_taken, "\"id\":"), 3);
+	ck_assert_str_eq(forward("set", "\"proto\": \"tcp\", \"specs\": []"), "{\"return\": []}\r\n");
+	ck_assert_uint_eq(fake_forwards_n_open, 1);
+	stop_forwards();
+}
+END_TEST
+
 START_TEST(forward_remove)
 {
 	start_forwards();
@@ -410,5 +431,5 @@ START_TEST(dns_server_in_trouble)
 END_TEST
 
 SUITE_MAIN("ctl_services", forward_add, forward_families, forward_errors, forward_add_refusals,
-	   forward_best_effort, forward_remove, leases, leases_of_both_families,
+	   forward_best_effort, forward_set, forward_remove, leases, leases_of_both_families,
 	   lease_without_end, dns, dns_counters, dns_server_in_trouble)

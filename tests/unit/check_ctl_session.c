@@ -657,6 +657,26 @@ START_TEST(flow_close)
 }
 END_TEST
 
+/* By a condition: those that were there when it began. */
+START_TEST(flow_close_leaves_new_ones)
+{
+	talk_start_negotiated();
+	for (unsigned i = 1; i <= 5; i++)
+		fake_flow_open(&talk_guest.env, (uint16_t)i);
+	talk_input("{\"execute\": \"flow-close\", \"arguments\": {\"proto\": \"tcp\"}}");
+	while (talk_guest.env.flows.n == 5)
+		ctl_session_work(&talk_session, 1);
+	fake_flow_open(&talk_guest.env, 6);
+	while (talk_session.pending)
+		ctl_session_work(&talk_session, 1);
+	talk_take_behind(0);
+	ck_assert_str_eq(talk_taken, "{\"return\": {\"flows\":5}}\r\n");
+	ck_assert_uint_eq(talk_guest.env.flows.n, 1);
+	ck_assert_ptr_nonnull(flow_table_by_id(&talk_guest.env.flows, 6));
+	talk_stop();
+}
+END_TEST
+
 START_TEST(quit_command)
 {
 	talk_start_negotiated();
@@ -685,4 +705,4 @@ SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   version_and_commands, status, status_of_open_files, status_of_problems,
 	   status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members,
 	   flow_filters, flow_query_refusals, flows_in_portions, dear_elements, closed_flows,
-	   flow_close, quit_command, names_agree)
+	   flow_close, flow_close_leaves_new_ones, quit_command, names_agree)
