@@ -44,9 +44,9 @@ int unix_listen(const char *path, int backlog);
 /* As unix_listen(), with mode 0600: for what only we and root may talk to. */
 int unix_listen_private(const char *path, int backlog);
 
-/* Nobody can pass descriptors over this socket, nor over those that connect to it, where the kernel
- * offers that (Linux 6.16).  They would be closed unused, and that may take as long as who passed
- * them likes: SO_LINGER. */
+/* Nobody can pass descriptors over this socket, nor over those that connect to it, where the
+ * kernel offers that (Linux 6.16).  They would be closed unused, and that may take as long as
+ * who passed them likes: SO_LINGER. */
 void unix_refuse_fds(int fd);
 
 #endif

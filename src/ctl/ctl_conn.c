@@ -62,7 +62,8 @@ static void take_fds(struct ctl_session *s, struct msghdr *msg)
 	}
 }
 
-/* 0, or -errno when the connection is broken.  Without room for them, the kernel drops descriptors. */
+/* 0, or -errno when the connection is broken.  Without room for them, the kernel drops
+ * descriptors. */
 static int conn_read(struct ctl_conn *conn)
 {
 	char text[READ_BYTES];
@@ -107,8 +108,8 @@ static int conn_write(struct ctl_conn *conn)
 	return 0;
 }
 
-/* A request may wait for room in the socket with nothing in `out`.  What a client is told unasked is no
- * reason to end it: it loses that, with a count.  0 or -ENOMEM. */
+/* A request may wait for room in the socket with nothing in `out`.  What a client is told
+ * unasked is no reason to end it: it loses that, with a count.  0 or -ENOMEM. */
 static int mind_stall(struct ctl_conn *conn, bool has_taken)
 {
 	const struct ctl_session *s = &conn->session;
@@ -129,8 +130,8 @@ static bool conn_is_over(const struct ctl_conn *conn)
 	return !ctl_buf_len(&s->out) && (s->hangup || (s->ended && !s->pending));
 }
 
-/* Whether there is a descriptor, and a request that may need it: the next one waits, so that each
- * request has its own. */
+/* Whether there is a descriptor, and a request that may need it: the next one waits, so that
+ * each request has its own. */
 static bool keeps_fd(const struct ctl_session *s)
 {
 	return s->caller.fd >= 0 && ctl_session_is_busy(s);

@@ -95,8 +95,8 @@ static size_t number_len(const char *p, size_t len)
 	return n ? at : 0;
 }
 
-/* The length of the escape that begins at `p`, as far as it can be told without cJSON; 0 if there
- * is none. */
+/* The length of the escape that begins at `p`, as far as it can be told without cJSON; 0 if
+ * there is none. */
 static size_t escape_len(const char *p, size_t len)
 {
 	if (len < 2 || p[1] != 'u')

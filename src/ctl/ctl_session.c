@@ -217,8 +217,8 @@ static const char *admit(struct ctl_session *s)
 	return call->method ? NULL : not_found;
 }
 
-/* The envelope.  Where it is not in order, the answer has the id all the same: clients find by it
- * what was refused. */
+/* The envelope.  Where it is not in order, the answer has the id all the same: clients find by
+ * it what was refused. */
 static int decode_request(struct ctl_session *s)
 {
 	struct ctl_doc *doc = s->call.doc;
