@@ -50,6 +50,7 @@ struct ctl_session {
 	bool ended;   /* no more input will come */
 	bool pending; /* there is work, or there may be */
 	bool hangup;  /* nothing is answered any more: to be closed once `out` is taken */
+	unsigned debt; /* units of work that were done beyond what was granted */
 	struct ctl_buf in, out;
 	struct ctl_subscriber subscriber; /* from the negotiation on */
 	struct ctl_frame frame;
@@ -88,8 +89,8 @@ static inline bool ctl_session_takes_fds(const struct ctl_session *s)
 /* The client passes `fd`, which is taken over in the place of the one before. */
 void ctl_session_take_fd(struct ctl_session *s, int fd);
 
-/* Does up to about `units` of work; at least one step if there is any.  Afterwards s->pending
- * tells whether to call again. */
+/* Does `units` of work; a step that takes more is paid for with the units of the next calls, which
+ * do nothing then.  Afterwards s->pending tells whether to call again. */
 void ctl_session_work(struct ctl_session *s, unsigned units);
 
 /* Puts an error into s->out that answers no request, and hangs up. */

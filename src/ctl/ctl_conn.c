@@ -157,6 +157,13 @@ static bool is_worth_writing(const struct ctl_session *s)
 	return !s->pending || s->hangup || ctl_buf_len(&s->out) >= WRITE_BYTES;
 }
 
+static unsigned share_of_work(const struct ctl *c)
+{
+	unsigned share = CTL_WORK_PER_TURN / c->info.n_clients;
+
+	return share ? share : 1;
+}
+
 static void conn_serve(struct ctl_conn *conn, unsigned events)
 {
 	int err = 0;
@@ -164,7 +171,7 @@ static void conn_serve(struct ctl_conn *conn, unsigned events)
 	if (events & LOOP_READ)
 		err = conn_read(conn);
 	if (!err && conn->session.pending)
-		ctl_session_work(&conn->session, CTL_WORK_PER_TURN / conn->ctl->info.n_clients);
+		ctl_session_work(&conn->session, share_of_work(conn->ctl));
 	if (!err && is_worth_writing(&conn->session))
 		err = conn_write(conn);
 	if (!err)
@@ -193,7 +200,7 @@ void ctl_conn_farewell(struct list *link)
 {
 	struct ctl_conn *conn = container_of(link, struct ctl_conn, link);
 
-	ctl_session_work(&conn->session, CTL_WORK_PER_TURN);
+	ctl_session_work(&conn->session, conn->session.debt + CTL_WORK_PER_TURN);
 	conn_write(conn);
 	conn_end(conn);
 }

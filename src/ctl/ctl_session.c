@@ -14,6 +14,7 @@ enum {
 	COST_REQUEST = 64,
 	COST_REQUEST_BYTES = 64 /* per unit */,
 	COST_ITEM = 32,
+	COST_PRINTED_BYTES = 16 /* per unit, of an item or a reply where that is more */,
 	COST_CONTINUE = 1
 };
 
@@ -117,9 +118,18 @@ int ctl_session_prepare(struct ctl_session *s, const char *noun)
 	return ctl_doc_decode(call->doc, s->request.arguments, m, args, noun, call->error);
 }
 
+/* What it cost to print what stands in `out` behind its first `before` bytes. */
+static unsigned cost_printed(const struct ctl_session *s, size_t before)
+{
+	unsigned cost = (unsigned)(ctl_buf_len(&s->out) - before) / COST_PRINTED_BYTES;
+
+	return cost > COST_ITEM ? cost : COST_ITEM;
+}
+
 /* Goes on with the call; the cost. */
 static unsigned continue_call(struct ctl_session *s)
 {
+	size_t before = ctl_buf_len(&s->out);
 	struct ctl_call *call = &s->call;
 	const struct ctl_method *m = call->method;
 	unsigned cost;
@@ -135,11 +145,11 @@ static unsigned continue_call(struct ctl_session *s)
 	case CTL_DONE:
 		if (s->dialect->done(s))
 			end_call(s);
-		return COST_ITEM + cost;
+		return cost_printed(s, before) + cost;
 	case CTL_ITEM:
 		s->dialect->item(s);
 		call->n_items++;
-		return COST_ITEM + cost;
+		return cost_printed(s, before) + cost;
 	case CTL_CONTINUE:
 		return COST_CONTINUE + cost;
 	default:
@@ -151,16 +161,17 @@ static unsigned continue_call(struct ctl_session *s)
 
 void ctl_session_work(struct ctl_session *s, unsigned units)
 {
-	unsigned spent = 0, cost;
+	unsigned spent = s->debt, cost = 1;
 
-	do {
+	while (cost && spent < units) {
 		if (s->hangup || ctl_buf_len(&s->out) >= CTL_BACKLOG_STOP)
-			return;
+			break;
 		if (!s->call.method && s->negotiated) /* never within a reply */
 			ctl_subscriber_take(&s->subscriber, &s->out);
 		cost = s->call.method ? continue_call(s) : s->dialect->next_request(s);
 		spent += cost;
-	} while (cost && spent < units);
+	}
+	s->debt = spent > units ? spent - units : 0;
 	if (!cost)
 		s->pending = false;
 }

@@ -572,6 +572,21 @@ START_TEST(flows_in_portions)
 }
 END_TEST
 
+/* A large step is paid for afterwards: in single units, a reply takes as many calls as it cost. */
+START_TEST(steps_are_paid_for)
+{
+	unsigned n = 0;
+
+	talk_start_negotiated();
+	talk_input("{\"execute\": \"query-status\"}");
+	for (; talk_session.pending; n++)
+		ctl_session_work(&talk_session, 1);
+	ck_assert_uint_gt(n, talk_take_behind(0) / 16);
+	ck_assert_uint_gt(n, 64);
+	talk_stop();
+}
+END_TEST
+
 /* What is dear to find out makes a portion shorter. */
 START_TEST(dear_elements)
 {
@@ -704,5 +719,6 @@ SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   garbage_does_not_end_the_session, too_large_or_complex, only_looking,
 	   version_and_commands, status, status_of_open_files, status_of_problems,
 	   status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members,
-	   flow_filters, flow_query_refusals, flows_in_portions, dear_elements, closed_flows,
+	   flow_filters, flow_query_refusals, flows_in_portions, steps_are_paid_for, dear_elements,
+	   closed_flows,
 	   flow_close, flow_close_leaves_new_ones, quit_command, names_agree)

@@ -13,7 +13,7 @@ KINDS = (
     (b'{"execute": "query-st', b"", False),
     (NEGOTIATE, b'{"execute": "query-stats"}\n' * 50, False),
     (b"", b"\x00\xff{]}\n" * 500, True),
-    (NEGOTIATE, b'{"execute": "query-schema"}\n' * 10, True),
+    (NEGOTIATE, b'{"execute": "query-schema"}\n{"execute": "query-status"}\n{"execute": "query-config"}\n' * 4, True),
     (NEGOTIATE + b'{"execute": "events-subscribe"}\n', b"", False),
 )
 
