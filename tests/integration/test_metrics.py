@@ -142,6 +142,9 @@ def test_list(lab):
     text = lab.host.run(program("posternctl"), "list")
     contains(text, "PID  SOCKET", "the columns")
     contains(text, str(second.control), "the list")
+    if os.geteuid() == 0:  # others' are not shown, those of all to root
+        output = lab.host.run("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", program("posternctl"), "list")
+        check(str(first.control) not in output, "a daemon of another user is listed")
     os.unlink(second.control)
     check("error" in rows()[str(second.control)], "a daemon without its socket answers")
     second.stop()

@@ -113,6 +113,40 @@ def test_no_answer(lab):
     check("timeout_ms" not in flow, "when it ends is the kernel's business")
 
 
+def fill(sock):
+    """Sends until nothing more is taken."""
+    sock.setblocking(False)
+    while True:
+        try:
+            sock.send(b"x" * 65536)
+        except BlockingIOError:
+            return
+
+
+def test_queues(lab):
+    """What waits in the kernel for either end."""
+    daemon = lab.start()
+    sock, conn, port = connection(lab)
+
+    def same(full, ours, theirs):
+        fill(full)
+        shown, words = flow_to(daemon, port)["info"], lab.host.run("ss", "-tnH", "dport", "=", f":{port}").split()
+        return shown[ours] > 10000 and str(shown[ours]) == words[theirs]
+    eventually(lambda: same(sock, "send_queue", 2), 20, "the send queue is full, and is the kernel's", interval=0.3)
+    eventually(lambda: same(conn, "recv_queue", 1), 20, "the receive queue, likewise", interval=0.3)
+    sock.close()
+    conn.close()
+
+
+def test_memory(lab):
+    """The memory in use is what the system says of the process."""
+    daemon = lab.daemon().start()
+    with open(f"/proc/{daemon.process.pid}/status") as status:
+        resident = 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+    shown = daemon.stat("memory.resident-bytes")
+    check(resident * 0.9 < shown < resident * 1.3, f"{shown} bytes are not {resident}")
+
+
 def test_sent_again(lab):
     """What the guest sends again, because the daemon was stopped, counts once."""
     daemon = lab.start()

@@ -423,6 +423,17 @@ START_TEST(ring)
 }
 END_TEST
 
+/* A counter of the statistics, which are the last block, by the number of its option. */
+static uint64_t statistic(const struct fake_sink *s, uint8_t option)
+{
+	const uint8_t head[] = { 0, option, 0, 8 }, *found;
+	size_t len = get_be32(s->data + s->len - 4); /* of that block */
+
+	found = memmem(s->data + s->len - len, len, head, sizeof(head));
+	ck_assert_ptr_nonnull(found);
+	return (uint64_t)get_be32(found + 4) << 32 | get_be32(found + 8);
+}
+
 /* A sink that takes nothing: frames are lost and counted, then it goes on where it was. */
 START_TEST(full_sink)
 {
@@ -462,6 +473,10 @@ START_TEST(full_sink)
 	ck_assert(has_end);
 	ck_assert_uint_eq(frames[n - 2].n_lost, lost);
 	ck_assert_uint_eq(frames[n - 1].n_lost, 0);
+	ck_assert_uint_eq(statistic(sink, 4), 30002); /* received */
+	ck_assert_uint_eq(statistic(sink, 5), lost);  /* dropped */
+	ck_assert_uint_eq(statistic(sink, 6), 30002); /* accepted */
+	ck_assert_uint_eq(statistic(sink, 8), 30002 - lost); /* delivered */
 	end();
 }
 END_TEST

@@ -254,7 +254,10 @@ START_TEST(leases)
 		"\"client_id\":\"01:ab:cd\",\"hostname\":\"vm1\",\"state\":\"bound\","
 		"\"age_ms\":400000,\"granted_ms\":400000,\"renew_ms\":42800000,"
 		"\"rebind_ms\":75200000,\"expires_ms\":86000000,\"grants\":1}]}\r\n");
-	fake_guest_advance(&talk_guest, 80000 * NS_PER_SEC);
+	dhcp_message(3); /* the lease is as old as before, and granted anew */
+	talk_assert_contains(talk_say(query), "\"age_ms\":400000,\"granted_ms\":0,");
+	talk_assert_contains(talk_taken, "\"expires_ms\":86400000,\"grants\":2}");
+	fake_guest_advance(&talk_guest, 80400 * NS_PER_SEC);
 	talk_assert_contains(talk_say(query), "\"state\":\"rebinding\"");
 	talk_assert_contains(talk_taken,
 			     "\"renew_ms\":0,\"rebind_ms\":0,\"expires_ms\":6000000,");
