@@ -86,6 +86,13 @@ START_TEST(flow_counts)
 	ck_assert_uint_eq(f->bytes_out, 270);
 	hand_forget();
 	hand_end();
+
+	begin(); /* what came last counts as well */
+	data(0, 100);
+	hand_send(TCP_RST, hand.seq + 100, 0, 0);
+	ck_assert_ptr_null(hand_conn());
+	ck_assert_uint_eq(hand.g.env.flows.closed[hand.g.env.flows.n_closed - 1].bytes_out, 100);
+	hand_end();
 }
 END_TEST
 
