@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 
 from lab.checks import check, contains, equal, eventually, raises
 from lab.daemon import program
@@ -173,6 +174,7 @@ def test_monitor(lab):
         return all(path.exists() and "FLOW_CLOSED" in path.read_text() for path in (lines, raw))
     eventually(seen, 20, "both see a flow that ends")
     line = next(l for l in lines.read_text().splitlines() if "FLOW_CLOSED" in l)
+    check(re.match(r"\d\d:\d\d:\d\d\.\d\d\d FLOW_CLOSED ", line), f"no time in {line}")
     contains(line, f" tcp out {HOST_ADDR}:")
     contains(line, f" {SERVER_ADDR}:{server.port} finished out 1.0K in 1.0K")
     check(not [l for l in lines.read_text().splitlines() if "FLOW_" not in l], "only what was chosen")

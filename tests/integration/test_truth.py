@@ -4,8 +4,8 @@ import re
 import signal
 import socket
 
-from lab.checks import check, equal, eventually
-from lab.lab import HOST_ADDR, SERVER_ADDR, SILENT_ADDR
+from lab.checks import check, contains, equal, eventually
+from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR, SILENT_ADDR
 from lab.servers import receive_all
 
 # The host's end of a connection, by the state of ours.
@@ -126,6 +126,17 @@ def test_lost_on_the_way(lab):
     flow = compare(lab, daemon, port, "ESTABLISHED")
     check(flow["info"]["retransmits"] >= 2, "the retransmissions are forgotten")
     equal(flow["info"]["unanswered"], 0, "retransmissions in a row")
+
+
+def test_mapped_address(lab):
+    """Of an address that stands for the host's loopback, both are shown."""
+    daemon = lab.start()
+    listener = lab.host.tcp_listen("127.0.0.1")
+    port = listener.getsockname()[1]
+    with lab.guest.tcp_connect(ROUTER_ADDR, port):
+        flow = flow_to(daemon, port)
+        equal((flow["dest"]["addr"], flow["peer"]["addr"]), (ROUTER_ADDR, "127.0.0.1"), "the ends")
+        contains(daemon.ctl("flows"), f" {ROUTER_ADDR}:{port} (127.0.0.1:{port}) ")
 
 
 def fill(sock):

@@ -114,6 +114,14 @@ START_TEST(file_is_cut)
 	capture_file_ops.close(sink, 900);
 	ck_assert_int_eq((int)lseek(kept, 0, SEEK_CUR), 9100);
 	ck_assert_int_eq((int)lseek(kept, 0, SEEK_END), 9100);
+
+	/* what others have written behind it stays */
+	ck_assert_int_eq((int)lseek(kept, 5000, SEEK_SET), 5000);
+	ck_assert_int_eq(open_sink(dup(kept), &sink), 0);
+	ck_assert_int_eq((int)write_sink(sink, 1000), 1000);
+	capture_file_ops.close(sink, 900);
+	ck_assert_int_eq((int)lseek(kept, 0, SEEK_CUR), 6000);
+	ck_assert_int_eq((int)lseek(kept, 0, SEEK_END), 9100);
 	close(kept);
 	end();
 }

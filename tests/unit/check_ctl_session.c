@@ -720,5 +720,4 @@ SUITE_MAIN("ctl_session", negotiation, errors, ids, split_and_merged,
 	   version_and_commands, status, status_of_open_files, status_of_problems,
 	   status_of_sandbox, status_of_one_family, stats, stats_of_one_moment, flow_members,
 	   flow_filters, flow_query_refusals, flows_in_portions, steps_are_paid_for, dear_elements,
-	   closed_flows,
-	   flow_close, flow_close_leaves_new_ones, quit_command, names_agree)
+	   closed_flows, flow_close, flow_close_leaves_new_ones, quit_command, names_agree)

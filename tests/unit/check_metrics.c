@@ -30,13 +30,14 @@ START_TEST(state)
 		{ .limit = "flows", .used = 7, .max = 65536 },
 		{ CTL_LIMIT_HAS_HARD, "open-files", 41, 1024, 4096 },
 	};
-	static const struct ctl_layer layers[] = { { .layer = 8, .state = CTL_LAYER_APPLIED } };
+	static const struct ctl_layer layers[] = { { .layer = 8, .state = CTL_LAYER_APPLIED },
+						   { .layer = 7, .state = CTL_LAYER_APPLIED + 1 } };
 	const struct ctl_status status = { .version = "1\"2\\3\n4",
 					   .uptime_ms = 61005,
 					   .guest = { .connected = true },
 					   .flows = { .tcp = 4, .udp = 3 },
 					   .limits = { limits, 2 },
-					   .sandbox = { layers, 1 } };
+					   .sandbox = { layers, 2 } };
 	const struct ctl_dns dns = { .relay = false };
 
 	print(&(struct metrics){ &status, NULL, 0, &dns });
@@ -59,6 +60,7 @@ START_TEST(state)
 	assert_part(" how far the system would let the daemon raise it\n"
 		    "postern_limit_hard{limit=\"open-files\"} 4096\n");
 	assert_part("\npostern_sandbox_layer{layer=\"seccomp\"} 1\n");
+	assert_part("\npostern_sandbox_layer{layer=\"not_dumpable\"} 0\n");
 	ck_assert_str_eq(text + strlen(text) - 6, "# EOF\n");
 }
 END_TEST
