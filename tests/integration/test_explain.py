@@ -159,6 +159,7 @@ def test_unused_forward(lab):
     daemon = lab.start("-t", "2222:22")
     equal(codes(daemon, f"{HOST_ADDR}:2222"), ["forward-unused"], "the findings")
     contains(daemon.ctl("explain", f"{HOST_ADDR}:2223"), "No flow like that")
+    equal(codes(daemon, f"{HOST_ADDR}:2223"), [], "the findings for a port that is not forwarded")
 
 
 def test_unreachable(lab):

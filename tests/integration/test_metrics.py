@@ -73,6 +73,9 @@ def test_metrics_for_node_exporter(lab):
     equal(torn, [], "the times that half a file was there")
     equal([p.name for p in path.parent.iterdir()], [path.name], "the files that stay")
     check(path.stat().st_mode & 0o044, "nobody else may read it")
+    lab.host.run("sh", "-c", f"umask 077; {program('posternctl')} -s {daemon.control} metrics --guest web --output {path}")
+    equal(path.stat().st_mode & 0o777, 0o600, "the mode, under a umask")
+    check(all('{guest="web"' in line for line in path.read_text().splitlines() if line[0] != "#"), "a sample without guest")
     families = list(text_parser.text_string_to_metric_families(path.read_text()))
     kinds = {family.name: family.type for family in families}
     equal(kinds["postern_loop_turn_seconds"], "histogram", "the histogram in the older format")
