@@ -163,8 +163,10 @@ struct ctl_guest {
 #define CTL_GUEST_HAS_SEEN 0x4u
 #define CTL_GUEST_HAS_IP6  0x8u
 #define CTL_GUEST_HAS_PID  0x10u
+#define CTL_GUEST_HAS_SINCE 0x20u
 	uint32_t has;
 	bool connected;
+	uint64_t since_ms; /* it came or left */
 	uint64_t client_pid;
 	struct mac mac;
 	struct addr addr;    /* of IPv4 */

@@ -7,8 +7,10 @@ static void show_guest(FILE *out, const struct ctl_guest *g)
 {
 	const struct addr *ip6 = g->ip6.items;
 	char mac[MAC_STR_MAX] = "", addr[ADDR_STR_MAX] = "", idle[TEXT_MAX] = "";
-	char pid[TEXT_MAX] = "";
+	char pid[TEXT_MAX] = "", since[TEXT_MAX] = "";
 
+	if (g->has & CTL_GUEST_HAS_SINCE)
+		text_duration(g->since_ms, since);
 	if (g->has & CTL_GUEST_HAS_MAC)
 		mac_print(&g->mac, mac);
 	if (g->has & CTL_GUEST_HAS_ADDR)
@@ -17,9 +19,10 @@ static void show_guest(FILE *out, const struct ctl_guest *g)
 		text_duration(g->idle_ms, idle);
 	if (g->has & CTL_GUEST_HAS_PID)
 		snprintf(pid, sizeof(pid), " by process %" PRIu64, g->client_pid);
-	fact_print(out, "Guest", "%s%s%s%s%s%s%s%s", g->connected ? "connected" : "not connected", pid,
-		   *mac ? ", " : "", mac, *addr ? ", " : "", addr, *idle ? ", idle for " : "",
-		   idle);
+	fact_print(out, "Guest", "%s%s%s%s%s%s%s%s%s%s",
+		   g->connected ? "connected" : "not connected", *since ? " for " : "", since,
+		   pid, *mac ? ", " : "", mac, *addr ? ", " : "", addr,
+		   *idle ? ", idle for " : "", idle);
 	for (size_t i = 0; i < g->ip6.n; i++)
 		fact_print(out, "", "%s", addr_print(&ip6[i], addr));
 }

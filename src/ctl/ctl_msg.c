@@ -134,6 +134,7 @@ MESSAGE(ctl_lease);
 
 static const struct ctl_field ctl_guest_fields[] = {
 	MEMBER(ctl_guest, connected, "connected", CTL_BOOL),
+	MEMBER(ctl_guest, since_ms, "since_ms", CTL_UINT, .has = CTL_GUEST_HAS_SINCE),
 	MEMBER(ctl_guest, client_pid, "client_pid", CTL_UINT, .has = CTL_GUEST_HAS_PID),
 	MEMBER(ctl_guest, mac, "mac", CTL_MAC, .has = CTL_GUEST_HAS_MAC),
 	MEMBER(ctl_guest, addr, "addr", CTL_ADDR, .has = CTL_GUEST_HAS_ADDR),

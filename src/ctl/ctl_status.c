@@ -18,11 +18,13 @@ static struct ctl_guest guest_status(const struct env *env)
 
 	return (struct ctl_guest){
 		.has = (g->mac_known ? CTL_GUEST_HAS_MAC : 0) |
+		       (g->changed_ns ? CTL_GUEST_HAS_SINCE : 0) |
 		       (g->addr_known ? CTL_GUEST_HAS_ADDR : 0) |
 		       (g->seen_ns ? CTL_GUEST_HAS_SEEN : 0) |
 		       (g->n_ip6 ? CTL_GUEST_HAS_IP6 : 0) |
 		       (g->connected && g->client_pid ? CTL_GUEST_HAS_PID : 0),
 		.connected = g->connected,
+		.since_ms = (env->now_ns - g->changed_ns) / NS_PER_MS,
 		.client_pid = (uint64_t)g->client_pid,
 		.mac = g->mac,
 		.addr = g->addr,

@@ -122,6 +122,19 @@ def test_hostile_life(lab):
         check(summed > 500, f"{summed} events were summed up")
 
 
+def test_lease_expires(lab):
+    """A lease that nobody renews ends, is told of, and is shown no more."""
+    daemon = lab.daemon().start("--lease-time", 2)
+    with daemon.qmp() as session, Link(daemon) as link:
+        link.send(dhcp(DHCPREQUEST, bytes([50, 4]) + ip(HOST_ADDR)))
+        equal(session.receive_event("LEASE_GRANTED")["lease"]["address"], HOST_ADDR, "the lease")
+        contains(daemon.ctl("status"), f"Leases      {HOST_ADDR} bound")
+        equal(session.receive_event("LEASE_ENDED")["reason"], "expired", "why it ended")
+        equal(daemon.ctl_json("status")["leases"], [], "the leases")
+        contains(daemon.ctl("status"), "Leases      none\n")
+        contains(daemon.ctl("leases"), "none")
+
+
 def test_limit(lab):
     """A limit that is reached is told of."""
     daemon = lab.start("--max-flows", "1")

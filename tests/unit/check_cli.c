@@ -457,8 +457,13 @@ START_TEST(status_for_people)
 					   53,
 					   13,
 					   "EACCES" };
+	s.guest = (struct ctl_guest){ .has = CTL_GUEST_HAS_SINCE | CTL_GUEST_HAS_PID,
+				      .connected = true,
+				      .since_ms = 125000,
+				      .client_pid = 4711 };
 	cmd_status.show(open_out(), &s);
 	close_out();
+	assert_line("Guest       connected for 2m05s by process 4711\n");
 	assert_line(" ago: udp ::1%eth0 port 53: ");
 }
 END_TEST

@@ -263,6 +263,13 @@ START_TEST(leases)
 			     "\"renew_ms\":0,\"rebind_ms\":0,\"expires_ms\":6000000,");
 	dhcp_message(7);
 	ck_assert_str_eq(talk_say(query), none);
+	/* nor is there any once it has run out */
+	dhcp_message(3);
+	fake_guest_advance(&talk_guest, 86399 * NS_PER_SEC);
+	talk_assert_contains(talk_say(query), "\"expires_ms\":1000,");
+	fake_guest_advance(&talk_guest, NS_PER_SEC);
+	ck_assert_str_eq(talk_say(query), none);
+	talk_assert_contains(talk_say("{\"execute\": \"query-status\"}"), "\"leases\":[],");
 	dhcp4_free(talk_guest.env.dhcp4);
 	talk_stop();
 }

@@ -215,16 +215,17 @@ START_TEST(status)
 	strcpy(talk_guest.net.search[0], "example.com");
 	talk_guest.net.search_source = NET_FROM_HOST;
 	talk_guest.env.guest.client_pid = 4711;
+	talk_guest.env.guest.changed_ns = talk_guest.env.now_ns - 700 * NS_PER_MS;
 	strcpy(talk_guest.net.hostname, "\x1b]evil");
 	talk_guest.net.n_search = 1;
 	fake_flow_open(&talk_guest.env, 1);
 	text = talk_say("{\"execute\": \"query-status\"}");
 	talk_assert_contains(text, "\"version\":\"" POSTERN_VERSION "\"");
 	talk_assert_contains(text, "\"uptime_ms\":5000,");
-	talk_assert_contains(text,
-			     "\"guest\":{\"connected\":true,\"client_pid\":4711,\"mac\":\"52:54:00:12:34:56\","
-			     "\"addr\":\"10.0.2.15\","
-			     "\"ip6\":[\"2001:db8:2::99\",\"fe80::99\"],\"idle_ms\":20}");
+	talk_assert_contains(text, "\"guest\":{\"connected\":true,\"since_ms\":700,\"client_"
+				   "pid\":4711,\"mac\":\"52:54:00:12:34:56\","
+				   "\"addr\":\"10.0.2.15\","
+				   "\"ip6\":[\"2001:db8:2::99\",\"fe80::99\"],\"idle_ms\":20}");
 	talk_assert_contains(
 		text, "\"address\":\"10.0.2.15\",\"prefix_len\":24,\"gateway\":\"10.0.2.2\"");
 	talk_assert_contains(
