@@ -206,6 +206,20 @@ def upload_rate(lab, seconds=2):
     return result["end"]["sum_received"]["bits_per_second"]
 
 
+def transfer_beside_hostile_clients(lab, daemon):
+    """The rate of a transfer beside fifty clients that mean ill, and right after them."""
+    script = pathlib.Path(__file__).parent / "lab/hostile_clients.py"
+    # they shall not win by taking the processors from the transfer
+    clients = lab.host.spawn("nice", "-n", "19", "/usr/bin/python3", script, daemon.control, stdout=subprocess.PIPE)
+    equal(clients.stdout.readline(), b"begun\n", "what the clients say")
+    beside = upload_rate(lab)
+    served(daemon)
+    equal(clients.poll(), None, "the clients' exit status")
+    clients.kill()
+    clients.wait()
+    return beside, upload_rate(lab)
+
+
 def test_hostile_clients_beside_a_transfer(lab):
     """Fifty clients that mean ill take little of a transfer's speed, and of memory what is bounded."""
     daemon = lab.daemon().start(binary=plain_program("postern"))
@@ -213,22 +227,17 @@ def test_hostile_clients_beside_a_transfer(lab):
     lab.guest.configure()
     lab.server.spawn("iperf3", "-s", log="iperf3.log")
     lab.server.wait_listening(5201)
-    alone = [upload_rate(lab)]
+    upload_rate(lab)
     before = daemon.resident_kb()
-    script = pathlib.Path(__file__).parent / "lab/hostile_clients.py"
-    # they shall not win by taking the processors from the transfer
-    clients = lab.host.spawn("nice", "-n", "19", "/usr/bin/python3", script, daemon.control, stdout=subprocess.PIPE)
-    equal(clients.stdout.readline(), b"begun\n", "what the clients say")
-    beside = [upload_rate(lab), upload_rate(lab)]
-    served(daemon)
-    equal(clients.poll(), None, "the clients' exit status")
+    rounds = []
+    while len(rounds) < 5:  # what else the machine does may spoil one
+        rounds.append(transfer_beside_hostile_clients(lab, daemon))
+        ratio = max(beside / alone for beside, alone in rounds)
+        if ratio > 0.5:
+            break
     grown = daemon.resident_kb() - before
-    clients.kill()
-    clients.wait()
-    alone.append(upload_rate(lab))
-    ratio = max(beside) / max(alone)
     print(f"transfer beside 50 hostile clients: {ratio:.2f} of its speed alone; {grown} kB more")
-    check(ratio > 0.3, f"{beside} bit/s beside them, {alone} alone")
+    check(ratio > 0.5, f"bit/s beside them and alone: {rounds}")
     check(grown < 64 << 10, f"the daemon has grown by {grown} kB")
 
 
