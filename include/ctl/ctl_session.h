@@ -89,8 +89,9 @@ static inline bool ctl_session_takes_fds(const struct ctl_session *s)
 /* The client passes `fd`, which is taken over in the place of the one before. */
 void ctl_session_take_fd(struct ctl_session *s, int fd);
 
-/* Does `units` of work; a step that takes more is paid for with the units of the next calls, which
- * do nothing then.  Afterwards s->pending tells whether to call again. */
+/* Does up to about `units` of work, at least one step if there is any; a step that takes much more than
+ * is usual is paid for with the units of the next calls, which do nothing then.  Afterwards s->pending
+ * tells whether to call again. */
 void ctl_session_work(struct ctl_session *s, unsigned units);
 
 /* Puts an error into s->out that answers no request, and hangs up. */

@@ -15,7 +15,8 @@ enum {
 	COST_REQUEST_BYTES = 64 /* per unit */,
 	COST_ITEM = 32,
 	COST_PRINTED_BYTES = 16 /* per unit, of an item or a reply where that is more */,
-	COST_CONTINUE = 1
+	COST_CONTINUE = 1,
+	COST_ORDINARY = COST_REQUEST + COST_ITEM /* of a step that everyone may do in a turn */
 };
 
 static const char generic_error[] = "GenericError", not_found[] = "CommandNotFound";
@@ -161,8 +162,12 @@ static unsigned continue_call(struct ctl_session *s)
 
 void ctl_session_work(struct ctl_session *s, unsigned units)
 {
-	unsigned spent = s->debt, cost = 1;
+	unsigned spent = 0, cost = 1;
 
+	if (s->debt > units) {
+		s->debt -= units;
+		return;
+	}
 	while (cost && spent < units) {
 		if (s->hangup || ctl_buf_len(&s->out) >= CTL_BACKLOG_STOP)
 			break;
@@ -171,6 +176,8 @@ void ctl_session_work(struct ctl_session *s, unsigned units)
 		cost = s->call.method ? continue_call(s) : s->dialect->next_request(s);
 		spent += cost;
 	}
+	if (units < COST_ORDINARY)
+		units = COST_ORDINARY;
 	s->debt = spent > units ? spent - units : 0;
 	if (!cost)
 		s->pending = false;
