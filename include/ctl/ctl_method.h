@@ -48,6 +48,8 @@ struct ctl_target {
 };
 
 struct ctl_subscriber;
+struct forward_outcome;
+struct forward_request;
 
 /* The client that calls. */
 struct ctl_caller {
@@ -65,6 +67,8 @@ struct ctl_call {
 	struct ctl_doc *doc; /* the request, and memory for what results point to */
 	bool started;	     /* a list: the handler was called before */
 	void *state;	     /* the handler's own, of the document's memory */
+	void (*drop)(struct ctl_call *
+			     call); /* called when it is over, also where the client has gone */
 	unsigned cost;	     /* what this step of the handler cost besides, in units of work */
 	uint64_t cursor;     /* the handler's own, from 0: where a list goes on */
 	uint64_t n_items;    /* a list: elements given so far */
@@ -126,6 +130,11 @@ ctl_change_fn ctl_quit;
 /* A list of `n` texts of `size` bytes each, as results have it; false without memory. */
 bool ctl_list_texts(struct ctl_call *call, const char *texts, size_t size, size_t n,
 		    struct ctl_list *list);
+
+/* Makes a change of the forwards: CTL_CONTINUE until it is over, then CTL_DONE with how it went
+ * in *o, or -errno.  Another that is under way is waited for. */
+int ctl_forwards_change(struct ctl_call *call, struct env *env, const struct forward_request *r,
+			const struct forward_outcome **o);
 
 /* What the greeting and query-version say of us. */
 struct ctl_version ctl_qmp_version(void);

@@ -35,6 +35,7 @@ struct forward {
 	/* kept by the table */
 	struct list link;
 	void **sockets; /* one for each port of the rule, NULL where there is none */
+	unsigned next;	/* while it is opened or closed: the port whose turn it is */
 };
 
 struct forward_host_ops {
@@ -54,29 +55,59 @@ struct forwards *forwards_new(struct env *env, const struct forward_host_ops *op
 /* Closes all sockets; TCP connections go on. */
 void forwards_free(struct forwards *fs);
 
-/* Opens the forwards of the command line.  0, or -errno with the reason, which names protocol,
- * address and port, in `error`. */
+/* What shall change. */
+struct forward_request {
+	enum { FORWARD_ADD, FORWARD_SET, FORWARD_REMOVE, FORWARD_REMOVE_ID } verb;
+	enum flow_proto proto;
+	const char *const *specs;
+	size_t n_specs;
+	uint64_t id;
+};
+
+/* How it went. */
+struct forward_outcome {
+	bool over;	   /* else it is under way, and nothing else here means anything */
+	int rc;		   /* how many rules there were in what was asked for, or -errno */
+	uint64_t first_id; /* of those that were added; the others follow */
+	struct forward_error error; /* the reason, which names protocol, address and port */
+};
+
+/* Begins a change, which then goes on in portions, so that thousands of ports hold nothing else up.
+ * All or nothing:
+ *
+ *	FORWARD_ADD        opens what the SPECs say
+ *	FORWARD_SET        makes the rules of the protocol those that the SPECs say; those that are
+ *			   there already stay as they are.  Where a new rule takes the place of an
+ *			   old one, that is closed first, and opened again if the new one cannot be had
+ *	FORWARD_REMOVE     closes the rules that the SPECs make: no new clients, and the end of their
+ *			   UDP flows.  -ENOENT when one of them is not there
+ *	FORWARD_REMOVE_ID  likewise, the rule with this id
+ *
+ * -EINVAL for the text, -ENOSPC beyond FORWARD_RULES_MAX rules, -EPERM for a protocol that is
+ * switched off, or the system's -errno.  What is opened is shown by forwards_next() once all is.
+ * Not to be called while another change is under way. */
+void forwards_begin(struct forwards *fs, const struct forward_request *r,
+		    struct forward_outcome *o);
+
+/* Whether a change is under way. */
+bool forwards_changing(const struct forwards *fs);
+
+/* Nobody is there any more to see how the change went; it goes on. */
+void forwards_forget(struct forwards *fs, const struct forward_outcome *o);
+
+/* The same without portions: what is under way is brought to its end first. */
+
+/* The forwards of the command line.  0 or -errno. */
 int forwards_open(struct forwards *fs, struct forward_error *error);
 
-/* Opens what a SPEC says, all or nothing.  How many rules; *first_id is that of the first, the
- * others follow.  -EINVAL for the text, -ENOSPC beyond FORWARD_RULES_MAX rules, -EPERM for a
- * protocol that is switched off, or the system's -errno, with the reason in `error`. */
+/* How many rules, or -errno. */
 int forwards_add(struct forwards *fs, enum flow_proto proto, const char *spec,
 		 uint64_t *first_id, struct forward_error *error);
 
-/* Makes the rules of a protocol those that the SPECs say; those that are there already stay as they
- * are.  All or nothing: where a new rule takes the place of an old one, that is closed first, and
- * opened again if the new one cannot be had.  0, or -errno as forwards_add(). */
+/* 0 or -errno. */
 int forwards_set(struct forwards *fs, enum flow_proto proto, const char *const *specs, size_t n,
 		 struct forward_error *error);
-
-/* Closes the sockets of a rule: no new clients, and the end of its UDP flows.  -ENOENT. */
 int forwards_remove(struct forwards *fs, uint64_t id);
-
-/* As forwards_remove(), for the rules that a SPEC makes: all of them or none.  How many; -ENOENT
- * when one of them is not there, -EINVAL for the text, with the reason in `error`. */
-int forwards_remove_spec(struct forwards *fs, enum flow_proto proto, const char *spec,
-			 struct forward_error *error);
 
 /* Opens the sockets of rules with an interface anew where that has taken another's place. */
 void forwards_network_changed(struct forwards *fs);
@@ -88,7 +119,7 @@ const struct forward_error *forwards_last_error(const struct forwards *fs, uint6
 /* The rule with the smallest id larger than `id`; NULL if there is none. */
 const struct forward *forwards_next(const struct forwards *fs, uint64_t id);
 
-/* Whether there is a rule of this protocol. */
+/* Whether there is a rule of this protocol, or will perhaps be one. */
 bool forwards_has(const struct forwards *fs, enum flow_proto proto);
 
 /* Whether clients should wait to be accepted: no guest is on the link, but since the start or

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ctl/ctl_method.h"
+#include "ctl/ctl_session.h"
 #include "ctl/ctl_show.h"
 #include "proto/forward.h"
 
@@ -92,44 +93,91 @@ int ctl_forwards_query(struct ctl_call *call, const struct env *env, void *resul
 	return next_forward(call, env, result);
 }
 
-/* Opens on the first call, then lists what it opened: the rules with the highest ids. */
+/* A change that is waited for; the call's own. */
+struct wait {
+	struct forwards *forwards;
+	struct forward_outcome outcome;
+	bool listing; /* it is over, and `cursor` counts */
+};
+
+static void forget(struct ctl_call *call)
+{
+	struct wait *w = call->state;
+
+	forwards_forget(w->forwards, &w->outcome);
+}
+
+/* In the next turn of the loop, for no turn has more work than this. */
+static int wait_a_turn(struct ctl_call *call)
+{
+	call->cost = CTL_WORK_PER_TURN;
+	return CTL_CONTINUE;
+}
+
+int ctl_forwards_change(struct ctl_call *call, struct env *env, const struct forward_request *r,
+			const struct forward_outcome **o)
+{
+	struct wait *w = call->state;
+
+	if (!env->forwards)
+		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
+	if (!w && forwards_changing(env->forwards))
+		return wait_a_turn(call);
+	if (!w) {
+		w = call->state = ctl_doc_alloc(call->doc, sizeof(*w));
+		if (!w)
+			return ctl_fail(call, -ENOMEM, "no memory");
+		w->forwards = env->forwards;
+		call->drop = forget;
+		forwards_begin(env->forwards, r, &w->outcome);
+	}
+	if (!w->outcome.over)
+		return wait_a_turn(call);
+	if (w->outcome.rc < 0)
+		return fail(call, w->outcome.rc, &w->outcome.error);
+	*o = &w->outcome;
+	return CTL_DONE;
+}
+
+/* Whether the list begins with this call. */
+static bool begins_to_list(struct ctl_call *call)
+{
+	struct wait *w = call->state;
+	bool begins = !w->listing;
+
+	w->listing = true;
+	return begins;
+}
+
+/* Lists what it opened: the rules with the highest ids. */
 int ctl_forwards_add(struct ctl_call *call, const struct ctl_target *target, void *result)
 {
 	const struct ctl_forward_add *args = call->args;
-	struct env *env = target->env;
-	struct forward_error error;
-	uint64_t first_id;
-	int n;
+	struct forward_request r = { FORWARD_ADD, (enum flow_proto)args->proto, &args->spec,
+				     1 };
+	const struct forward_outcome *o;
+	int rc = ctl_forwards_change(call, target->env, &r, &o);
 
-	if (call->started)
-		return next_forward(call, env, result);
-	if (!env->forwards)
-		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
-	n = forwards_add(env->forwards, (enum flow_proto)args->proto, args->spec, &first_id,
-			 &error);
-	if (n < 0)
-		return fail(call, n, &error);
-	call->cursor = first_id - 1;
-	return n ? next_forward(call, env, result) : CTL_DONE;
+	if (rc != CTL_DONE || !o->rc)
+		return rc;
+	if (begins_to_list(call))
+		call->cursor = o->first_id - 1;
+	return next_forward(call, target->env, result);
 }
 
-/* Changes on the first call, then lists all forwards of the protocol. */
+/* Lists all forwards of the protocol. */
 int ctl_forwards_set(struct ctl_call *call, const struct ctl_target *target, void *result)
 {
 	const struct ctl_forward_set *args = call->args;
-	struct env *env = target->env;
-	struct forward_error error;
-	int rc = 0;
+	struct forward_request r = { FORWARD_SET, (enum flow_proto)args->proto,
+				     args->specs.items, args->specs.n };
+	const struct forward_outcome *o;
+	int rc = ctl_forwards_change(call, target->env, &r, &o);
 
-	if (!env->forwards)
-		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
-	if (!call->started)
-		rc = forwards_set(env->forwards, (enum flow_proto)args->proto,
-				  args->specs.items, args->specs.n, &error);
-	if (rc)
-		return fail(call, rc, &error);
+	if (rc != CTL_DONE)
+		return rc;
 	do
-		rc = next_forward(call, env, result);
+		rc = next_forward(call, target->env, result);
 	while (rc == CTL_ITEM && ((struct ctl_forward *)result)->proto != args->proto);
 	return rc;
 }
@@ -138,22 +186,14 @@ int ctl_forwards_remove(struct ctl_call *call, const struct ctl_target *target, 
 {
 	const unsigned by_spec = CTL_FORWARD_REMOVE_HAS_PROTO | CTL_FORWARD_REMOVE_HAS_SPEC;
 	const struct ctl_forward_remove *args = call->args;
-	struct forwards *forwards = target->env->forwards;
-	struct forward_error error;
-	int rc;
+	struct forward_request by_id = { .verb = FORWARD_REMOVE_ID, .id = args->id };
+	struct forward_request by_text = { FORWARD_REMOVE, (enum flow_proto)args->proto,
+					   &args->spec, 1 };
+	const struct forward_outcome *o;
 
 	if (args->has != CTL_FORWARD_REMOVE_HAS_ID && args->has != by_spec)
 		return ctl_fail(call, -EINVAL,
 				"either 'id', or 'proto' and 'spec' must be given");
-	if (!forwards)
-		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
-	if (args->has == by_spec) {
-		rc = forwards_remove_spec(forwards, (enum flow_proto)args->proto, args->spec,
-					  &error);
-		return rc < 0 ? fail(call, rc, &error) : CTL_DONE;
-	}
-	if (forwards_remove(forwards, args->id))
-		return ctl_fail(call, -ENOENT, "there is no forward %llu",
-				(unsigned long long)args->id);
-	return CTL_DONE;
+	return ctl_forwards_change(call, target->env, args->has == by_spec ? &by_text : &by_id,
+				   &o);
 }

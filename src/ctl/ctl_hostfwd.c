@@ -49,7 +49,11 @@ int ctl_hostfwd_add(struct ctl_call *call, const struct ctl_target *target, void
 	struct ctl_hostfwd_id *added = result;
 	struct env *env = target->env;
 	char spec[SPEC_MAX], host_text[ADDR_STR_MAX], guest_text[ADDR_STR_MAX];
-	struct forward_error error;
+	const char *specs[] = { spec };
+	struct forward_request r = { FORWARD_ADD,
+				     (enum flow_proto)(args->proto % CTL_HOSTFWD_PROTOS), specs,
+				     1 };
+	const struct forward_outcome *o;
 	struct addr host, guest;
 	int n;
 
@@ -58,16 +62,15 @@ int ctl_hostfwd_add(struct ctl_call *call, const struct ctl_target *target, void
 		return ctl_fail(call, -EINVAL, "bad arguments.host_addr");
 	if (read_addr(args->guest_addr, args->has & CTL_HOSTFWD_ADD_HAS_GUEST_ADDR, &guest))
 		return ctl_fail(call, -EINVAL, "bad arguments.guest_addr");
-	if (!env->forwards)
-		return ctl_fail(call, -ENOTSUP, "there are no forwards here");
 	n = snprintf(spec, sizeof(spec), "%s/%u:", host_text, (unsigned)args->host_port);
 	if (!addr_is_unspecified(&guest))
 		n += snprintf(spec + n, sizeof(spec) - (size_t)n, "[%s]/",
 			      addr_print(&guest, guest_text));
 	snprintf(spec + n, sizeof(spec) - (size_t)n, "%u", (unsigned)args->guest_port);
-	n = forwards_add(env->forwards, (enum flow_proto)(args->proto % CTL_HOSTFWD_PROTOS),
-			 spec, &added->id, &error);
-	return n < 0 ? ctl_fail(call, n, "%s", error.text) : CTL_DONE;
+	n = ctl_forwards_change(call, env, &r, &o);
+	if (n == CTL_DONE)
+		added->id = o->first_id;
+	return n;
 }
 
 /* Where clients of a rule go, by the families that it takes; a guest that was not seen yet has the
@@ -131,9 +134,9 @@ int ctl_hostfwd_list(struct ctl_call *call, const struct env *env, void *result)
 int ctl_hostfwd_remove(struct ctl_call *call, const struct ctl_target *target, void *result)
 {
 	const struct ctl_hostfwd_id *args = call->args;
-	struct forwards *forwards = target->env->forwards;
+	struct forward_request r = { .verb = FORWARD_REMOVE_ID, .id = args->id };
+	const struct forward_outcome *o;
+	int rc = ctl_forwards_change(call, target->env, &r, &o);
 
-	if (!forwards || forwards_remove(forwards, args->id))
-		return ctl_fail(call, -ENOENT, "bad arguments.id");
-	return CTL_DONE;
+	return rc < 0 ? ctl_fail(call, rc, "bad arguments.id") : rc;
 }

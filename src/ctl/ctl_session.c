@@ -39,6 +39,8 @@ void ctl_session_init(struct ctl_session *s, const struct ctl_dialect *dialect,
 
 static void end_call(struct ctl_session *s)
 {
+	if (s->call.drop)
+		s->call.drop(&s->call);
 	ctl_doc_free(s->call.doc);
 	memset(&s->call, 0, sizeof(s->call));
 	s->result = NULL;

@@ -63,6 +63,8 @@ static void work(const struct ctl_dialect *dialect)
 		ctl_session_work(&session, 64);
 		if (dialect == &ctl_dialect_qmp)
 			take_lines();
+		/* a change of forwards goes on in turns of the loop, for which the call waits */
+		timerq_run(&env.timers, ++env.now_ns, 1, &env);
 	}
 }
 
@@ -111,5 +113,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_forwards_close(&env);
 	ctl_events_free(&events);
 	flow_table_free(&env.flows);
+	timerq_free(&env.timers);
 	return 0;
 }

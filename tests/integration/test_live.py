@@ -4,7 +4,7 @@ import re
 import socket
 
 from lab.checks import check, contains, equal, eventually, raises, within
-from lab.daemon import program
+from lab.daemon import ask_api, program
 from lab.frames import ICMP, Link, dhcp, ip4
 from lab.lab import HOST_ADDR, ROUTER_ADDR, SERVER_ADDR
 from lab.servers import TcpServer, echo, receive_all, udp_echo
@@ -304,3 +304,99 @@ def test_one_off(lab):
         link.alive()
         config_set(daemon, "one-off", "on")
     daemon.wait_exit(0)
+
+
+def forward_set(daemon, proto, *specs):
+    return [(f["host_port"], f["guest_port"]) for f in daemon.ctl_json("forward", "set", proto, *specs)]
+
+
+def test_forward_set(lab):
+    """A connection lives on whatever becomes of the rule that it came through: kept, dropped, added again."""
+    daemon = lab.start("-t", "2222:22,2223:23,2224:24")
+    for port in 22, 23, 24, 33:
+        TcpServer(lab, lab.guest.tcp_listen(port=port), echo)
+    socks = {port: lab.host.tcp_connect("127.0.0.1", port) for port in (2222, 2223, 2224)}
+    for sock in socks.values():
+        echoes(sock)
+    flows = [flow["id"] for flow in daemon.ctl_json("flows")]
+
+    def all_live():
+        for sock in socks.values():
+            echoes(sock)
+        equal([flow["id"] for flow in daemon.ctl_json("flows")], flows, "the flows")
+    equal(forward_set(daemon, "tcp", "2222:22", "2224:33"), [(2222, 22), (2224, 33)], "kept, dropped, turned")
+    all_live()
+    with raises(ConnectionRefusedError, "connect to what was dropped"):
+        lab.host.tcp_connect("127.0.0.1", 2223)
+    echoes(lab.host.tcp_connect("127.0.0.1", 2224))
+    flows = [flow["id"] for flow in daemon.ctl_json("flows")]
+    equal(forward_set(daemon, "tcp", "2222:22,2223:23", "2224:24"), [(2222, 22), (2223, 23), (2224, 24)], "all again")
+    all_live()
+    blocker = lab.host.tcp_listen("0.0.0.0", 2225)
+    contains(daemon.ctl("forward", "set", "tcp", "2223:24", "2225:25", status=1),
+             "TCP *:2225: Address already in use", "the error")
+    all_live()
+    blocker.close()
+    equal(forward_set(daemon, "tcp"), [], "none")
+    all_live()
+    equal(forward_set(daemon, "tcp", "2222-2224:22-24"), [(2222, 22)], "all again, as a range")
+    all_live()
+    echoes(lab.host.tcp_connect("127.0.0.1", 2223))
+
+
+def test_forward_set_udp(lab):
+    """A client of a UDP rule that is kept stays the same to the guest."""
+    daemon = lab.start("-u", "5353:53,5454:54")
+    peers = udp_echo(lab, lab.guest.udp_socket(port=53))
+    sock = lab.host.udp_socket("127.0.0.1")
+    sock.connect(("127.0.0.1", 5353))
+    echo_of(sock)
+    flow, = daemon.ctl_json("flows")
+    equal(forward_set(daemon, "udp", "5353:53", "5555:55"), [(5353, 53), (5555, 55)], "kept and dropped")
+    echo_of(sock)
+    equal([row["id"] for row in daemon.ctl_json("flows")], [flow["id"]], "the flow")
+    equal(peers[0], peers[-1], "the client that the guest sees")
+
+
+PORTS = 6000
+
+
+def test_many_ports(lab):
+    """A large range is opened and closed over many turns of the loop, in which others are served."""
+    daemon = lab.start()
+    server = TcpServer(lab, lab.server.tcp_listen(), echo)
+    sock = lab.guest.tcp_connect(SERVER_ADDR, server.port)
+    for proto in "tcp", "udp":
+        for specs in [f"20000-{20000 + PORTS - 1}"], []:
+            before = daemon.stat("loop.turns")
+            with daemon.qmp() as session:
+                session.send("forward-set", {"proto": proto, "specs": specs})
+                echoes(sock)
+                reply = session.receive_reply()
+            equal([f["open_ports"] for f in reply["return"]], [PORTS] * len(specs), "the ports that are open")
+            check(daemon.stat("loop.turns") - before > PORTS / 64, f"{specs} took only a few turns")
+
+
+def forwards_of(daemon):
+    return sorted((f["proto"], f["host_port"]) for f in daemon.ctl_json("forwards"))
+
+
+def test_many_ports_of_a_client_that_leaves(lab):
+    """A change goes on without its client; another waits for it, on either socket."""
+    path = lab.folder / "api.sock"
+    daemon = lab.daemon().start("--api-socket", path)
+    many = {"proto": "tcp", "spec": f"20000-{20000 + PORTS - 1}"}
+    with daemon.qmp() as session:
+        session.send("forward-add", many)
+        eventually(lambda: daemon.fd_count() > PORTS / 10, 20, "it is under way", interval=0)
+    eventually(lambda: forwards_of(daemon) == [("tcp", 20000)], 20, "the rule is there")
+    with daemon.qmp() as other:
+        with daemon.qmp() as session:
+            session.send("forward-remove", many)
+            eventually(lambda: daemon.fd_count() < PORTS, 20, "it is under way", interval=0)
+            other.send("forward-add", many | {"proto": "udp"})
+        contains(ask_api(path, '{"execute": "add_hostfwd", "arguments": {"proto": "udp", "host_port": 5353, '
+                         '"guest_port": 53}}'), '"id"', "the reply on the other socket")
+        check("return" in other.receive_reply(), "the second change failed")
+    equal(forwards_of(daemon), [("udp", 5353), ("udp", 20000)], "the forwards")
+    check(daemon.fd_count() > PORTS, "there are no sockets")

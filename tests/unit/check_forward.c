@@ -191,26 +191,6 @@ START_TEST(mistakes_name_the_option)
 }
 END_TEST
 
-/* A forward of a protocol that is off would have its port and serve nobody. */
-START_TEST(none_of_what_is_switched_off)
-{
-	static const char *const specs[] = { "22" };
-	uint64_t id;
-
-	setup();
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, &error), 1);
-	ck_assert(forwards_has(fs, FLOW_TCP) && !forwards_has(fs, FLOW_UDP));
-	g.conf.no_udp = true;
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "53", &id, &error), -EPERM);
-	ck_assert_str_eq(error.text, "UDP is switched off");
-	ck_assert_int_eq(forwards_set(fs, FLOW_UDP, specs, 1, &error), -EPERM);
-	ck_assert_int_eq(forwards_set(fs, FLOW_UDP, NULL, 0, &error), 0);
-	ck_assert_int_eq(forwards_set(fs, FLOW_TCP, specs, 1, &error), 0);
-	ck_assert_uint_eq(host.n_open, 1);
-	teardown();
-}
-END_TEST
-
 START_TEST(none_then_some)
 {
 	setup();
@@ -356,20 +336,6 @@ START_TEST(families_conflict)
 	ck_assert(both_fit("0.0.0.0/22", "[2001:db8::1]/22:23"));
 	ck_assert(both_fit("::1/22", "[2001:db8::1]/22:23"));
 	ck_assert(both_fit("fe80::1%eth0/22", "fe80::1%eth1/22:23"));
-}
-END_TEST
-
-START_TEST(removal_tells_families_apart)
-{
-	uint64_t id;
-
-	setup();
-	ck_assert_int_eq(forwards_add(fs, FLOW_TCP, "22", &id, &error), 1);
-	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "::/22", &error), -ENOENT);
-	ck_assert_str_eq(error.text, "there is no forward TCP [::]:22 => 22");
-	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "0.0.0.0/22", &error), -ENOENT);
-	ck_assert_int_eq(forwards_remove_spec(fs, FLOW_TCP, "*/22", &error), 1);
-	teardown();
 }
 END_TEST
 
@@ -843,47 +809,8 @@ START_TEST(errors_about_answers)
 }
 END_TEST
 
-static int set_tcp(const char *a, const char *b)
-{
-	const char *specs[] = { a, b };
-
-	return forwards_set(fs, FLOW_TCP, specs, b ? 2 : a ? 1 : 0, &error);
-}
-
-START_TEST(replaced_as_a_set)
-{
-	const struct forward *first;
-	uint64_t id;
-
-	setup();
-	ck_assert_int_eq(set_tcp("22,80:8080", NULL), 0);
-	first = forwards_next(fs, 0);
-	ck_assert_int_eq(forwards_add(fs, FLOW_UDP, "53", &id, &error), 1);
-	ck_assert_int_eq(set_tcp("22", "443"), 0);
-	ck_assert_ptr_eq(host.owner[22], first); /* it was never closed */
-	ck_assert_ptr_null(host.owner[80]);
-	ck_assert_ptr_nonnull(host.owner[443]);
-	ck_assert_ptr_nonnull(host.owner[53]);
-	/* another target, with a port that cannot be had: all is as before */
-	host.error[444] = EACCES;
-	ck_assert_int_eq(set_tcp("443:1443", "444"), -EACCES);
-	assert_blamed(444, EACCES);
-	ck_assert_ptr_eq(host.owner[22], first);
-	ck_assert_uint_eq(host.owner[443]->rule.target_first, 443);
-	ck_assert_int_eq(set_tcp("443:x", NULL), -EINVAL);
-	ck_assert_uint_eq(host.n_open, 3);
-	ck_assert_int_eq(set_tcp("443:1443", NULL), 0);
-	ck_assert_uint_eq(host.owner[443]->rule.target_first, 1443);
-	ck_assert_uint_eq(host.n_open, 2);
-	ck_assert_int_eq(set_tcp(NULL, NULL), 0);
-	ck_assert_uint_eq(host.n_open, 1);
-	teardown();
-}
-END_TEST
-
-SUITE_MAIN("forward", replaced_as_a_set, from_the_command_line, mistakes_name_the_option,
-	   none_of_what_is_switched_off, none_then_some, taken_port, best_effort,
-	   best_effort_makes_way, conflicts, families_conflict, removal_tells_families_apart,
+SUITE_MAIN("forward", from_the_command_line, mistakes_name_the_option, none_then_some,
+	   taken_port, best_effort, best_effort_makes_way, conflicts, families_conflict,
 	   at_run_time, rule_limit, where_clients_are_led, where_clients_of_ip6_are_led,
 	   the_other_family, guest_that_uses_no_ip6, target_of_a_family_that_is_off,
 	   refused_clients, clients_that_look_alike, no_port_left_to_tell_them_apart, datagrams,

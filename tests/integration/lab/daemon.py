@@ -242,12 +242,16 @@ class Qmp:
         equal(self.execute("qmp_capabilities"), {}, "the reply to qmp_capabilities")
         return greeting
 
-    def request(self, command, arguments=None, **extra):
-        """Sends one command and returns the whole reply, events skipped."""
+    def send(self, command, arguments=None, **extra):
+        """Sends one command."""
         message = {"execute": command} | extra
         if arguments is not None:
             message["arguments"] = arguments
         self.send_raw(json.dumps(message).encode() + b"\n")
+
+    def request(self, command, arguments=None, **extra):
+        """Sends one command and returns the whole reply, events skipped."""
+        self.send(command, arguments, **extra)
         reply = self.receive_reply()
         self.check(reply, command)
         return reply
