@@ -164,6 +164,23 @@ def test_queues(lab):
     conn.close()
 
 
+def test_where_from(lab):
+    """Of what the guest is told, where it is from; of limits, how much is used."""
+    lab.name_server()
+    daemon = lab.start("--mtu", "1400")
+    network = daemon.ctl_json("status")["network"]
+    equal((network["address_source"], network["mtu_source"], network["dns_source"], network["search_source"]),
+          ("host", "flag", "host", "host"), "the sources")
+    for name in "www.lab.example", "alias.lab.example":
+        lab.guest.run("dig", "+short", name)
+    lab.guest.spawn("dig", "+time=15", "+tries=1", "mute.lab.example", log="mute.log")
+
+    def used():
+        limits = {row["limit"]: row["used"] for row in daemon.ctl_json("status")["limits"]}
+        return [limits[name] for name in ("dns-queries", "dns-cache", "flows", "control-clients")]
+    eventually(lambda: used() == [1, 2, 0, 1], 4, "one query waits, and two answers are kept")
+
+
 def test_memory(lab):
     """The memory in use is what the system says of the process."""
     daemon = lab.daemon().start()

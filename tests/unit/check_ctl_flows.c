@@ -112,6 +112,8 @@ START_TEST(names_are_forgotten)
 		fake_flow_close_all(env());
 	}
 	ck_assert_uint_eq(env()->flows.names.bytes, 0);
+	/* the others, of which as many as are kept are listed */
+	ck_assert_uint_eq(talk_count(query("\"closed\": true, \"limit\": 10000"), "\"id\":"), FLOW_CLOSED_KEPT);
 	talk_stop();
 }
 END_TEST
