@@ -17,9 +17,9 @@ static void arm(struct env *env, struct shaper *s)
 		timerq_set(&env->timers, &s->timer, opens > soon ? opens : soon);
 }
 
-static struct list *next_in_line(struct shaper *s)
+static struct shaper_place *next_in_line(struct shaper *s)
 {
-	struct list *place = s->waiting.next;
+	struct shaper_place *place = container_of(s->waiting.next, struct shaper_place, list);
 
 	shaper_leave(s, place);
 	return place;
@@ -32,7 +32,7 @@ static void turns_due(struct timer *t, void *ctx)
 
 	for (int i = 0; i < TURNS_A_WAKEUP && s->n_waiting && bucket_is_open(&s->all, env->now_ns);
 	     i++) {
-		struct list *place = next_in_line(s);
+		struct shaper_place *place = next_in_line(s);
 
 		s->turn = place;
 		s->turn_taken = false;
@@ -76,45 +76,60 @@ static struct bucket *bucket_of(struct shaper *s)
 	return s->n_waiting && !s->turn ? &s->express : &s->all;
 }
 
-static void get_in_line(struct env *env, struct shaper *s, struct list *place)
+static void get_in_line(struct env *env, struct shaper *s, struct shaper_place *place)
 {
-	list_append(&s->waiting, place);
+	list_append(&s->waiting, &place->list);
 	s->n_waiting++;
 	if (!timer_armed(&s->timer))
 		arm(env, s);
 }
 
-uint32_t shaper_grant(struct env *env, struct shaper *s, struct list *place, uint32_t want)
+/* Whether who is not in line may pass now. */
+static bool may_pass(const struct env *env, struct shaper *s, const struct shaper_place *place)
 {
-	if (list_linked(place))
+	return bucket_is_open(bucket_of(s), env->now_ns) &&
+	       (!s->n_waiting || place->due_ns <= env->now_ns);
+}
+
+uint32_t shaper_grant(struct env *env, struct shaper *s, struct shaper_place *place,
+		      uint32_t want)
+{
+	if (shaper_waits(place))
 		return 0;
-	if (s->turn == place ? s->turn_taken : !bucket_is_open(bucket_of(s), env->now_ns)) {
+	if (s->turn == place ? s->turn_taken : !may_pass(env, s, place)) {
 		get_in_line(env, s, place);
 		return 0;
 	}
 	return want < s->quantum ? want : s->quantum;
 }
 
-void shaper_take(struct env *env, struct shaper *s, uint32_t len)
+static void charge(struct env *env, struct shaper *s, uint32_t len)
 {
 	if (bucket_of(s) == &s->express)
 		bucket_take(&s->express, len, env->now_ns);
 	bucket_take(&s->all, len, env->now_ns);
+}
+
+/* As much for each of the others takes so long. */
+void shaper_take(struct env *env, struct shaper *s, struct shaper_place *place, uint32_t len)
+{
+	charge(env, s, len);
 	s->turn_taken = true;
+	place->due_ns = env->now_ns + (uint64_t)len * s->n_waiting * NS_PER_SEC / s->rate.bytes;
 }
 
 bool shaper_pass(struct env *env, struct shaper *s, uint32_t len)
 {
 	if (!bucket_is_open(bucket_of(s), env->now_ns))
 		return false;
-	shaper_take(env, s, len);
+	charge(env, s, len);
 	return true;
 }
 
-void shaper_leave(struct shaper *s, struct list *place)
+void shaper_leave(struct shaper *s, struct shaper_place *place)
 {
-	if (!list_linked(place))
+	if (!shaper_waits(place))
 		return;
-	list_remove(place);
+	list_remove(&place->list);
 	s->n_waiting--;
 }

@@ -41,7 +41,7 @@ static void to_guest_holds(const struct tcp_conn *c, const struct fake_host *h)
 	bool more = h->n_written > sent || (h->ended && !h->error);
 	uint32_t in_flight = c->snd_nxt - c->snd_una;
 
-	if (!tcp_sends(c) || list_linked(&c->turn) || list_linked(&c->to_guest) || !more || c->recovering || c->flow.error)
+	if (!tcp_sends(c) || list_linked(&c->turn) || shaper_waits(&c->to_guest) || !more || c->recovering || c->flow.error)
 		return;
 	if (in_flight) {
 		must(h->n_written == sent || c->snd_wnd < in_flight + c->mss);
@@ -53,7 +53,7 @@ static void to_guest_holds(const struct tcp_conn *c, const struct fake_host *h)
 static void to_host_holds(const struct tcp_conn *c, const struct fake_host *h)
 {
 	if (tcp_recvq_ready(&c->recvq))
-		must((c->host_blocked && h->wants_room) || list_linked(&c->to_host));
+		must((c->host_blocked && h->wants_room) || shaper_waits(&c->to_host));
 	else if (c->fin_received)
 		must(c->host_shut || c->flow.error);
 	must(!c->host_shut == !h->shut);

@@ -139,17 +139,18 @@ START_TEST(rate_is_taken_back)
 }
 END_TEST
 
-static struct list places[2];
-static unsigned n_turns[2];
+static struct shaper_place places[4];
+static unsigned n_turns[4];
+static uint64_t n_paused; /* bytes of who pauses */
 
 /* Both always have more. */
-static void hungry(struct env *env, struct list *place)
+static void hungry(struct env *env, struct shaper_place *place)
 {
 	uint32_t got = shaper_grant(env, &env->to_guest, place, 100000);
 
 	ck_assert_uint_ne(got, 0);
 	n_turns[place - places]++;
-	shaper_take(env, &env->to_guest, got);
+	shaper_take(env, &env->to_guest, place, got);
 	ck_assert_uint_eq(shaper_grant(env, &env->to_guest, place, 100000), 0);
 }
 
@@ -165,9 +166,9 @@ START_TEST(parts_of_the_rate)
 	n_turns[0] = n_turns[1] = 0;
 	shaper_set(&g.env, s, &(struct conf_rate){ RATE, 20000 });
 	for (int i = 0; i < 2; i++) {
-		list_init(&places[i]);
+		shaper_place_init(&places[i]);
 		while (shaper_grant(&g.env, s, &places[i], 1000))
-			shaper_take(&g.env, s, 1000);
+			shaper_take(&g.env, s, &places[i], 1000);
 	}
 	for (int i = 0; i < 2000; i++) {
 		fake_guest_advance(&g, NS_PER_MS);
@@ -179,6 +180,51 @@ START_TEST(parts_of_the_rate)
 	ck_assert_uint_le(n_turns[0] - n_turns[1] + 1, 2);
 	ck_assert_uint_ge((uint64_t)(n_turns[0] + n_turns[1]) * s->quantum, RATE * 8 / 10);
 	for (int i = 0; i < 2; i++)
+		shaper_leave(s, &places[i]);
+	timerq_cancel(&g.env.timers, &s->timer);
+	fake_guest_free(&g);
+}
+END_TEST
+
+/* The last one takes what it may, and asks again a little later, as who waits for an ACK. */
+static void take_and_pause(struct env *env, struct shaper_place *place)
+{
+	uint32_t got = shaper_grant(env, &env->to_guest, place, 100000);
+
+	if (!got)
+		return;
+	shaper_take(env, &env->to_guest, place, got);
+	n_paused += got;
+}
+
+static void one_pauses(struct env *env, struct shaper_place *place)
+{
+	(place == &places[3] ? take_and_pause : hungry)(env, place);
+}
+
+/* Who pauses after each part has no more than those who wait in line. */
+START_TEST(pauses_earn_nothing)
+{
+	struct fake_guest g;
+	struct shaper *s = &g.env.to_guest;
+
+	fake_guest_init(&g);
+	s->go_on = one_pauses;
+	n_paused = 0;
+	shaper_set(&g.env, s, &(struct conf_rate){ RATE, 20000 });
+	for (int i = 0; i < 4; i++)
+		shaper_place_init(&places[i]);
+	for (int i = 0; i < 3; i++)
+		while (shaper_grant(&g.env, s, &places[i], 1000))
+			shaper_take(&g.env, s, &places[i], 1000);
+	for (int i = 0; i < 2000; i++) {
+		fake_guest_advance(&g, NS_PER_MS);
+		if (!shaper_waits(&places[3]))
+			take_and_pause(&g.env, &places[3]);
+	}
+	ck_assert_uint_ge(n_paused, 2 * RATE / 5);
+	ck_assert_uint_le(n_paused, 2 * RATE / 3);
+	for (int i = 0; i < 4; i++)
 		shaper_leave(s, &places[i]);
 	timerq_cancel(&g.env.timers, &s->timer);
 	fake_guest_free(&g);
@@ -201,4 +247,5 @@ START_TEST(new_flows)
 END_TEST
 
 SUITE_MAIN("shaper", bucket_keeps_the_rate, tcp_to_host_is_slowed, fin_waits_its_turn,
-	   tcp_to_guest_is_slowed, rate_is_taken_back, parts_of_the_rate, new_flows)
+	   tcp_to_guest_is_slowed, rate_is_taken_back, parts_of_the_rate, pauses_earn_nothing,
+	   new_flows)

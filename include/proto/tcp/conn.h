@@ -108,7 +108,8 @@ struct tcp_conn {
 	uint32_t n_acked;	     /* bytes acknowledged but not consumed yet */
 
 	struct list turn; /* waits for room in the link, or for its turn */
-	struct list to_guest, to_host; /* its places in the lines of those two shapers */
+	struct shaper_place to_guest,
+		to_host;    /* its places in the lines of those two shapers */
 	struct list delack; /* its ACK waits for data to ride on */
 	uint64_t delack_due_ns;
 };

@@ -16,12 +16,12 @@ static const struct flow_class tcp_flow_class;
 
 static void settle(struct env *env, struct tcp_conn *c);
 
-static void go_on_to_guest(struct env *env, struct list *place)
+static void go_on_to_guest(struct env *env, struct shaper_place *place)
 {
 	settle(env, container_of(place, struct tcp_conn, to_guest));
 }
 
-static void go_on_to_host(struct env *env, struct list *place)
+static void go_on_to_host(struct env *env, struct shaper_place *place)
 {
 	settle(env, container_of(place, struct tcp_conn, to_host));
 }
@@ -93,8 +93,8 @@ static struct tcp_conn *create(struct env *env, const struct flow_key *key, enum
 	list_init(&c->batch);
 	list_init(&c->turn);
 	list_init(&c->delack);
-	list_init(&c->to_guest);
-	list_init(&c->to_host);
+	shaper_place_init(&c->to_guest);
+	shaper_place_init(&c->to_host);
 	*err = preempt_insert(env, &c->flow);
 	if (*err) {
 		free(c);

@@ -80,7 +80,7 @@ static ssize_t send_to_host(struct env *env, struct tcp_conn *c, const struct io
 	ssize_t sent = c->host_ops->send(c->host, iov, n);
 
 	if (env->to_host.on && sent > 0)
-		shaper_take(env, &env->to_host, (uint32_t)sent);
+		shaper_take(env, &env->to_host, &c->to_host, (uint32_t)sent);
 	return sent;
 }
 

@@ -192,7 +192,7 @@ ssize_t tcp_send_data(struct env *env, struct tcp_conn *c, uint32_t seq, uint32_
 	if (got > 0)
 		send_segments(env, c, seq, frames, (size_t)got);
 	if (env->to_guest.on && got > 0)
-		shaper_take(env, &env->to_guest, (uint32_t)got);
+		shaper_take(env, &env->to_guest, &c->to_guest, (uint32_t)got);
 	return got;
 }
 
