@@ -210,13 +210,15 @@ static void output_again(struct model_guest *m)
 
 static void output(struct model_guest *m)
 {
+	bool idle = !in_flight(m);
+
 	if (!m->established || m->reset)
 		return;
 	if (m->recovering)
 		output_again(m);
 	else
 		output_new(m);
-	arm(m, false);
+	arm(m, idle && in_flight(m)); /* what was armed before was for a probe */
 }
 
 static void recover(struct model_guest *m)
