@@ -190,6 +190,9 @@ START_TEST(paths)
 	ck_assert_uint_eq(strlen(path), sizeof(un.sun_path));
 	ck_assert_mem_eq(path, un.sun_path, sizeof(un.sun_path));
 	ck_assert_int_eq(unlink(path), 0);
+	/* else other tests find them at numbers that are to be free */
+	close(a.fds[ACTIVATION_CONTROL]);
+	close(a.fds[ACTIVATION_STATUS]);
 }
 END_TEST
 
