@@ -427,6 +427,7 @@ int forwards_open(struct forwards *fs, struct forward_error *error)
 	struct forward_change *c = calloc(1, sizeof(*c));
 	struct forward_outcome o;
 
+	error->error = 0;
 	if (!c)
 		return forward_fail(-ENOMEM, error, "out of memory");
 	if (conf->no_tcp && conf->n_tcp_forwards)

@@ -58,6 +58,22 @@ static void teardown(void)
 	fake_guest_free(&g);
 }
 
+/* What is told of a port besides the text, and kept as what failed last. */
+static void assert_blamed(uint16_t port, int err)
+{
+	const struct forward_error *last;
+	uint64_t at_ns;
+
+	ck_assert_int_eq(error.error, err);
+	ck_assert_uint_eq(error.port.first, port);
+	ck_assert_uint_eq(error.port.last, port);
+	last = forwards_last_error(fs, &at_ns);
+	ck_assert_ptr_nonnull(last);
+	ck_assert_str_eq(last->text, error.text);
+	ck_assert_int_eq(last->error, err);
+	ck_assert_uint_eq(at_ns, g.env.now_ns);
+}
+
 static int set_tcp(const char *a, const char *b)
 {
 	const char *specs[] = { a, b };
@@ -68,7 +84,7 @@ static int set_tcp(const char *a, const char *b)
 START_TEST(replaced_as_a_set)
 {
 	const struct forward *first;
-	uint64_t id, at_ns;
+	uint64_t id;
 
 	setup();
 	ck_assert_int_eq(set_tcp("22,80:8080", NULL), 0);
@@ -82,9 +98,7 @@ START_TEST(replaced_as_a_set)
 	/* another target, with a port that cannot be had: all is as before */
 	host.error[444] = EACCES;
 	ck_assert_int_eq(set_tcp("443:1443", "444"), -EACCES);
-	ck_assert_int_eq(error.error, EACCES);
-	ck_assert_uint_eq(error.port.first, 444);
-	ck_assert_uint_eq(forwards_last_error(fs, &at_ns)->port.first, 444);
+	assert_blamed(444, EACCES);
 	ck_assert_ptr_eq(host.owner[22], first);
 	ck_assert_uint_eq(host.owner[443]->rule.target_first, 443);
 	ck_assert_int_eq(set_tcp("443:x", NULL), -EINVAL);
