@@ -340,7 +340,8 @@ struct ctl_flow_info {
 	uint64_t queue_out;
 	uint64_t unacked, window, guest_window, guest_mss, guest_retransmits;
 	uint64_t guest_rtt_us;
-	uint64_t rtt_us, rttvar_us, mss, cwnd, retransmits, unanswered, send_queue, recv_queue;
+	uint64_t rtt_us, rttvar_us, mss, cwnd, retransmits, unacked_retransmits, unanswered;
+	uint64_t send_queue, recv_queue;
 	uint64_t peer_window;
 	const char *congestion;
 };

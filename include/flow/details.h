@@ -13,6 +13,7 @@ struct flow_kernel {
 	uint64_t mss;	      /* of segments to the peer */
 	uint64_t cwnd;	      /* in segments */
 	uint64_t retransmits; /* segments sent again, ever */
+	uint64_t unacked_retransmits; /* of these, those that nobody has acknowledged yet */
 	uint64_t unanswered;  /* retransmissions in a row, now */
 	uint64_t send_queue;  /* bytes that the peer has not acknowledged, sent or not */
 	uint64_t recv_queue;  /* bytes that the guest has not acknowledged, sent to it or not */

@@ -47,7 +47,7 @@ static const char *info_text(const struct ctl_flow_info *i, char *buf, size_t ma
 					" retrans:%" PRIu64 "/%" PRIu64 " send-q:%" PRIu64
 					" recv-q:%" PRIu64,
 					(double)i->rtt_us / 1000, (double)i->rttvar_us / 1000,
-					i->mss, i->cwnd, i->unanswered, i->retransmits,
+					i->mss, i->cwnd, i->unacked_retransmits, i->retransmits,
 					i->send_queue, i->recv_queue);
 	if (i->has & CTL_FLOW_INFO_HAS_WINDOW)
 		len += (size_t)snprintf(buf + len, max - len, " snd_wnd:%" PRIu64, i->peer_window);

@@ -117,6 +117,7 @@ void ctl_show_flow_info(const struct flow *f, char congestion[static FLOW_CONGES
 		.mss = k->mss,
 		.cwnd = k->cwnd,
 		.retransmits = k->retransmits,
+		.unacked_retransmits = k->unacked_retransmits,
 		.unanswered = k->unanswered,
 		.send_queue = k->send_queue,
 		.recv_queue = k->recv_queue,

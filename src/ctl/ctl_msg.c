@@ -339,6 +339,8 @@ static const struct ctl_field ctl_flow_info_fields[] = {
 	MEMBER(ctl_flow_info, mss, "mss", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
 	MEMBER(ctl_flow_info, cwnd, "cwnd", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
 	MEMBER(ctl_flow_info, retransmits, "retransmits", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
+	MEMBER(ctl_flow_info, unacked_retransmits, "unacked_retransmits", CTL_UINT,
+	       .has = CTL_FLOW_INFO_HAS_KERNEL),
 	MEMBER(ctl_flow_info, unanswered, "unanswered", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
 	MEMBER(ctl_flow_info, send_queue, "send_queue", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),
 	MEMBER(ctl_flow_info, recv_queue, "recv_queue", CTL_UINT, .has = CTL_FLOW_INFO_HAS_KERNEL),

@@ -30,6 +30,7 @@ bool tcp_info_read(int fd, struct flow_kernel *k)
 		.mss = i.tcpi_snd_mss,
 		.cwnd = i.tcpi_snd_cwnd,
 		.retransmits = i.tcpi_total_retrans,
+		.unacked_retransmits = i.tcpi_retrans,
 		.unanswered = i.tcpi_retransmits,
 		.send_queue = queue(fd, SIOCOUTQ),
 		.recv_queue = queue(fd, SIOCINQ),

@@ -482,6 +482,7 @@ static void details(const struct flow *f, struct flow_details *d)
 	if (d->kernel)
 		d->peer = (struct flow_kernel){ .rtt_us = 21, .rttvar_us = 22, .mss = 23, .cwnd = 24,
 						.retransmits = 25, .unanswered = 26,
+						.unacked_retransmits = 30,
 						.send_queue = 27, .recv_queue = 28,
 						.peer_window = 29, .peer_window_known = true,
 						.congestion = "cubic" };
@@ -506,7 +507,7 @@ START_TEST(info)
 					 "\"guest_retransmits\":17,\"guest_rtt_us\":16}");
 	talk_assert_contains(talk_taken, "\"guest_rtt_us\":16,\"rtt_us\":21,\"rttvar_us\":22,"
 					 "\"mss\":23,\"cwnd\":24,\"retransmits\":25,"
-					 "\"unanswered\":26,\"send_queue\":27,\"recv_queue\":28,"
+					 "\"unacked_retransmits\":30,\"unanswered\":26,\"send_queue\":27,\"recv_queue\":28,"
 					 "\"peer_window\":29,\"congestion\":\"cubic\"}");
 	talk_stop();
 }
