@@ -119,9 +119,10 @@ static inline size_t wr_len(const struct wr *w)
 	return (size_t)(w->p - w->start);
 }
 
+/* Also says that the end is never passed, which gcc 12 does not see for itself and warns of. */
 static inline size_t wr_left(const struct wr *w)
 {
-	return (size_t)(w->end - w->p);
+	return w->p < w->end ? (size_t)(w->end - w->p) : 0;
 }
 
 /* Room for `len` bytes that the caller fills; NULL (and error) if there is less. */
