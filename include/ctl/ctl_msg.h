@@ -60,7 +60,7 @@ extern const char *const ctl_proto_names[];	    /* by enum flow_proto */
 extern const char *const ctl_forward_proto_names[]; /* likewise: those that have ports */
 extern const char *const ctl_flow_sort_names[];	    /* by enum ctl_flow_sort */
 extern const char *const ctl_flow_how_names[];	    /* by enum ctl_flow_how */
-extern const char *const ctl_flow_state_names[];    /* of open flows, all there are */
+extern const char *const ctl_flow_state_names[];    /* all there are, in lower case */
 extern const char *const ctl_close_reason_names[];  /* by enum flow_close_reason, from this on: */
 #define CTL_CLOSE_REASON_FIRST 1
 extern const char *const ctl_dir_names[];	    /* by enum flow_dir */

@@ -30,8 +30,10 @@ struct ctl_flow_filter {
  */
 int ctl_end_filter_net(struct ctl_end_filter *f, const char *text);
 
-/* Reads the conditions, whose texts it refers to.  NULL, or the name of the one that is none. */
-const char *ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flow_where *where);
+/* Reads the conditions, whose texts it refers to.  -EINVAL, with the text of an error, where
+ * one of them is none. */
+int ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flow_where *where,
+			 char error[static CTL_ERROR_MAX]);
 
 bool ctl_flow_filter_matches(const struct ctl_flow_filter *f, const struct flow *flow);
 bool ctl_flow_filter_matches_closed(const struct ctl_flow_filter *f, const struct flow_closed *flow);

@@ -1,5 +1,6 @@
 /* ctl/ctl_flow_filter.c: which flows are meant. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -29,7 +30,37 @@ int ctl_end_filter_net(struct ctl_end_filter *f, const char *text)
 	return 0;
 }
 
-const char *ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flow_where *where)
+/* The state's name, which ss(8) makes shorter for two; NULL: there is no such state. */
+static const char *state_named(const char *text)
+{
+	const char *name = !strcasecmp(text, "estab")	   ? "established"
+			   : !strcasecmp(text, "syn-recv") ? "syn-received"
+							   : text;
+
+	for (size_t i = 0; ctl_flow_state_names[i]; i++)
+		if (!strcasecmp(ctl_flow_state_names[i], name))
+			return ctl_flow_state_names[i];
+	return NULL;
+}
+
+static int refuse_state(char error[static CTL_ERROR_MAX])
+{
+	size_t at = (size_t)snprintf(error, CTL_ERROR_MAX, "argument 'state' must be one of:");
+
+	for (size_t i = 0; ctl_flow_state_names[i] && at < CTL_ERROR_MAX; i++)
+		at += (size_t)snprintf(error + at, CTL_ERROR_MAX - at, "%s %s", i ? "," : "",
+				       ctl_flow_state_names[i]);
+	return -EINVAL;
+}
+
+static int refuse_net(const char *name, char error[static CTL_ERROR_MAX])
+{
+	snprintf(error, CTL_ERROR_MAX, "argument '%s' must be an IP address or prefix", name);
+	return -EINVAL;
+}
+
+int ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flow_where *where,
+			 char error[static CTL_ERROR_MAX])
 {
 	*f = (struct ctl_flow_filter){
 		.by_proto = where->has & CTL_FLOW_WHERE_HAS_PROTO,
@@ -39,16 +70,17 @@ const char *ctl_flow_filter_read(struct ctl_flow_filter *f, const struct ctl_flo
 		.any = { .by_port = where->has & CTL_FLOW_WHERE_HAS_PORT, .port = where->port },
 		.src = { .by_port = where->has & CTL_FLOW_WHERE_HAS_SPORT, .port = where->sport },
 		.dst = { .by_port = where->has & CTL_FLOW_WHERE_HAS_DPORT, .port = where->dport },
-		.state = where->has & CTL_FLOW_WHERE_HAS_STATE ? where->state : NULL,
 		.name = where->has & CTL_FLOW_WHERE_HAS_NAME ? where->name : NULL,
 	};
 	if (where->has & CTL_FLOW_WHERE_HAS_ADDR && ctl_end_filter_net(&f->any, where->addr))
-		return "addr";
+		return refuse_net("addr", error);
 	if (where->has & CTL_FLOW_WHERE_HAS_SRC && ctl_end_filter_net(&f->src, where->src))
-		return "src";
+		return refuse_net("src", error);
 	if (where->has & CTL_FLOW_WHERE_HAS_DST && ctl_end_filter_net(&f->dst, where->dst))
-		return "dst";
-	return NULL;
+		return refuse_net("dst", error);
+	if (where->has & CTL_FLOW_WHERE_HAS_STATE)
+		f->state = state_named(where->state);
+	return where->has & CTL_FLOW_WHERE_HAS_STATE && !f->state ? refuse_state(error) : 0;
 }
 
 static bool end_matches(const struct ctl_end_filter *f, const struct endpoint *e)

@@ -41,15 +41,14 @@ static struct listing *new_listing(struct ctl_call *call, const struct ctl_flow_
 {
 	struct listing *l =
 		ctl_doc_alloc(call->doc, sizeof(*l) + n_ranked * sizeof(l->ranked[0]));
-	const char *wrong;
+	char error[CTL_ERROR_MAX];
 
 	if (!l) {
 		ctl_fail(call, -ENOMEM, "no memory");
 		return NULL;
 	}
-	wrong = ctl_flow_filter_read(&l->filter, where);
-	if (wrong) {
-		ctl_fail(call, -EINVAL, "argument '%s' must be an IP address or prefix", wrong);
+	if (ctl_flow_filter_read(&l->filter, where, error)) {
+		ctl_fail(call, -EINVAL, "%s", error);
 		return NULL;
 	}
 	call->state = l;

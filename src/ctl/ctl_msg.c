@@ -14,7 +14,7 @@ const char *const ctl_flow_state_names[] = { "connecting",  "syn-sent",	  "syn-r
 					     "established", "fin-wait-1", "fin-wait-2",
 					     "close-wait",  "closing",	  "last-ack",
 					     "time-wait",   "unreplied",  "replied",
-					     "assured",	    NULL };
+					     "assured",	    "closed",	  NULL };
 const char *const ctl_close_reason_names[] = { "finished",     "idle",	     "guest-reset",
 					       "peer-reset",   "refused",    "unreachable",
 					       "timed-out",    "guest-left", "by-operator",

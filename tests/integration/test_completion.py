@@ -122,7 +122,7 @@ def test_words_of_commands(lab):
         found = complete(lab, f"posternctl {line}")
         check(found if offered is None else found == offered, f"'{line}' offers {found}, not {offered}")
     states = complete(lab, "posternctl flows --state ")
-    check(len(states) == 13 and "assured" in states and "time-wait" in states, f"the states: {states}")
+    check(len(states) == 14 and "assured" in states and "time-wait" in states, f"the states: {states}")
     files = lab.folder / "files"
     files.mkdir()
     (files / "some.pcapng").touch()

@@ -458,6 +458,8 @@ def test_flows_as_text(lab):
         contains(daemon.ctl("flows", "-i", "tcp"), " rtt:")
         equal(daemon.ctl("flows", "tcp", "dport", str(server.port + 1)), "none\n", "no flow")
         equal(len(daemon.ctl("flows", "tcp", "sort", "bytes").splitlines()), 2, "the lines")
+        equal(len(daemon.ctl("flows", "state", "ESTAB").splitlines()), 2, "the lines, by ss's word")
+        contains(daemon.ctl("flows", "state", "nosuch", status=1), "must be one of: connecting, ")
         command = f"{program('posternctl')} -s {daemon.control} flows tcp"
         green = "\033[32mESTABLISHED"
         contains(lab.host.run("script", "-qc", command, "/dev/null"), green)

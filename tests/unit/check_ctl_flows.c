@@ -204,7 +204,7 @@ static bool is_known(const char *state)
 
 START_TEST(states_have_names)
 {
-	static const char *const others[] = { "UNREPLIED", "REPLIED", "ASSURED" };
+	static const char *const others[] = { "UNREPLIED", "REPLIED", "ASSURED", "CLOSED" };
 	unsigned n = 0;
 
 	for (unsigned s = 0; s < N_TCP_STATES; s++)
@@ -214,6 +214,35 @@ START_TEST(states_have_names)
 	while (ctl_flow_state_names[n])
 		n++;
 	ck_assert_uint_eq(n, N_TCP_STATES + sizeof(others) / sizeof(others[0]));
+}
+END_TEST
+
+START_TEST(by_state)
+{
+	static const char *const open[] = { "established", "ESTABLISHED", "Estab" };
+
+	talk_start_negotiated();
+	fake_flow_open(env(), 1);
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+		char condition[40];
+
+		snprintf(condition, sizeof(condition), "\"state\": \"%s\"", open[i]);
+		ck_assert_str_eq(ids(condition), "1");
+	}
+	ck_assert_str_eq(ids("\"state\": \"SYN-RECV\""), "");
+	ck_assert_str_eq(ids("\"state\": \"closed\""), "");
+	talk_assert_error("{\"execute\": \"query-flows\", \"arguments\": {\"state\": \"open\"}}",
+			  "GenericError",
+			  "argument 'state' must be one of: connecting, syn-sent, syn-received, "
+			  "established, fin-wait-1, fin-wait-2, close-wait, closing, last-ack, "
+			  "time-wait, unreplied, replied, assured, closed");
+	talk_assert_contains(talk_say("{\"execute\": \"flow-close\", "
+				      "\"arguments\": {\"state\": \"\"}}"),
+			     "argument 'state' must be one of: ");
+	ck_assert_uint_eq(env()->flows.n, 1);
+	fake_flow_close_all(env());
+	ck_assert_str_eq(ids("\"closed\": true, \"state\": \"closed\""), "1");
+	talk_stop();
 }
 END_TEST
 
@@ -514,5 +543,5 @@ START_TEST(info)
 END_TEST
 
 SUITE_MAIN("ctl_flows", who_opened_it, names, names_are_forgotten, sorted, sorted_by_rate,
-	   why_they_ended, states_have_names, order_and_place, pages, pages_of_what_moves,
+	   why_they_ended, states_have_names, by_state, order_and_place, pages, pages_of_what_moves,
 	   pages_are_full, sorted_at_random, very_many, close_by_condition, info)
