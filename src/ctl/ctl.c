@@ -22,6 +22,31 @@ static bool is_allowed(const struct ctl *c, int fd)
 	       (cred.uid == geteuid() || cred.uid == c->root);
 }
 
+/* Whether whoever may change all that can be changed comes by it. */
+static bool is_main(const struct ctl_listener *l)
+{
+	return l->dialect == &ctl_dialect_qmp && l->authority == CTL_MAY_CHANGE;
+}
+
+/* Clients of the other sockets get at most three quarters of the places, so that they cannot
+ * lock out those of the control socket, if there is one. */
+static bool has_room(const struct ctl_listener *l)
+{
+	const struct ctl *c = l->ctl;
+	const unsigned max = c->target.env->conf->limits.control_clients;
+	unsigned n_others = 0;
+	bool keeps_places = false;
+
+	for (unsigned i = 0; i < c->n_listeners; i++) {
+		if (is_main(&c->listeners[i]))
+			keeps_places = true;
+		else
+			n_others += c->listeners[i].n_clients;
+	}
+	return c->info.n_clients < max &&
+	       (is_main(l) || !keeps_places || n_others < max * 3 / 4);
+}
+
 static void admit(struct ctl_listener *l, int fd)
 {
 	static struct log_limit limit;
@@ -30,7 +55,7 @@ static void admit(struct ctl_listener *l, int fd)
 
 	if (!is_allowed(c, fd)) {
 		refusal = "only root and the daemon's own user may connect";
-	} else if (c->info.n_clients >= c->target.env->conf->limits.control_clients) {
+	} else if (!has_room(l)) {
 		refusal = "there are too many control clients";
 		event_limit_reached(c->target.env, LIMIT_CONTROL_CLIENTS);
 	}
@@ -68,8 +93,11 @@ static void resume_due(struct timer *t, void *ctx)
 	resume_accept(container_of(t, struct ctl, resume));
 }
 
-void ctl_conn_ended(struct ctl *c)
+void ctl_conn_ended(struct ctl_listener *l)
 {
+	struct ctl *c = l->ctl;
+
+	l->n_clients--;
 	c->info.n_clients--;
 	if (timer_armed(&c->resume))
 		resume_accept(c);

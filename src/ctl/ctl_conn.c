@@ -19,6 +19,7 @@
 struct ctl_conn {
 	struct list link;
 	struct ctl *ctl;
+	struct ctl_listener *listener; /* that it came by */
 	struct ctl_session session;
 	struct watch watch;
 	struct timer stall; /* armed while answers wait; moves on whenever some is taken */
@@ -27,15 +28,15 @@ struct ctl_conn {
 
 static void conn_end(struct ctl_conn *conn)
 {
-	struct ctl *c = conn->ctl;
+	struct ctl_listener *l = conn->listener;
 
-	timerq_cancel(&c->target.env->timers, &conn->stall);
+	timerq_cancel(&conn->ctl->target.env->timers, &conn->stall);
 	watch_stop(&conn->watch);
 	close(conn->fd);
 	ctl_session_free(&conn->session);
 	list_remove(&conn->link);
 	free(conn);
-	ctl_conn_ended(c);
+	ctl_conn_ended(l);
 }
 
 static void stalled(struct timer *t, void *ctx)
@@ -205,7 +206,7 @@ void ctl_conn_farewell(struct list *link)
 	conn_end(conn);
 }
 
-int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal)
+int ctl_conn_open(struct ctl_listener *l, int fd, const char *refusal)
 {
 	struct ctl_conn *conn = calloc(1, sizeof(*conn));
 	struct ctl *c = l->ctl;
@@ -218,6 +219,7 @@ int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal)
 	}
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	conn->ctl = c;
+	conn->listener = l;
 	conn->fd = fd;
 	conn->stall.fire = stalled;
 	ctl_session_init(&conn->session, l->dialect, &c->target, &c->info, l->authority);
@@ -229,6 +231,7 @@ int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal)
 	watch_init(&conn->watch, c->loop, fd, conn_event);
 	list_append(&c->conns, &conn->link);
 	c->info.n_clients++;
+	l->n_clients++;
 	conn_serve(conn, 0);
 	return 0;
 }

@@ -14,6 +14,7 @@ struct ctl_listener {
 	int fd;
 	const struct ctl_dialect *dialect;
 	enum ctl_authority authority;
+	unsigned n_clients;
 };
 
 struct ctl {
@@ -31,12 +32,12 @@ struct ctl {
 /* Takes over `fd`, a connected non-blocking socket of a client of `l`, also on failure, and greets
  * the client.  With a `refusal`, that is all it is told before the connection ends.  0 or
  * -ENOMEM. */
-int ctl_conn_open(const struct ctl_listener *l, int fd, const char *refusal);
+int ctl_conn_open(struct ctl_listener *l, int fd, const char *refusal);
 
 /* Ends the client whose link in ctl.conns this is, with a last try to give it what waits. */
 void ctl_conn_farewell(struct list *link);
 
-/* A client has gone, and its descriptor with it. */
-void ctl_conn_ended(struct ctl *c);
+/* A client of `l` has gone, and its descriptor with it. */
+void ctl_conn_ended(struct ctl_listener *l);
 
 #endif

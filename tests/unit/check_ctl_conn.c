@@ -405,6 +405,35 @@ START_TEST(no_descriptors)
 }
 END_TEST
 
+/* Who leaves hands on its descriptor at once, rather than when accepting is tried again. */
+START_TEST(descriptor_of_who_left)
+{
+	struct client *c, *other, *more;
+	struct rlimit limit, none;
+	int lowest;
+
+	start();
+	c = client_ready();
+	other = client_ready();
+	more = client_new();
+	lowest = dup(0);
+	close(lowest);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)lowest;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ahead_ns = 2 * DEADLINE_NS; /* it would be tried again when this test has failed */
+	for (unsigned n = 0; n < 3 || !g.env.limits_reached[LIMIT_OPEN_FILES]; n++)
+		wait_clients(other, 2);
+	client_close(c);
+	client_wait(more, "\"QMP\"");
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	client_close(more);
+	client_close(other);
+	stop();
+}
+END_TEST
+
 /* Whoever is neither root nor us is told so; by the file's mode it does not get that far. */
 START_TEST(other_users_are_refused)
 {
@@ -482,6 +511,71 @@ START_TEST(socket_for_looking)
 }
 END_TEST
 
+/* Another socket beside, to which clients connect from now on. */
+static void listen_beside(const char *name, const struct ctl_dialect *dialect,
+			  enum ctl_authority authority)
+{
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = unix_listen_private(path, 64);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ctl_listen(ctl, fd, dialect, authority), 0);
+}
+
+static void refused_beside(const char *name)
+{
+	struct client *c;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	c = client_new();
+	client_wait_eof(c);
+	ck_assert_ptr_nonnull(strstr(c->text, "there are too many control clients"));
+	client_close(c);
+}
+
+/* Clients of the other sockets, all together, leave a quarter of the places to those of the
+ * control socket, which may take those of the others too. */
+START_TEST(places_kept_for_control)
+{
+	struct client *half, *look[2], *control[3];
+
+	start();
+	listen_beside("api", &ctl_dialect_slirp, CTL_MAY_CHANGE);
+	half = client_new();
+	client_say(half, "{");
+	listen_beside("status", &ctl_dialect_qmp, CTL_MAY_LOOK);
+	look[0] = client_ready();
+	look[1] = client_ready();
+	wait_clients(look[0], 3);
+	refused_beside("status");
+	refused_beside("api");
+	snprintf(path, sizeof(path), "%s/control", folder);
+	control[0] = client_ready();
+	refused_beside("control");
+	client_close(half);
+	wait_clients(look[0], 3);
+	snprintf(path, sizeof(path), "%s/status", folder);
+	half = client_ready();
+	client_close(half);
+	client_close(look[1]);
+	wait_clients(look[0], 2);
+	snprintf(path, sizeof(path), "%s/control", folder);
+	control[1] = client_ready();
+	control[2] = client_ready();
+	refused_beside("status");
+
+	client_close(look[0]);
+	for (int i = 0; i < 3; i++)
+		client_close(control[i]);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/api", folder);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/status", folder);
+	stop();
+}
+END_TEST
+
 /* A third one, whose dialect has one request and one answer a connection: it ends with that, and one
  * that brings no request to its end lives on beside the others. */
 START_TEST(socket_of_slirp_dialect)
@@ -514,7 +608,8 @@ START_TEST(socket_of_slirp_dialect)
 END_TEST
 
 SUITE_MAIN("ctl_conn", socket_is_private, number_of_clients_is_bounded,
-	   client_that_does_not_read, client_that_takes_its_time, client_that_reads_late, half_closed_client_gets_its_reply,
-	   clients_that_vanish, too_large_a_request_ends_the_client, no_descriptors,
+	   client_that_does_not_read, client_that_takes_its_time, client_that_reads_late,
+	   half_closed_client_gets_its_reply, clients_that_vanish,
+	   too_large_a_request_ends_the_client, no_descriptors, descriptor_of_who_left,
 	   other_users_are_refused, quit_answers_first, socket_for_looking,
-	   socket_of_slirp_dialect)
+	   places_kept_for_control, socket_of_slirp_dialect)
