@@ -17,6 +17,7 @@ struct option_row {
 	const char *help;
 	const char *expects; /* what a value must be; NULL: a number within the range */
 	bool live; /* may be changed while we run */
+	unsigned most;	   /* values that it may have then, "none" included; 0: one */
 	const char *fixed; /* else why not; NULL: it is one of many things that are made at the start */
 
 	/* Stores a value, NULL where there is none.  0; -EINVAL when it is not as expected;

@@ -113,6 +113,7 @@ static int option_set(void *ctx, const char *option, const char *const *values, 
 		      char error[static CTL_ERROR_MAX])
 {
 	const struct option_row *row = options_find(option);
+	const unsigned most = row && row->most ? row->most : 1;
 	struct daemon *d = ctx;
 	struct settings next;
 	static struct conf conf;
@@ -125,6 +126,9 @@ static int option_set(void *ctx, const char *option, const char *const *values, 
 			      row->fixed ? row->fixed : "it takes effect at the start");
 	if ((!row->argument || *row->argument == '[') && read_switch(row, &values, &n, error))
 		return -EINVAL;
+	if (n > most)
+		return refuse(error, -E2BIG, "--%s: %zu values are too many, it takes %u",
+			      row->name, n, most);
 	if (settings_have(&d->settings, row, values, n))
 		return 0;
 	if (settings_change(&next, &d->settings, row, values, n))

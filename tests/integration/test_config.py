@@ -69,13 +69,34 @@ def test_refusals(lab):
                 ("dns", ["192.0.2.1"] * 9, "one too many"), ("max-fragments", ["0"], "from 1 to 4096"),
                 ("mtu", ["5"], "is not 0 or"), ("no-tcp", ["on"], "there are forwards"),
                 ("multicast", ["on", "off"], "is not a list of groups"), ("outbound-if4", ["eth0"], "made after"),
-                ("foreground", ["off"], "at the start"), ("trace", ["maybe"], "--debug is on or off")):
+                ("foreground", ["off"], "at the start"), ("trace", ["maybe"], "--debug is on or off"),
+                ("debug", ["on", "on"], "on or off"), ("mtu", ["1400"] * 2, "2 values are too many, it takes 1"),
+                ("udp-timeout", ["7"] * 4000, "4000 values are too many, it takes 1"),
+                ("private", ["10.0.9.0/24"] * 2, "taken back")):
             contains(config_set(session, option, *values)["error"]["desc"], part, f"the refusal of {option}")
         config_set(session, "no-dns-relay", "on")
         contains(config_set(session, "dns-record", "a.example=192.0.2.1")["error"]["desc"],
                  "--no-dns-relay switches off", "the refusal of a record without a relay")
         config_set(session, "no-dns-relay", "off")
     equal(daemon.ctl_json("config"), before, "the configuration")
+
+
+def test_many_values(lab):
+    """An option of which several count takes as many as do, and is not even looked at with more."""
+    daemon = lab.daemon().start("--private", "--private6", "--multicast")
+    addresses = [f"192.0.2.{i}" for i in range(1, 100)]
+    both = ["192.0.2.1", "2001:db8::1"]
+    with daemon.qmp() as session:
+        for option, values in (
+                ("dns", ["none"] + addresses[:8]), ("ntp", addresses[:4]), ("dns-forward", both), ("outbound", both),
+                ("map-host-loopback", ["none"] + both), ("map-guest-addr", ["none"] + both),
+                ("search", ["none"] + [f"n{i}.example" for i in range(6)]),
+                ("dns-record", [f"n{i}.example=192.0.2.1" for i in range(64)]),
+                ("multicast", [f"239.1.1.1:{i}" for i in range(1, 33)])):
+            equal(config_set(session, option, *values), {"return": {}}, f"the reply to {option}")
+            check(f"--{option}={values[-1]}" in session.execute("query-config")["flags"], f"{option} is not set")
+            contains(config_set(session, option, *values, "x")["error"]["desc"],
+                     f"{len(values) + 1} values are too many, it takes {len(values)}", f"the refusal of {option}")
 
 
 def test_dns(lab):
