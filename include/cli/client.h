@@ -13,6 +13,7 @@ struct client {
 	const char *path; /* that it was opened with */
 	int fd_to_pass; /* goes with the next request; -1: none */
 	bool waits;	/* for answers, as all but client_receive() does */
+	uint64_t until_ms; /* of CLOCK_MONOTONIC: all must have come; 0: silence counts alone */
 	bool dry, refused; /* why the last look found no reply: nothing came yet, the daemon said no */
 	struct ctl_buf in;
 	struct ctl_frame frame;
@@ -21,6 +22,10 @@ struct client {
 /* Connects, and passes the negotiation.  0, or -1 with the reason in `error`. */
 int client_open(struct client *c, const char *path, char error[static CTL_ERROR_MAX]);
 void client_close(struct client *c);
+
+/* As client_open(), to one that may be anybody's: after CLIENT_TIMEOUT_SECONDS in all it is
+ * given up, also when it is not silent. */
+int client_open_briefly(struct client *c, const char *path, char error[static CTL_ERROR_MAX]);
 
 /* Calls a method.  0 and the reply, to be freed, with *valuep what it returns; -1 with the
  * daemon's error, or why there is no reply, in `error`. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REPLY_MAX  (64 * 1024 * 1024)
@@ -69,11 +70,36 @@ static int write_all(struct client *c, const char *text, size_t len, char *error
 	return 0;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Lets the next recv() wait for no longer than is left of all.  0 or -errno. */
+static int limit_wait(const struct client *c)
+{
+	uint64_t now = now_ms(), left = c->until_ms > now ? c->until_ms - now : 0;
+	struct timeval timeout = { .tv_sec = (time_t)(left / 1000),
+				   .tv_usec = (suseconds_t)(left % 1000 * 1000) };
+
+	if (!left)
+		errno = EAGAIN; /* as if it had waited for that long */
+	else if (!setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
+		return 0;
+	return -errno;
+}
+
 static int read_more(struct client *c, char *error)
 {
 	char text[READ_BYTES];
-	ssize_t n = recv(c->fd, text, sizeof(text), c->waits ? 0 : MSG_DONTWAIT);
+	ssize_t n;
 
+	if (c->until_ms && limit_wait(c))
+		return fail_errno(error, "cannot wait");
+	n = recv(c->fd, text, sizeof(text), c->waits ? 0 : MSG_DONTWAIT);
 	c->dry = n < 0 && errno == EAGAIN && !c->waits;
 	if (n < 0)
 		return fail_errno(error, "cannot receive");
@@ -247,13 +273,25 @@ static int connect_to(struct client *c, const char *path, int flags, char *error
 	return 0;
 }
 
-int client_open(struct client *c, const char *path, char error[static CTL_ERROR_MAX])
+static int open_ready(struct client *c, const char *path, char *error)
 {
-	init(c, path);
 	if (!connect_to(c, path, 0, error) && !negotiate(c, error))
 		return 0;
 	client_close(c);
 	return -1;
+}
+
+int client_open(struct client *c, const char *path, char error[static CTL_ERROR_MAX])
+{
+	init(c, path);
+	return open_ready(c, path, error);
+}
+
+int client_open_briefly(struct client *c, const char *path, char error[static CTL_ERROR_MAX])
+{
+	init(c, path);
+	c->until_ms = now_ms() + CLIENT_TIMEOUT_SECONDS * 1000;
+	return open_ready(c, path, error);
 }
 
 int client_connect(struct client *c, const char *path, char error[static CTL_ERROR_MAX])

@@ -154,7 +154,7 @@ static int ask(struct instance *i, char *error)
 	struct ctl_doc *doc;
 	int err = -1;
 
-	if (client_open(&client, i->socket, error))
+	if (client_open_briefly(&client, i->socket, error))
 		return -1;
 	if (!client_call(&client, "query-status", &ctl_nothing_message, &nothing, &doc, &value, error)) {
 		err = ctl_doc_decode(doc, value, &ctl_status_message, &status, NULL, error);

@@ -154,6 +154,36 @@ def test_list(lab):
     eventually(lambda: str(second.control) not in rows(), 10, "the daemon that ended is not listed")
 
 
+# A process that looks like a daemon, and answers with a byte now and then.
+DRIPPING = """
+import socket, sys, time
+open("/proc/self/comm", "w").write("postern")
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(sys.argv[1].partition("=")[2])
+    listener.listen(1)
+    conn = listener.accept()[0]
+    conn.sendall(b"{")
+    try:
+        while True:
+            time.sleep(0.2)
+            conn.sendall(b" ")
+    except OSError:
+        pass
+"""
+
+
+def test_list_with_a_slow_daemon(lab):
+    """list gives up on a daemon that sends for ever, byte by byte, and shows the others."""
+    daemon = lab.daemon().start()
+    path = lab.folder / "dripping"
+    lab.host.spawn("python3", "-c", DRIPPING, f"--control={path}")
+    eventually(path.exists, 10, "its socket is there")
+    rows = json.loads(lab.host.run(program("posternctl"), "list", "--json"))
+    found = {row["socket"]: row.get("error") for row in rows if "socket" in row}
+    equal(found[str(path)], "no answer within 10 seconds", "the slow one")
+    equal(found[str(daemon.control)], None, "the other one")
+
+
 def test_doctor(lab):
     """doctor checks the host without a daemon, and with one its sandbox as well."""
     def look(*argv, status=None):
