@@ -6,7 +6,7 @@ import stat
 import subprocess
 
 from lab import frames
-from lab.checks import check, contains, equal, eventually
+from lab.checks import Skip, check, contains, equal, eventually
 from lab.daemon import Qmp, plain_program, program
 from lab.frames import Link
 from lab.lab import ROUTER_ADDR, SERVER_ADDR
@@ -160,6 +160,23 @@ def test_on_demand(lab):
     contains(path.read_bytes(), b"what pings?", "the file")
     contains(daemon.log(), "what pings?", "the log")
     contains(daemon.ctl("capture", "stop", "1", status=1), "there is no capture 1 under way")
+
+
+def test_who_started_it(lab):
+    """The user of a capture is that of the client, be it root's or the daemon's own."""
+    with open("/proc/self/uid_map") as uid_map:
+        if int(uid_map.read().split()[2]) == 1:
+            raise Skip("a second user needs a namespace with more than one")
+    folder = lab.folder / "everybody"
+    folder.mkdir()
+    folder.chmod(0o777)
+    daemon = lab.daemon().start()
+    equal(daemon.ctl_json("status")["uid"], 65534, "the daemon's own user")
+    daemon.control.chmod(0o666)
+    daemon.ctl("capture", folder / "root")
+    lab.host.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program("posternctl"), "-s",
+                 daemon.control, "capture", folder / "nobody")
+    equal([capture["uid"] for capture in captures(daemon)], [os.getuid(), 65534], "who started them")
 
 
 def test_standard_output(lab):

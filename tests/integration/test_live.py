@@ -123,6 +123,22 @@ def test_each_limit(lab):
     equal(limits & fixed_options(), set(), "limits that are fixed")
 
 
+def test_mtu_of_ip6(lab):
+    """With IPv6 on, no MTU below 1280 is taken (RFC 8200 5); without, a smaller one is."""
+    daemon = lab.daemon().start("--private", "--private6")
+    config_set(daemon, "mtu", "1280")
+    before = daemon.ctl_json("config")
+    for mtu in "1279", "68":
+        contains(daemon.ctl("config", "set", "mtu", mtu, status=1), f"--mtu '{mtu}' is too small for the guest's IPv6")
+    equal(daemon.ctl_json("config"), before, "the configuration")
+    config_set(daemon, "mtu", "0")
+    daemon.stop()
+    for args in ["--ipv4-only"], ["--private6", "--mtu", "1279"]:
+        daemon = lab.daemon().start("--private", *args)
+        config_set(daemon, "mtu", "68")
+        check("--mtu=68" in daemon.ctl_json("config")["flags"], f"the MTU with {args}")
+
+
 def test_no_tcp(lab):
     """TCP that is switched off refuses what is new; a connection that stands goes on, and others when it is on."""
     daemon = lab.start()
