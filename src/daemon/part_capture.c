@@ -28,7 +28,7 @@ int part_capture_start(struct daemon *d)
 	int rc = 0;
 
 	d->edges = edge_set_new(d->loop, &d->env);
-	d->capture_files = (struct capture_files){ &d->env, d->edges };
+	d->capture_files = (struct capture_files){ &d->env, d->edges, NULL };
 	if (!d->edges || !captures_new(&d->env, &capture_file_ops, &d->capture_files)) {
 		log_error(LINK, "no captures: %s", strerror(errno));
 		edge_set_free(d->edges);

@@ -20,7 +20,12 @@ struct capture_file {
 	int fd;
 	const char *kind;
 	bool regular;
-	struct edge edge; /* unless it is regular */
+
+	/* unless it is regular */
+	struct capture_files *files;
+	struct capture_file *next; /* in files->streams */
+	bool blocks;		   /* once it is not ours any more, as it was when it came */
+	struct edge edge;
 };
 
 /* Room is used at the end of this turn; only that nobody reads is news. */
@@ -72,7 +77,56 @@ static int examine(struct capture_file *f)
 		return 0;
 	if (!S_ISFIFO(st.st_mode) && !(S_ISSOCK(st.st_mode) && is_stream(f->fd)))
 		return -EINVAL;
-	return fcntl(f->fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
+	f->blocks = !(flags & O_NONBLOCK);
+	return 0;
+}
+
+/* 0 or -errno.  Other flags stay as they are. */
+static int set_blocking(int fd, bool blocks)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = blocks ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) ? -errno : 0;
+}
+
+static int begin_stream(struct capture_files *files, struct capture_file *f)
+{
+	int rc = edge_add(files->edges, &f->edge, f->fd, ready);
+
+	if (rc)
+		return rc;
+	rc = set_blocking(f->fd, false);
+	if (rc) {
+		edge_take_out(&f->edge);
+		return rc;
+	}
+	f->files = files;
+	f->next = files->streams;
+	files->streams = f;
+	return 0;
+}
+
+/* Gives it back as it came.  The same pipe may have been passed for another capture, too, which
+ * shares the flag: we must not wait there, and it is that one's to give back. */
+static void end_stream(struct capture_file *f)
+{
+	struct capture_file **at = &f->files->streams;
+
+	edge_take_out(&f->edge);
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	if (!f->blocks || set_blocking(f->fd, true))
+		return;
+	for (struct capture_file *other = f->files->streams; other; other = other->next) {
+		if (fcntl(other->fd, F_GETFL) & O_NONBLOCK)
+			continue;
+		set_blocking(other->fd, false);
+		other->blocks = true;
+	}
 }
 
 static int open_file(void *host, int fd, void **sinkp)
@@ -86,7 +140,7 @@ static int open_file(void *host, int fd, void **sinkp)
 		rc = examine(f);
 	}
 	if (!rc && !f->regular)
-		rc = edge_add(files->edges, &f->edge, fd, ready);
+		rc = begin_stream(files, f);
 	if (rc) {
 		free(f);
 		close(fd);
@@ -137,7 +191,7 @@ static void close_file(void *sink, size_t torn)
 	if (f->regular && torn)
 		cut(f->fd, torn);
 	if (!f->regular)
-		edge_take_out(&f->edge);
+		end_stream(f);
 	close(f->fd);
 	free(f);
 }

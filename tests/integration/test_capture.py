@@ -418,6 +418,13 @@ def test_in_the_sandbox(lab):
     lab.host.run("pkill", "-x", "cat")
     eventually(lambda: captures(daemon)[3].get("reason") == "reader-gone", 10, "the reader's end is seen")
     daemon.ctl("capture", "stop", "2")
+    reader, writer = os.pipe()
+    with daemon.qmp() as session, os.fdopen(reader), os.fdopen(writer, "w") as file:
+        session.send_fd(b'{"execute": "capture-start"}\n', file)
+        number = session.receive_reply()["return"]["id"]
+        check(not os.get_blocking(writer), "the daemon would wait for the pipe")
+        session.execute("capture-stop", id=number)
+        eventually(lambda: os.get_blocking(writer), 10, "the pipe is given back as it was")
     exchange(lab, 1000)
     check(daemon.running(), "the daemon runs")
     daemon.stop(signal.SIGTERM)

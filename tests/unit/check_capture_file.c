@@ -23,7 +23,7 @@ static void begin(void)
 {
 	fake_guest_init(&g);
 	loop = loop_new(&g.env.timers, &g.env);
-	files = (struct capture_files){ &g.env, edge_set_new(loop, &g.env) };
+	files = (struct capture_files){ &g.env, edge_set_new(loop, &g.env), NULL };
 	ck_assert_ptr_nonnull(captures_new(&g.env, &capture_file_ops, &files));
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -170,6 +170,45 @@ START_TEST(full_pipe)
 }
 END_TEST
 
+static bool blocks(int fd)
+{
+	return !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+/* Whoever else has the pipe open finds it as it was, once the last capture has ended. */
+START_TEST(given_back)
+{
+	int fds[2], pair[2];
+	void *first, *second, *third;
+
+	begin();
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(fcntl(fds[1], F_SETFL, O_WRONLY | O_APPEND), 0);
+	ck_assert_int_eq(open_sink(dup(fds[1]), &first), 0);
+	ck_assert_int_eq(open_sink(dup(pair[1]), &second), 0);
+	ck_assert_int_eq(open_sink(dup(fds[1]), &third), 0);
+	ck_assert(!blocks(fds[1]) && !blocks(pair[1]));
+	capture_file_ops.close(first, 0);
+	ck_assert(!blocks(fds[1]) && !blocks(pair[1])); /* the third would wait */
+	capture_file_ops.close(third, 0);
+	ck_assert(blocks(fds[1]) && !blocks(pair[1]));
+	ck_assert_int_eq(fcntl(fds[1], F_GETFL) & O_APPEND, O_APPEND);
+	capture_file_ops.close(second, 0);
+	ck_assert(blocks(pair[1]));
+
+	/* what did not block before does not either */
+	ck_assert_int_eq(fcntl(fds[1], F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+	assert_kind(dup(fds[1]), "pipe");
+	ck_assert(!blocks(fds[1]));
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(pair[i]);
+	}
+	end();
+}
+END_TEST
+
 static const struct capture_status *status(void)
 {
 	const struct capture_spec *spec;
@@ -217,5 +256,5 @@ START_TEST(stream_socket)
 }
 END_TEST
 
-SUITE_MAIN("capture_file", wrong_kinds, kinds, file_is_cut, full_pipe, reader_leaves,
-	   stream_socket)
+SUITE_MAIN("capture_file", wrong_kinds, kinds, file_is_cut, full_pipe, given_back,
+	   reader_leaves, stream_socket)
