@@ -140,6 +140,25 @@ def test_max_control_clients(lab):
         session.execute("query-status")
 
 
+def test_places_for_control(lab):
+    """Clients of the socket for looking cannot lock out those of the control socket."""
+    path = lab.folder / "status"
+    daemon = lab.daemon().start("--max-control-clients", 4, "--status", path)
+
+    def look():
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(10)
+        sock.connect(str(path))
+        return sock
+    lookers = [look() for _ in range(3)]
+    for sock in lookers:
+        contains(sock.recv(4096).decode(), '"QMP"')
+    contains(receive_all(look()).decode(), "too many control clients")
+    daemon.ctl("config", "set", "max-control-clients", "100")
+    lookers.append(look())
+    contains(lookers[-1].recv(4096).decode(), '"QMP"')
+
+
 def limit(daemon, name):
     return next(row for row in daemon.ctl_json("status")["limits"] if row["limit"] == name)
 
