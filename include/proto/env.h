@@ -83,6 +83,7 @@ struct env {
 
 	const struct guest_ops *guest_ops;
 	void *link;
+	bool burst; /* datagrams come faster than one by one: more would gather if we waited */
 
 	uint32_t events_wanted; /* bits by enum event_kind, see proto/event.h */
 	const struct event_ops *event_ops;

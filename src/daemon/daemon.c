@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,6 +32,16 @@ static void on_wakeup(void *ctx, uint64_t now_ns)
 	d->env.now_ns = now_ns;
 }
 
+/* Who is faster than the sender of a burst reads it in many small pieces, each of which costs a write
+ * to the guest.  While those who wait for the processor have it, the guest among them, a large piece
+ * gathers; where nobody does, this returns at once. */
+static void let_gather(struct env *env)
+{
+	if (env->burst)
+		sched_yield();
+	env->burst = false;
+}
+
 static bool on_idle(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -38,7 +49,9 @@ static bool on_idle(void *ctx)
 
 	ctl_turn(d->ctl);
 	more |= stream_link_flush(d->link);
-	return part_capture_flush(d) || more;
+	more |= part_capture_flush(d);
+	let_gather(&d->env);
+	return more;
 }
 
 static void on_end(void *ctx, int signo)

@@ -37,6 +37,7 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(epoll_wait), "what happens" },
 	{ SCMP_SYS(epoll_pwait), "the same, where there is no other" },
 	{ SCMP_SYS(epoll_ctl), "sockets come and go" },
+	{ SCMP_SYS(sched_yield), "others are let work while a burst gathers" },
 	{ SCMP_SYS(timerfd_settime), "the next deadline" },
 	{ SCMP_SYS(poll), "whether a peer is still there; whether standard error takes a line" },
 	{ SCMP_SYS(ppoll), "the same, where there is no other" },

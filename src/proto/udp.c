@@ -21,6 +21,7 @@
 #include "proto/udp_flow.h"
 
 #define IP4_BROADCAST 0xffffffffu
+#define RX_BURST  4 /* datagrams at once, and more come in no time */
 #define RX_ROUNDS 4 /* reads of a socket in a wake-up, so that others get their turn */
 /* not a multiple of the page size: the starts of the buffers spread over the cache */
 #define RX_STRIDE (65536 + 64)
@@ -491,8 +492,10 @@ static void receive(struct env *env, struct udp_flow *f)
 		u->rx_end = n;
 		u->rx_offset = 0;
 		deliver(env);
-		if (n < UDP_RX)
+		if (n < UDP_RX) {
+			env->burst |= n >= RX_BURST;
 			break;
+		}
 	}
 	if (u->full)
 		pause_flow(env, f);

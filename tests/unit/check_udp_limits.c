@@ -1,4 +1,4 @@
-/* What becomes of UDP flows that are there when less is allowed than before. */
+/* What becomes of UDP flows that are there when less is allowed than before; and of bursts. */
 #include "lib/fake_guest.h"
 #include "lib/fake_udp.h"
 #include "lib/packets.h"
@@ -94,4 +94,25 @@ START_TEST(switched_off)
 }
 END_TEST
 
-SUITE_MAIN("udp_limits", lower_limit_ends_nothing, switched_off)
+/* Whether more would gather if we waited: not behind one by one, nor where there is more already. */
+START_TEST(bursts_are_seen)
+{
+	static const struct {
+		int n;
+		bool burst;
+	} rows[] = { { 1, false }, { 3, false }, { 4, true }, { 63, true }, { 64, false }, { 68, true } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		guest_says(5000, "a");
+		for (int k = 0; k < rows[i].n; k++)
+			fake_udp_put(fake_udp_sock(&host, 0), "b", 1);
+		fake_udp_run(&g.env, &host);
+		ck_assert_uint_eq(g.n_frames, rows[i].n);
+		ck_assert_msg(g.env.burst == rows[i].burst, "%d datagrams", rows[i].n);
+		end();
+	}
+}
+END_TEST
+
+SUITE_MAIN("udp_limits", lower_limit_ends_nothing, switched_off, bursts_are_seen)
