@@ -290,7 +290,7 @@ static_assert(sizeof(memories) / sizeof(memories[0]) == N_MEMORIES, "a row each"
 static bool show_memory(struct ctl_call *call, const struct env *env, uint64_t i,
 			struct ctl_counter *c)
 {
-	struct dns_status *dns;
+	const struct moment *m;
 
 	*c = (struct ctl_counter){ memories[i].name, CTL_GAUGE, 0, memories[i].text };
 	switch ((enum memory)i) {
@@ -304,10 +304,8 @@ static bool show_memory(struct ctl_call *call, const struct env *env, uint64_t i
 		c->value = env->tcp ? tcp_get_memory(env).spare : 0;
 		return true;
 	case DNS_CACHE:
-		dns = ctl_doc_alloc(call->doc, sizeof(*dns));
-		if (dns && env->dns)
-			dns_get_status(env, dns);
-		c->value = dns ? dns->cache_bytes : 0;
+		m = moment_of(call, env);
+		c->value = m ? m->dns.cache_bytes : 0;
 		return true;
 	case N_MEMORIES:
 		break;
